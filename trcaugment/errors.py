@@ -1,0 +1,45 @@
+"""Every error that trcaugment raises on purpose.
+
+    TrcAugmentError
+    ├── TrcError          a TRC file cannot be read or written
+    ├── MarkersError      marker names, positions or time stamps do not fit together
+    ├── MarkerSetError    keypoints that a model needs are missing
+    ├── SubjectError      height or mass is not that of a person
+    ├── ModelError        a model folder is missing, damaged or of another format
+    ├── MotionError       a .mot file cannot be read
+    └── TrainingError     a training run cannot start, resume or go on
+
+Messages are for people: what was expected, what was found, where, and what to do.
+"""
+
+
+class TrcAugmentError(Exception):
+    """Base of all errors of this package; its text is written for the user."""
+
+
+class TrcError(TrcAugmentError):
+    """A TRC file cannot be read or written."""
+
+
+class MarkersError(TrcAugmentError):
+    """Marker names, positions or time stamps do not fit together."""
+
+
+class MarkerSetError(TrcAugmentError):
+    """Keypoints that a model needs are missing."""
+
+
+class SubjectError(TrcAugmentError):
+    """Height or mass is not that of a person."""
+
+
+class ModelError(TrcAugmentError):
+    """A model folder is missing, damaged or of another format."""
+
+
+class MotionError(TrcAugmentError):
+    """A .mot file cannot be read."""
+
+
+class TrainingError(TrcAugmentError):
+    """A training run cannot start, resume or go on."""

@@ -1,0 +1,90 @@
+"""Markers: named trajectories of one trial, checked when made and never edited in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trcaugment.errors import MarkersError
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Markers:
+    """Trajectories of named markers over one trial; NaN means missing.
+
+    Attributes:
+        names: marker names, all different, (n_markers,).
+        positions: marker positions in m, (n_frames, n_markers, 3), read-only.
+        time_s: strictly increasing time stamps in s, (n_frames,), read-only.
+        unit: length unit of the file the markers came from ("m", "cm" or "mm").
+        notes: what a reader repaired or found odd, one sentence each.
+
+    Raises:
+        MarkersError: shapes disagree, a name stands twice, time does not increase, or there are no frames.
+    """
+
+    names: tuple[str, ...]
+    positions: FloatArray
+    time_s: FloatArray
+    unit: str = "m"
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(self.names))
+        object.__setattr__(self, "positions", _read_only(self.positions))
+        object.__setattr__(self, "time_s", _read_only(self.time_s))
+        object.__setattr__(self, "notes", tuple(self.notes))
+        _check(self.names, self.positions, self.time_s)
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return len(self.time_s)
+
+    @property
+    def rate_hz(self) -> float:
+        """Data rate in Hz from the median time step; NaN for a single frame."""
+        return float(1 / np.median(np.diff(self.time_s))) if self.n_frames > 1 else float("nan")
+
+    def select(self, names: Iterable[str]) -> FloatArray:
+        """Positions in m of the named markers, in that order, (n_frames, len(names), 3).
+
+        Raises:
+            MarkersError: a name is not among the markers.
+        """
+        wanted = tuple(names)
+        missing = [name for name in wanted if name not in self.names]
+        if missing:
+            raise MarkersError(f"no marker named {', '.join(missing)}; there are {', '.join(self.names)}")
+        return self.positions[:, [self.names.index(name) for name in wanted]]
+
+
+def _read_only(array: FloatArray) -> FloatArray:
+    """A private, read-only float64 copy."""
+    copy = np.array(array, dtype=np.float64)
+    copy.setflags(write=False)
+    return copy
+
+
+def _check(names: tuple[str, ...], positions: FloatArray, time_s: FloatArray) -> None:
+    if time_s.ndim != 1 or len(time_s) == 0:
+        raise MarkersError(f"expected at least one frame and one time stamp each, found time of shape {time_s.shape}")
+    expected = (len(time_s), len(names), 3)
+    if positions.shape != expected:
+        raise MarkersError(f"expected positions of shape {expected} (frames, markers, xyz), found {positions.shape}")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise MarkersError(f"expected every marker name once, found {', '.join(twice)} more than once")
+    if not np.isfinite(time_s).all():
+        raise MarkersError(f"time is missing at frame {int(np.argmin(np.isfinite(time_s))) + 1}")
+    backward = np.flatnonzero(np.diff(time_s) <= 0)
+    if backward.size:
+        k = int(backward[0])
+        raise MarkersError(
+            f"time must increase: frame {k + 1} is at {time_s[k]:g} s and frame {k + 2} at {time_s[k + 1]:g} s"
+        )

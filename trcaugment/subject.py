@@ -1,0 +1,45 @@
+"""The person in the video: height and mass, checked against likely mistakes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from trcaugment.errors import SubjectError
+
+# A wide net: it must hold children and giants, and keep out every other unit.
+HEIGHT_RANGE_M = (0.5, 2.5)
+MASS_RANGE_KG = (5.0, 350.0)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A person.
+
+    Attributes:
+        height_m: standing height in m.
+        mass_kg: body mass in kg.
+
+    Raises:
+        SubjectError: a value is not that of a person; the message names the likely meaning.
+    """
+
+    height_m: float
+    mass_kg: float
+
+    def __post_init__(self) -> None:
+        _check("height", self.height_m, HEIGHT_RANGE_M, "m", {"cm": 0.01, "mm": 0.001, "inches": 0.0254, "feet": 0.3048})
+        _check("mass", self.mass_kg, MASS_RANGE_KG, "kg", {"g": 0.001, "pounds": 0.4536})
+
+
+def _check(what: str, value: float, limits: tuple[float, float], unit: str, others: dict[str, float]) -> None:
+    low, high = limits
+    if low <= value <= high:
+        return
+    message = f"{what} must lie between {low:g} and {high:g} {unit}, found {value:g}"
+    if math.isfinite(value) and value > 0:
+        for name, factor in others.items():
+            # A narrower range than the check's own: a guess should be a likely one.
+            if 1.6 * low <= value * factor <= 0.92 * high:
+                raise SubjectError(f"{message}. If that is in {name}, write {value * factor:.4g} ({unit}).")
+    raise SubjectError(f"{message}.")
