@@ -1,0 +1,155 @@
+"""Marker sets: named ordered lists, the names that pose models give their keypoints, and how to find them in a file.
+
+Names read from public sources: OpenPose BODY_25 and BODY_25B, OpenCap's TRC files, and the marker sets of Pose2Sim
+(`skeletons.py`, 2026: HALPE_26, COCO_133, BLAZEPOSE, COCO_17, BODY_25), MMPose's `right_big_toe` style, MediaPipe's
+`right_foot_index`. Letter case, `_`, `-`, `.` and spaces never matter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+
+import numpy as np
+
+from trcaugment.errors import MarkerSetError
+from trcaugment.markers import FloatArray, Markers
+
+# The order of the network's inputs. midHip is not among them: as the origin it would always be zero.
+KEYPOINTS = (
+    *("Neck", "RShoulder", "LShoulder", "RHip", "LHip", "RKnee", "LKnee", "RAnkle", "LAnkle"),
+    *("RHeel", "LHeel", "RSmallToe", "LSmallToe", "RBigToe", "LBigToe"),
+)
+
+# OpenCap's names in the order of its first data set, which is not the order of its newest network.
+ANATOMICAL_MARKERS = (
+    *("C7_study", "r_shoulder_study", "L_shoulder_study", "r.ASIS_study", "L.ASIS_study", "r.PSIS_study"),
+    *("L.PSIS_study", "r_knee_study", "L_knee_study", "r_mknee_study", "L_mknee_study", "r_ankle_study"),
+    *("L_ankle_study", "r_mankle_study", "L_mankle_study", "r_calc_study", "L_calc_study", "r_toe_study"),
+    *("L_toe_study", "r_5meta_study", "L_5meta_study", "r_thigh1_study", "r_thigh2_study", "r_thigh3_study"),
+    *("L_thigh1_study", "L_thigh2_study", "L_thigh3_study", "r_sh1_study", "r_sh2_study", "r_sh3_study"),
+    *("L_sh1_study", "L_sh2_study", "L_sh3_study", "RHJC_study", "LHJC_study"),
+)
+
+_SIDES = {"R": ("R", "Right"), "L": ("L", "Left")}
+_OTHER_PARTS = {"SmallToe": ("LittleToe",), "BigToe": ("Toe", "FootIndex")}
+
+# Every name that a file may use for a keypoint, the package's own name first.
+ALIASES: dict[str, tuple[str, ...]] = {
+    keypoint: tuple(
+        f"{side}{part}" for part in (keypoint[1:], *_OTHER_PARTS.get(keypoint[1:], ())) for side in _SIDES[keypoint[0]]
+    )
+    for keypoint in KEYPOINTS[1:]
+} | {"Neck": ("Neck",)}
+MID_HIP_NAMES = ("midHip", "Hip", "CHip", "HipCenter", "CenterHip", "Pelvis")
+
+_FEET = frozenset(KEYPOINTS[9:])
+_WITH_FEET = "choose a pose model with heels and toes, such as HALPE_26, COCO_133 or BODY_25"
+# What is missing tells which marker set the file was made with.
+_RESEMBLES = {
+    _FEET: f"The file resembles COCO_17, which has no foot points and cannot be augmented; {_WITH_FEET}.",
+    frozenset({"RSmallToe", "LSmallToe"}): f"The file resembles BLAZEPOSE, which has no small toes; {_WITH_FEET}.",
+    frozenset(KEYPOINTS[:3]): "The file resembles HALPE_26_LOWER, which has no shoulders; track the whole body.",
+}
+_ANATOMICAL = "The file holds anatomical markers: it comes from optical motion capture or was augmented already."
+
+
+@dataclass(frozen=True, eq=False)
+class Keypoints:
+    """The keypoints of the model, found in a file or derived.
+
+    Attributes:
+        positions: positions in m in the order of `KEYPOINTS`, (n_frames, 15, 3), NaN where missing.
+        sources: keypoint -> the file's name that it came from; derived keypoints are left out.
+        derived: one sentence for each point that was computed from others.
+    """
+
+    positions: FloatArray
+    sources: dict[str, str]
+    derived: tuple[str, ...]
+
+
+def find_keypoints(markers: Markers) -> Keypoints:
+    """Find the 15 keypoints by name or alias; a column without a single sample counts as absent.
+
+    A file's column with exactly the keypoint's own name is preferred to columns with other fitting names. An absent
+    Neck is the midpoint of the shoulders. The origin midHip is always the midpoint of the hips, which is listed among
+    the derived points only where the file has no midHip of its own.
+
+    Raises:
+        MarkerSetError: keypoints are missing, or several columns fit one keypoint; the message lists all of them.
+    """
+    valid = np.asarray(np.isfinite(markers.positions).all(axis=2))
+    names = [name for i, name in enumerate(markers.names) if valid[:, i].any()]
+    found = {keypoint: _matches(keypoint, names) for keypoint in KEYPOINTS}
+    neck_derived = not found["Neck"] and bool(found["RShoulder"] and found["LShoulder"])
+    if any(len(columns) != 1 for keypoint, columns in found.items() if not (keypoint == "Neck" and neck_derived)):
+        raise MarkerSetError(_explain(found, markers, neck_derived))
+    sources = {keypoint: columns[0] for keypoint, columns in found.items() if columns}
+    derived = []
+    if neck_derived:
+        neck = markers.select([sources["RShoulder"], sources["LShoulder"]]).mean(axis=1, keepdims=True)
+        positions = np.concatenate([neck, markers.select(sources.values())], axis=1)
+        derived.append("Neck: midpoint of RShoulder and LShoulder")
+    else:
+        positions = markers.select(sources.values())
+    if not {_key(name) for name in MID_HIP_NAMES} & {_key(name) for name in names}:
+        derived.append("midHip: midpoint of RHip and LHip")
+    return Keypoints(positions, sources, tuple(derived))
+
+
+def input_keypoints(markers: Markers) -> Markers:
+    """The file's own keypoints (all that it has, elbows too): its markers without those that end in `_study`."""
+    kept = [i for i, name in enumerate(markers.names) if not _is_anatomical(name)]
+    return replace(markers, names=tuple(markers.names[i] for i in kept), positions=markers.positions[:, kept])
+
+
+def _key(name: str) -> str:
+    """The name as it is compared."""
+    return name.casefold().translate(str.maketrans("", "", "_-. "))
+
+
+def _is_anatomical(name: str) -> bool:
+    return name.casefold().endswith("_study")
+
+
+def _matches(keypoint: str, names: list[str]) -> list[str]:
+    """The columns that fit a keypoint: just the one with its exact name, where there is one."""
+    if keypoint in names:
+        return [keypoint]
+    accepted = {_key(alias) for alias in ALIASES[keypoint]}
+    return [name for name in names if _key(name) in accepted]
+
+
+def _explain(found: dict[str, list[str]], markers: Markers, neck_derived: bool) -> str:
+    """One message with every missing keypoint, what it may be called, and what comes near to it in the file."""
+    used = {name for columns in found.values() for name in columns}
+    unused = [name for name in markers.names if name not in used and not _is_anatomical(name)]
+    missing = [k for k, columns in found.items() if not columns and not (k == "Neck" and neck_derived)]
+    lines = [f"{k}: {_describe(k, markers.names, unused)}" for k in missing] + [
+        f"{k}: {' and '.join(columns)} fit; name the right one {k}" for k, columns in found.items() if columns[1:]
+    ]
+    needed = f"the model needs {len(KEYPOINTS)} keypoints; {len(lines)} cannot be taken from this file"
+    hint = _RESEMBLES.get(frozenset(missing), "")
+    if not hint and any("asis" in _key(name) for name in markers.names):
+        hint = _ANATOMICAL
+    spelling = "Letter case, '_', '-', '.' and spaces in names do not matter."
+    return "\n  ".join([f"{needed}:", *lines]) + "\n" + " ".join(filter(None, [spelling, hint]))
+
+
+def _describe(keypoint: str, names: tuple[str, ...], unused: list[str]) -> str:
+    empty = _matches(keypoint, list(names))
+    if empty:
+        return f"no frame of {' or '.join(empty)} has a sample"
+    near = _nearest(keypoint, unused)
+    also = " or the two shoulders" if keypoint == "Neck" else ""
+    return f"expected {', '.join(ALIASES[keypoint])}{also}; " + (
+        f"nearest in the file: {', '.join(near)}" if near else "nothing in the file comes near"
+    )
+
+
+def _nearest(keypoint: str, names: list[str]) -> list[str]:
+    """Up to three names that resemble the keypoint's own or its aliases, most similar first."""
+    accepted = [_key(alias) for alias in ALIASES[keypoint]]
+    likeness = {name: max(SequenceMatcher(None, _key(name), alias).ratio() for alias in accepted) for name in names}
+    return sorted((name for name in names if likeness[name] >= 0.5), key=lambda name: -likeness[name])[:3]
