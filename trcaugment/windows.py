@@ -1,0 +1,114 @@
+"""Windows: cut a segment of complete frames into overlapping pieces, and blend pieces back into one."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trcaugment.markers import FloatArray
+
+IntArray = NDArray[np.int64]
+
+
+def window_starts(n_frames: int, *, length: int, hop: int, first_frame: int = 0) -> IntArray:
+    """Where the windows of one segment start, counted from the segment's first frame.
+
+    Windows start at the trial's frames 0, hop, 2 hop, ... wherever they fit, so that a gap elsewhere in the trial moves
+    no window here; one more starts with the segment and one ends with it. A segment shorter than a window gets a
+    single window with the segment in its middle, which starts before the segment.
+
+    Args:
+        n_frames: frames in the segment, at least 1.
+        length: frames in a window.
+        hop: frames from one window to the next, 1 to `length`.
+        first_frame: the segment's first frame, counted in the trial.
+
+    Returns:
+        increasing start frames, (n_windows,).
+
+    Raises:
+        ValueError: there are no frames, or the hop would leave frames uncovered.
+    """
+    if n_frames < 1 or not 1 <= hop <= length:
+        raise ValueError(f"expected n_frames >= 1 and 1 <= hop <= length, found {n_frames}, hop {hop}, length {length}")
+    last = n_frames - length
+    if last < 0:
+        return np.array([last // 2], dtype=np.int64)
+    anchored = np.arange(-first_frame % hop, last + 1, hop, dtype=np.int64)
+    return np.union1d(anchored, [0, last])
+
+
+def cut(values: FloatArray, starts: IntArray, length: int) -> FloatArray:
+    """Copy windows out of a segment; beyond its ends the motion is reflected (as `np.pad` mode "reflect").
+
+    Args:
+        values: any values per frame, (n_frames, ...).
+        starts: start frames, (n_windows,), from `window_starts`.
+        length: frames in a window.
+
+    Returns:
+        windows, (n_windows, length, ...).
+    """
+    last = len(values) - 1
+    frames = starts[:, None] + np.arange(length)
+    # Reflection about frame 0 and about the last frame repeats every 2 * last frames; a lone frame repeats itself.
+    reflected: IntArray = last - np.abs(frames % max(2 * last, 1) - last)
+    return np.asarray(values[reflected])
+
+
+def blend(windows: FloatArray, starts: IntArray, n_frames: int) -> FloatArray:
+    """Join windows into one segment: the weighted mean of all windows that hold a frame.
+
+    Args:
+        windows: values per window and frame, (n_windows, length, ...).
+        starts: start frames, all different, (n_windows,).
+        n_frames: frames in the segment.
+
+    Returns:
+        values per frame, (n_frames, ...).
+
+    Raises:
+        ValueError: a frame lies in no window, or two windows start at the same frame.
+    """
+    length = windows.shape[1]
+    weights = blend_weights(starts, length, n_frames)
+    joined = np.zeros((n_frames, *windows.shape[2:]))
+    for k in range(length):
+        inside = _inside(starts + k, n_frames)
+        weight = weights[inside, k].reshape(-1, *[1] * (windows.ndim - 2))
+        joined[starts[inside] + k] += weight * windows[inside, k]
+    return joined
+
+
+def blend_weights(starts: IntArray, length: int, n_frames: int) -> FloatArray:
+    """Share of each window in each of its frames; the shares of one frame sum to one.
+
+    Args:
+        starts: start frames, all different, (n_windows,).
+        length: frames in a window.
+        n_frames: frames in the segment.
+
+    Returns:
+        shares from 0 to 1, (n_windows, length); 0 where a window reaches beyond the segment.
+
+    Raises:
+        ValueError: a frame lies in no window, or two windows start at the same frame.
+    """
+    if len(np.unique(starts)) != len(starts):
+        raise ValueError("expected all windows to start at different frames")
+    frames = starts[:, None] + np.arange(length)
+    inside = _inside(frames, n_frames)
+    weights = np.where(inside, _taper(length), 0.0)
+    total = np.bincount(frames[inside], weights[inside], minlength=n_frames)
+    if (total == 0).any():
+        raise ValueError(f"frame {int(np.argmin(total))} of {n_frames} lies in no window")
+    return weights / np.where(inside, total[np.clip(frames, 0, n_frames - 1)], 1.0)
+
+
+def _taper(length: int) -> FloatArray:
+    """A Hann window sampled between its zeros: greatest in the centre, above zero everywhere, (length,)."""
+    return np.asarray(np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2, dtype=np.float64)
+
+
+def _inside(frames: IntArray, n_frames: int) -> NDArray[np.bool_]:
+    return (frames >= 0) & (frames < n_frames)
