@@ -1,8 +1,8 @@
 """The skeleton as data: bodies, joints, coordinates, anatomical markers and pose keypoints of a generic adult.
 
 Joint centers, axes, the knee's coupled motion, masses and inertias are those of the full-body model of Rajagopal et al.
-2016 (doi 10.1109/TBME.2016.2586891) with the knee of Lai et al. 2017 (doi 10.1007/s10439-017-1852-y), in the polynomial
-form of LaiUhlrich2022 (Uhlrich et al. 2022), so that any `.mot` of those models drives this one. Its generic adult is
+2016 (doi 10.1109/TBME.2016.2586891) with the knee of Lai et al. 2017 (Ann Biomed Eng 45:2762), in the polynomial form
+of LaiUhlrich2022 (Uhlrich et al. 2022), so that any `.mot` of those models drives this one. Its generic adult is
 1.70 m tall and weighs 75 kg. The patella, which carries no marker, is left out. X is forward, Y up, Z to the right.
 
 Only the right side and the midline are written down; the left side is their mirror image in the plane Z = 0.
@@ -256,9 +256,9 @@ _RIGHT_KEYPOINTS = (
     Point("RHip", "pelvis", (-0.0200, -0.0740, 0.0930)),
     Point("RKnee", "tibia_r", (-0.0030, 0.0020, 0.0040)),
     Point("RAnkle", "tibia_r", (-0.0120, -0.3800, 0.0050)),
-    Point("RHeel", "calcn_r", (0.0080, 0.0100, -0.0190)),
-    Point("RSmallToe", "calcn_r", (0.1940, 0.0000, 0.0400)),
-    Point("RBigToe", "calcn_r", (0.2240, 0.0010, -0.0120)),
+    Point("RHeel", "calcn_r", (0.0100, 0.0100, -0.0190)),
+    Point("RSmallToe", "calcn_r", (0.1910, 0.0000, 0.0390)),
+    Point("RBigToe", "calcn_r", (0.2200, 0.0010, -0.0110)),
     Point("RElbow", "humerus_r", (0.0180, -0.2850, -0.0080)),
     Point("RWrist", "hand_r", (0.0, 0.0, 0.0)),
 )

@@ -1,0 +1,146 @@
+"""Joint angles over time: `.mot` files and procedural motions in one library that windows are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
+from trcaugment.errors import MotionError
+
+RATE_HZ = 60.0
+_MIDLINE_FLIPS = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
+
+
+def read_mot(path: Path) -> NDArray[np.float64]:
+    """Read joint angles from an OpenSim `.mot` or `.sto` file.
+
+    Coordinates that the file lacks are zero; columns that are not coordinates of the skeleton are left out.
+
+    Returns:
+        Values of all coordinates in rad or m, resampled to 60 Hz, (n_frames, n_coordinates).
+
+    Raises:
+        MotionError: not a motion file, too short, or without any known coordinate.
+    """
+    labels, table, in_degrees = _read_table(path)
+    known = [(k, COORDINATE_INDEX[label]) for k, label in enumerate(labels) if label in COORDINATE_INDEX]
+    if not known:
+        raise MotionError(f"{path}: expected coordinates such as hip_flexion_r, found {', '.join(labels[1:6])}")
+    time_s = table[:, 0]
+    if len(time_s) < 2 or not (np.diff(time_s) > 0).all() or not np.isfinite(table).all():
+        raise MotionError(f"{path}: expected at least two frames, increasing time and no missing values")
+    new_time_s = np.arange(time_s[0], time_s[-1], 1 / RATE_HZ)
+    values = np.zeros((len(new_time_s), len(COORDINATES)))
+    for column, index in known:
+        values[:, index] = np.interp(new_time_s, time_s, table[:, column])
+        if COORDINATES[index].rotational and in_degrees:
+            values[:, index] = np.deg2rad(values[:, index])
+    return values
+
+
+def _read_table(path: Path) -> tuple[list[str], NDArray[np.float64], bool]:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise MotionError(f"{path}: cannot be read ({error.strerror})") from error
+    stripped = [line.strip().lower() for line in lines]
+    if "endheader" not in stripped:
+        raise MotionError(f"{path}: expected a line 'endheader' as in OpenSim motion files, found none")
+    head = stripped.index("endheader")
+    labels = lines[head + 1].split() if head + 1 < len(lines) else []
+    try:
+        table = np.array([line.split() for line in lines[head + 2 :] if line.strip()], dtype=np.float64)
+    except ValueError as error:
+        raise MotionError(f"{path}: expected numbers in {len(labels)} columns after line {head + 2} ({error})") from error
+    if table.ndim != 2 or table.shape[1] != len(labels) or labels[0].lower() != "time":
+        raise MotionError(f"{path}: expected a column 'time' and one value per label, found shape {table.shape}")
+    return labels, table, "indegrees=yes" in stripped[:head]
+
+
+def mirror(coordinates: Tensor) -> Tensor:
+    """The same motion with left and right exchanged, (..., n_coordinates)."""
+    order, sign = [], []
+    for coordinate in COORDINATES:
+        name = coordinate.name
+        other = name[:-2] + {"_r": "_l", "_l": "_r"}[name[-2:]] if name[-2:] in ("_r", "_l") else name
+        order.append(COORDINATE_INDEX[other])
+        sign.append(-1.0 if name in _MIDLINE_FLIPS else 1.0)
+    return coordinates[..., order] * torch.tensor(sign).to(coordinates)
+
+
+@dataclass(frozen=True)
+class MotionLibrary:
+    """Motions end to end.
+
+    Attributes:
+        frames: values of all coordinates in rad or m at 60 Hz, (n_all_frames, n_coordinates).
+        first: index of the first frame of every motion, (n_motions,).
+        length: number of frames of every motion, (n_motions,).
+        weight: how often a motion is drawn, (n_motions,).
+    """
+
+    frames: Tensor
+    first: Tensor
+    length: Tensor
+    weight: Tensor
+
+    @classmethod
+    def from_motions(cls, motions: list[NDArray[np.float64]], weight: list[float]) -> MotionLibrary:
+        """Library of motions (n_frames, n_coordinates) drawn with the given weights."""
+        length = torch.tensor([len(motion) for motion in motions])
+        first = torch.cumsum(length, 0) - length
+        frames = torch.from_numpy(np.concatenate(motions)).float()
+        return cls(frames, first, length, torch.tensor(weight))
+
+    def draw(self, n: int, n_frames: int, generator: torch.Generator) -> Tensor:
+        """Draw n windows, played at 0.7 to 1.4 times their speed, half of them mirrored, (n, n_frames, n_coordinates)."""
+        which = torch.multinomial(self.weight, n, replacement=True, generator=generator)
+        speed = 0.7 * 2 ** torch.rand(n, generator=generator)
+        # Short motions are played slower rather than left out.
+        span = torch.minimum(speed * (n_frames - 1), (self.length[which] - 1).float())
+        start = torch.rand(n, generator=generator) * (self.length[which] - 1 - span)
+        position = start[:, None] + span[:, None] * torch.linspace(0, 1, n_frames)
+        below = position.floor().long().clamp(max=(self.length[which] - 2)[:, None])
+        share = (position - below).unsqueeze(-1)
+        index = self.first[which][:, None] + below
+        drawn = torch.lerp(self.frames[index], self.frames[index + 1], share)
+        mirrored = torch.rand(n, 1, 1, generator=generator) < 0.5
+        return torch.where(mirrored, mirror(drawn), drawn)
+
+
+# Standard deviation of a window's constant change of posture, in rad; other coordinates stay as they are.
+_POSTURE_SPREAD = {
+    "hip_flexion": 0.08,
+    "hip_adduction": 0.07,
+    "hip_rotation": 0.10,
+    "knee_angle": 0.07,
+    "ankle_angle": 0.08,
+    "subtalar_angle": 0.12,
+    "lumbar_extension": 0.10,
+    "lumbar_bending": 0.05,
+    "lumbar_rotation": 0.07,
+}
+
+
+def perturb(coordinates: Tensor, generator: torch.Generator) -> Tensor:
+    """Other people's versions of the motions: changed range of motion and posture, (n, n_frames, n_coordinates)."""
+    n = len(coordinates)
+    mean = coordinates.mean(dim=1, keepdim=True)
+    gain = 1 + 0.15 * torch.randn(n, 1, 1, generator=generator)
+    changed = mean + gain * (coordinates - mean)
+    # The pelvis moves as the legs make it: its own motion keeps its size.
+    changed[..., 3:6] = coordinates[..., 3:6]
+    for coordinate in COORDINATES:
+        name = coordinate.name[:-2] if coordinate.name[-2:] in ("_r", "_l") else coordinate.name
+        if name in _POSTURE_SPREAD:
+            index = COORDINATE_INDEX[coordinate.name]
+            shift = _POSTURE_SPREAD[name] * torch.randn(n, 1, generator=generator)
+            # A few degrees beyond the range happen in fitted data, not more.
+            changed[..., index] = (changed[..., index] + shift).clamp(coordinate.low - 0.1, coordinate.high + 0.1)
+    return changed

@@ -1,0 +1,150 @@
+"""Bodies of many people: segment sizes, pelvis landmarks, hip joint centers and marker placement, drawn at random.
+
+Means are relative to the generic adult (1.70 m) after scaling to the person's height. They lie within what expert-scaled
+lab models of this skeleton show (pelvis 1.1, its width 1.2-1.5 at the hips, torso height 0.84-1.0 and width 1.1-1.3, foot
+1.03-1.2, femur and tibia 0.96-1.1 of generic). Standard deviations are our choice, wide enough for those models and for
+the distances between real keypoints; that of marker placement is the between-examiner scatter of palpation (5-10 mm and
+more, della Croce et al. 2005, doi 10.1016/j.gaitpost.2004.05.003).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from trcaugment.body.kinematics import BodySizes
+from trcaugment.body.skeleton import BODIES, BODY_INDEX, GENERIC_HEIGHT_M, JOINT_INDEX, MARKERS, POINT_INDEX, POINTS
+
+
+@dataclass(frozen=True)
+class Population:
+    """Whom to draw: adults of both sexes, widened at both ends.
+
+    Attributes:
+        height_m: lowest and highest height.
+        body_mass_index: lowest and highest body mass index in kg/m².
+        placement_m: standard deviation of a marker's place along every axis, in m.
+    """
+
+    height_m: tuple[float, float] = (1.35, 2.10)
+    body_mass_index: tuple[float, float] = (15.0, 42.0)
+    placement_m: float = 0.005
+
+
+def draw_bodies(population: Population, n: int, generator: torch.Generator) -> BodySizes:
+    """Draw n people.
+
+    Returns:
+        Their sizes, markers and keypoints as a detector without error would see them.
+    """
+    draw = _Draw(n, generator)
+    height = draw.height(*population.height_m)
+    index = draw.body_mass_index(*population.body_mass_index)
+    scale = _segment_scales(draw, height / GENERIC_HEIGHT_M, index)
+    sizes = BodySizes.from_scale(scale, height, index * height**2)
+    points = _place_pelvis(draw, sizes, index)
+    points = _place_on_flesh(points, index)
+    points = _misplace(draw, points, population.placement_m)
+    return BodySizes(sizes.scale, sizes.joint_offsets, points, height, sizes.mass_kg)
+
+
+class _Draw:
+    """Random numbers of one batch of people."""
+
+    def __init__(self, n: int, generator: torch.Generator) -> None:
+        self.n = n
+        self.generator = generator
+
+    def normal(self, mean: float, deviation: float) -> Tensor:
+        """Normal numbers, (n,), cut at 2.5 deviations so that nobody is a monster."""
+        return mean + deviation * torch.randn(self.n, generator=self.generator).clamp(-2.5, 2.5)
+
+    def height(self, low: float, high: float) -> Tensor:
+        """Women and men (1.63 ± 0.07 m, 1.76 ± 0.075 m), one in four from the whole range alike, (n,)."""
+        woman = torch.rand(self.n, generator=self.generator) < 0.5
+        usual = torch.where(woman, self.normal(1.63, 0.07), self.normal(1.76, 0.075))
+        any_height = low + (high - low) * torch.rand(self.n, generator=self.generator)
+        return torch.where(torch.rand(self.n, generator=self.generator) < 0.25, any_height, usual).clamp(low, high)
+
+    def body_mass_index(self, low: float, high: float) -> Tensor:
+        """Log-normal with mean 24 and a long tail, (n,)."""
+        return (self.normal(math.log(23.8), 0.16)).exp().clamp(low, high)
+
+
+def _segment_scales(draw: _Draw, stature: Tensor, index: Tensor) -> Tensor:
+    """Scale factors of all bodies, (n, n_bodies, 3)."""
+    scale = torch.ones(draw.n, len(BODIES), 3) * stature[:, None, None]
+    # People of one height differ in leg length: what the legs gain, the trunk loses.
+    legs = draw.normal(0.0, 0.025)
+    pelvis = torch.stack([draw.normal(1.09, 0.05), draw.normal(1.08, 0.05), draw.normal(1.22, 0.07)], dim=1)
+    depth = draw.normal(0.95, 0.04)
+    torso = torch.stack([depth, draw.normal(0.95, 0.035) - legs, draw.normal(1.13, 0.055)], dim=1)
+    scale[:, BODY_INDEX["pelvis"]] *= pelvis
+    scale[:, BODY_INDEX["torso"]] *= torso
+    thigh, shank = draw.normal(0.985, 0.025) + legs, draw.normal(1.03, 0.025) + legs
+    foot = draw.normal(1.05, 0.045)
+    upper_arm, forearm = draw.normal(1.0, 0.035), draw.normal(1.0, 0.035)
+    width = 1 + 0.006 * (index - 23.8)
+    for side in "rl":
+        for name, factor in (("femur", thigh), ("tibia", shank), ("humerus", upper_arm)):
+            own = factor * draw.normal(1.0, 0.008)
+            scale[:, BODY_INDEX[f"{name}_{side}"]] *= own[:, None]
+        for name in ("ulna", "radius", "hand"):
+            scale[:, BODY_INDEX[f"{name}_{side}"]] *= forearm[:, None]
+        for name in ("talus", "calcn", "toes"):
+            scale[:, BODY_INDEX[f"{name}_{side}"]] *= foot[:, None]
+            scale[:, BODY_INDEX[f"{name}_{side}"], 2] *= width.clamp(0.93, 1.08)
+    return scale
+
+
+def _place_pelvis(draw: _Draw, sizes: BodySizes, index: Tensor) -> Tensor:
+    """Pelvis landmarks and hip joint centers, which do not follow the scale factors, (n, n_points, 3).
+
+    Breadth between the ASIS markers is 0.25 m whatever the hip width (0.02 m between people; wider with flesh). The
+    hip joint centers' distance is drawn with the scale; both markers and joints then share it as Harrington et al. 2007
+    (doi 10.1016/j.jbiomech.2006.02.003) found: half of it grows by 0.33 per unit of ASIS breadth.
+    """
+    points = sizes.points.clone()
+    size = (sizes.height_m / GENERIC_HEIGHT_M).sqrt()
+    breadth = (0.125 * size + 0.0008 * (index - 23.8)) + draw.normal(0.0, 0.009)
+    hip = JOINT_INDEX["hip_r"], JOINT_INDEX["hip_l"]
+    # Harrington's slope for the part of the breadth that is not the mean's.
+    half_hips = sizes.joint_offsets[:, hip[0], 2] + 0.33 * 2 * (breadth - 0.125 * size)
+    forward, up = draw.normal(0.022, 0.008) + 0.0006 * (index - 23.8), draw.normal(0.007, 0.008)
+    back, back_up, back_half = draw.normal(-0.172, 0.010) * size, draw.normal(0.031, 0.010), draw.normal(0.048, 0.007)
+    for name, joint, sign in (("r.ASIS_study", hip[0], 1.0), ("L.ASIS_study", hip[1], -1.0)):
+        sizes.joint_offsets[:, joint, 2] = sign * half_hips
+        points[:, POINT_INDEX[name]] = torch.stack([forward, up, sign * breadth], dim=1)
+    for name, sign in (("r.PSIS_study", 1.0), ("L.PSIS_study", -1.0)):
+        points[:, POINT_INDEX[name]] = torch.stack([back, back_up, sign * back_half], dim=1)
+    for name, joint in (("RHJC_study", hip[0]), ("LHJC_study", hip[1])):
+        points[:, POINT_INDEX[name]] = sizes.joint_offsets[:, joint]
+    # Detectors see the hips outside the joint centers: 17 mm in OpenCap's marker set, 22 mm in its HRNet session.
+    for name, joint in (("RHip", hip[0]), ("LHip", hip[1])):
+        sign = 1.0 if name == "RHip" else -1.0
+        points[:, POINT_INDEX[name], 2] = sizes.joint_offsets[:, joint, 2] + sign * 0.017 * size
+    return points
+
+
+# Flesh moves these markers away from the bone's middle: m per unit of body mass index, along Z (away from the middle).
+_FLESH = {"knee": 0.0006, "mknee": 0.0006, "ankle": 0.0002, "mankle": 0.0002, "thigh": 0.0015, "sh": 0.0008}
+
+
+def _place_on_flesh(points: Tensor, index: Tensor) -> Tensor:
+    moved = points.clone()
+    for k, marker in enumerate(MARKERS):
+        kind = marker.name.split("_")[1].rstrip("123") if "_" in marker.name else ""
+        if kind in _FLESH:
+            moved[:, k, 2] += math.copysign(_FLESH[kind], marker.offset[2]) * (index - 23.8)
+    return moved
+
+
+def _misplace(draw: _Draw, points: Tensor, deviation_m: float) -> Tensor:
+    """Scatter of real marker placement; hip joint centers are regressed, so they scatter too; keypoints do not."""
+    scatter = torch.randn(draw.n, len(POINTS), 3, generator=draw.generator) * deviation_m
+    scatter[:, len(MARKERS) :] = 0.0
+    scattered: Tensor = points + scatter
+    return scattered

@@ -1,0 +1,78 @@
+"""Training windows, made on the fly: another person, motion and detector every time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trcaugment.body.keypoints import KeypointErrors, disturb, draw_offsets
+from trcaugment.body.kinematics import forward_kinematics
+from trcaugment.body.motions import MotionLibrary, perturb, read_mot
+from trcaugment.body.population import Population, draw_bodies
+from trcaugment.body.procedural import ACTIVITIES, make_motion
+from trcaugment.body.skeleton import GENERIC_HEIGHT_M, POINT_INDEX
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+
+N_FRAMES = 30
+_KEYPOINT_INDEX = [POINT_INDEX[name] for name in KEYPOINTS]
+_MARKER_INDEX = [POINT_INDEX[name] for name in ANATOMICAL_MARKERS]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Generated windows at 60 Hz.
+
+    Attributes:
+        keypoints: what the detector reports in m, (n_windows, 30, 15, 3).
+        markers: where the anatomical markers are in m, (n_windows, 30, 35, 3).
+        height_m: height of the person, (n_windows,).
+        mass_kg: mass of the person, (n_windows,).
+    """
+
+    keypoints: Tensor
+    markers: Tensor
+    height_m: Tensor
+    mass_kg: Tensor
+
+
+@dataclass(frozen=True)
+class WindowGenerator:
+    """Draws windows; the same random generator state gives the same windows.
+
+    Attributes:
+        library: motions.
+        population: whom to draw.
+        errors: what the detector does.
+    """
+
+    library: MotionLibrary
+    population: Population
+    errors: KeypointErrors
+
+    def draw(self, n: int, generator: torch.Generator) -> Windows:
+        """Draw n windows, each of another person."""
+        sizes = draw_bodies(self.population, n, generator)
+        offsets = draw_offsets(self.errors, n, generator) * (sizes.height_m / GENERIC_HEIGHT_M)[:, None, None]
+        seen_points = sizes.points.clone()
+        seen_points[:, _KEYPOINT_INDEX] += offsets
+        coordinates = perturb(self.library.draw(n, N_FRAMES, generator), generator)
+        points = forward_kinematics(replace(sizes, points=seen_points), coordinates, _KEYPOINT_INDEX + _MARKER_INDEX)
+        keypoints, markers = points[:, :, : len(KEYPOINTS)], points[:, :, len(KEYPOINTS) :]
+        return Windows(disturb(self.errors, keypoints, generator), markers, sizes.height_m, sizes.mass_kg)
+
+
+def make_library(motion_files: list[Path], n_procedural: int, seed: int) -> MotionLibrary:
+    """Library of the files' motions and n procedural ones, all activities alike.
+
+    Files and procedural motions are drawn equally often; a long file oftener than a short one.
+    """
+    rng = np.random.default_rng(seed)
+    files = [read_mot(path) for path in motion_files]
+    procedural = [make_motion(ACTIVITIES[k % len(ACTIVITIES)], rng) for k in range(n_procedural)]
+    file_weight = np.sqrt([len(motion) for motion in files])
+    weight = [float(w) for w in file_weight / file_weight.sum()] if files else []
+    return MotionLibrary.from_motions(files + procedural, weight + [1 / n_procedural] * n_procedural)
