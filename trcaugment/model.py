@@ -1,0 +1,205 @@
+"""A model is a folder: weights (safetensors), card (JSON), the recipe that trained it and a page for people.
+
+Nothing is ever unpickled, and weights are checked against the card's SHA-256 each time they are loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from trcaugment.errors import ModelError
+from trcaugment.network import MarkerNetwork, NetworkSizes
+
+FORMAT_VERSION = 1
+DEFAULT_MODEL = "bilstm-attention-v1"
+WEIGHTS_FILE, CARD_FILE = "model.safetensors", "card.json"
+_BATCH_WINDOWS = 256
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a model is and what it knows; stored beside its weights.
+
+    Attributes:
+        format_version: version of this layout.
+        name: the folder's name.
+        description: one line for people.
+        created: date of the training run (ISO 8601).
+        inputs: keypoints in order.
+        outputs: anatomical markers in order.
+        origin: how the origin of a window is found.
+        alignment: how a window is turned.
+        rate_hz: frames per second of a window.
+        window_frames: frames in a window.
+        hop_frames: frames from one window to the next when a trial is augmented.
+        sizes: sizes of the network.
+        training_data: what it was trained on, with licences.
+        height_m: lowest and highest height of the people it was trained on.
+        body_mass_index: lowest and highest body mass index of them in kg/m².
+        validation_mse: mean squared error on generated people it never saw, keypoint errors included, in height².
+        sha256: checksum of the weights.
+    """
+
+    format_version: int
+    name: str
+    description: str
+    created: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    origin: str
+    alignment: str
+    rate_hz: float
+    window_frames: int
+    hop_frames: int
+    sizes: NetworkSizes
+    training_data: tuple[str, ...]
+    height_m: tuple[float, float]
+    body_mass_index: tuple[float, float]
+    validation_mse: float
+    sha256: str
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A loaded model: its card and its network, on one device."""
+
+    card: Card
+    network: MarkerNetwork
+    device: torch.device
+
+    def predict(self, features: Tensor) -> Tensor:
+        """Targets of windows of features, both in the body frame.
+
+        Args:
+            features: (n_windows, n_frames, n_features), any device and precision.
+
+        Returns:
+            Marker coordinates in multiples of height, (n_windows, n_frames, n_targets), where and as the features are.
+        """
+        with torch.inference_mode():
+            batches = features.to(torch.float32).split(_BATCH_WINDOWS)
+            predicted = [self.network(batch.to(self.device)).to(features) for batch in batches]
+        return torch.cat(predicted)
+
+
+def load_model(name_or_folder: str | Path = DEFAULT_MODEL, device: str = "auto") -> Model:
+    """Load a model by the name of a shipped one or by its folder.
+
+    Args:
+        name_or_folder: a name that `list_models` lists, or the path of a model folder.
+        device: "auto" (cuda where there is one, else cpu), "cpu", "cuda" or "mps".
+
+    Raises:
+        ModelError: no such model, a damaged or foreign folder, or no such device.
+    """
+    folder = _find_folder(name_or_folder)
+    card = read_card(folder)
+    network = MarkerNetwork(card.sizes)
+    _load_weights(network, folder / WEIGHTS_FILE, card.sha256)
+    place = _device(device)
+    return Model(card, network.eval().to(place), place)
+
+
+def list_models() -> list[Card]:
+    """Cards of the shipped models, by name."""
+    folders = sorted(path.parent for path in models_folder().glob(f"*/{CARD_FILE}"))
+    return [read_card(folder) for folder in folders]
+
+
+def models_folder() -> Path:
+    """Where the shipped models are: inside an installed package, or beside the package in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "models"
+    return installed if installed.is_dir() else package.parent / "models"
+
+
+def read_card(folder: Path) -> Card:
+    """Read and check the card of a model folder.
+
+    Raises:
+        ModelError: it is missing, not a card, of another format, or its parts do not fit together.
+    """
+    path = folder / CARD_FILE
+    try:
+        card = msgspec.json.decode(path.read_bytes(), type=Card)
+    except OSError as error:
+        raise ModelError(f"{path}: expected the card of a model, cannot read it ({error.strerror})") from error
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise ModelError(f"{path}: not a model card of this version ({error})") from error
+    if card.format_version != FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: expected format version {FORMAT_VERSION}, found {card.format_version}; update trcaugment"
+        )
+    sizes = card.sizes
+    if (len(card.inputs), len(card.outputs)) != (sizes.n_keypoints, sizes.n_markers):
+        raise ModelError(f"{path}: the network's sizes do not fit its {len(card.inputs)} inputs and outputs")
+    return card
+
+
+def save_model(folder: Path, card: Card, network: MarkerNetwork) -> Card:
+    """Write weights and card into a new folder; the card's checksum is replaced by that of the weights.
+
+    Raises:
+        ModelError: the folder holds a model already, or cannot be written.
+    """
+    if (folder / CARD_FILE).exists():
+        raise ModelError(f"{folder}: holds a model already; a released model never changes, choose another name")
+    weights = save_tensors({name: tensor.cpu().contiguous() for name, tensor in network.state_dict().items()})
+    signed = msgspec.structs.replace(card, sha256=hashlib.sha256(weights).hexdigest())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / WEIGHTS_FILE).write_bytes(weights)
+        (folder / CARD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(signed), indent=1) + b"\n")
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot write the model ({error.strerror})") from error
+    return signed
+
+
+def _find_folder(name_or_folder: str | Path) -> Path:
+    for folder in (Path(name_or_folder), models_folder() / name_or_folder):
+        if folder.is_dir():
+            return folder
+    known = ", ".join(card.name for card in list_models()) or "none"
+    raise ModelError(f"no model '{name_or_folder}': expected a model folder or a shipped model ({known})")
+
+
+def _load_weights(network: MarkerNetwork, path: Path, sha256: str) -> None:
+    try:
+        weights = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: expected the weights of the model, cannot read them ({error.strerror})") from error
+    found = hashlib.sha256(weights).hexdigest()
+    if found != sha256:
+        raise ModelError(f"{path}: SHA-256 is {found[:12]}…, the card says {sha256[:12]}…; get the folder anew")
+    try:
+        tensors = load_tensors(weights)
+        network.load_state_dict(tensors, strict=True)
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ModelError(f"{path}: not the weights of the network that the card describes ({reason})") from error
+    bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
+    if bad:
+        raise ModelError(f"{path}: weights must be numbers, found NaN or infinity in {', '.join(bad)}")
+
+
+def _device(name: str) -> torch.device:
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if name == "auto":
+        return torch.device("cuda" if available["cuda"] else "cpu")
+    if name not in available:
+        raise ModelError(f"expected a device out of auto, {', '.join(available)}, found '{name}'")
+    if not available[name]:
+        raise ModelError(f"this machine has no device '{name}'; use auto or cpu")
+    return torch.device(name)
