@@ -1,1 +1,1 @@
-"""..."""
+"""Training of networks from a recipe."""

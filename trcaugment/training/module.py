@@ -1,0 +1,101 @@
+"""What Lightning needs to know: batches, loss, optimizer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule, LightningModule
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from trcaugment.body.windows import WindowGenerator
+from trcaugment.metrics import coordinate_rmse, mpme
+from trcaugment.network import MarkerNetwork
+from trcaugment.training.data import GeneratedBatches
+from trcaugment.training.recipe import Optimization, Recipe
+
+Batches = DataLoader[tuple[Tensor, Tensor, Tensor]]
+# Seeds of one recipe: training counts up from the first, validation and the linear path have ranges of their own.
+_SEEDS_PER_RECIPE = 10**9
+_VALIDATION_SEEDS = 9 * 10**8
+_LINEAR_PATH_SEEDS = 8 * 10**8
+_LINEAR_PATH_BATCHES = 100
+_LINEAR_PATH_EVERY = 5  # neighbouring frames are nearly equal
+
+
+class MarkerRegression(LightningModule):
+    """Mean squared error of the network in units of height, AdamW, warm-up and cosine decay."""
+
+    def __init__(self, network: MarkerNetwork, optimization: Optimization) -> None:
+        """Args: the network to train and how."""
+        super().__init__()
+        self.network = network
+        self.optimization = optimization
+
+    def training_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """Loss of one batch."""
+        features, targets, _ = batch
+        loss = torch.nn.functional.mse_loss(self.network(features), targets)
+        self.log("train_mse", loss, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+        """Errors of one validation batch, in units of height and in mm."""
+        features, targets, height_m = batch
+        predicted = self.network(features)
+        size_mm = 1000 * height_m[:, None, None, None]
+        points, truth = (values.unflatten(-1, (-1, 3)) * size_mm for values in (predicted, targets))
+        self.log("val_mse", torch.nn.functional.mse_loss(predicted, targets), prog_bar=True)
+        self.log("val_rmse_mm", coordinate_rmse(points, truth), prog_bar=True)
+        self.log("val_mpme_mm", mpme(points, truth), prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW with a learning rate that rises over one epoch and then falls as a cosine to a hundredth."""
+        chosen = self.optimization
+        optimizer = torch.optim.AdamW(self.parameters(), lr=chosen.learning_rate, weight_decay=chosen.weight_decay)
+        warm_up, last = chosen.batches_per_epoch, chosen.epochs * chosen.batches_per_epoch
+
+        def factor(step: int) -> float:
+            if step < warm_up:
+                return (step + 1) / warm_up
+            return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (step - warm_up) / max(1, last - warm_up))))
+
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class GeneratedData(LightningDataModule):
+    """New training windows in every epoch, the same validation windows always."""
+
+    def __init__(self, generator: WindowGenerator, recipe: Recipe) -> None:
+        """Args: where windows come from; the recipe with seed and batch sizes."""
+        super().__init__()
+        self.generator = generator
+        self.optimization = recipe.optimization
+        self.first_seed = recipe.seed * _SEEDS_PER_RECIPE
+
+    def train_dataloader(self) -> Batches:
+        """The batches of the current epoch."""
+        assert self.trainer is not None
+        n = self.optimization.batches_per_epoch
+        return self._loader(self.first_seed + self.trainer.current_epoch * n, n)
+
+    def val_dataloader(self) -> Batches:
+        """The validation batches."""
+        n = max(1, self.optimization.validation_windows // self.optimization.batch_windows)
+        return self._loader(self.first_seed + _VALIDATION_SEEDS, n)
+
+    def linear_path_samples(self) -> tuple[Tensor, Tensor]:
+        """Features and targets to fit the linear path on, (n_samples, n_features) and (n_samples, n_targets)."""
+        pairs = [
+            (features[:, ::_LINEAR_PATH_EVERY].flatten(0, 1), targets[:, ::_LINEAR_PATH_EVERY].flatten(0, 1))
+            for features, targets, _ in self._loader(self.first_seed + _LINEAR_PATH_SEEDS, _LINEAR_PATH_BATCHES)
+        ]
+        return torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
+
+    def _loader(self, first_seed: int, n_batches: int) -> Batches:
+        seeds = range(first_seed, first_seed + n_batches)
+        batches = GeneratedBatches(self.generator, self.optimization.batch_windows, seeds)
+        return DataLoader(batches, batch_size=None)

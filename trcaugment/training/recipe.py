@@ -1,0 +1,97 @@
+"""A recipe: everything that a training run depends on, in one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.population import Population
+from trcaugment.errors import TrainingError
+from trcaugment.network import NetworkSizes
+
+
+class Motions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the movements come from.
+
+    Attributes:
+        folders: folders of `.mot` files; relative ones start at the recipe's folder.
+        procedural: number of procedural trials to make besides.
+    """
+
+    folders: tuple[str, ...] = ()
+    procedural: int = 480
+
+
+class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the weights are found.
+
+    Attributes:
+        epochs: most epochs.
+        batches_per_epoch: batches between two validations.
+        batch_windows: windows in a batch.
+        learning_rate: highest learning rate; it warms up over the first epoch and falls as a cosine.
+        weight_decay: of AdamW.
+        patience: epochs without a better validation error after which training stops.
+        validation_windows: generated windows that measure the error after every epoch.
+    """
+
+    epochs: int = 60
+    batches_per_epoch: int = 250
+    batch_windows: int = 128
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    patience: int = 12
+    validation_windows: int = 4096
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `trcaugment train` reads.
+
+    Attributes:
+        name: name of the model.
+        description: one line for people.
+        seed: start of all random numbers; the same recipe repeats the same run.
+        licences: the motions' sources and licences, for the model card.
+    """
+
+    name: str
+    description: str = ""
+    seed: int = 1
+    licences: tuple[str, ...] = ()
+    motions: Motions = msgspec.field(default_factory=Motions)
+    population: Population = Population()
+    keypoint_errors: KeypointErrors = KeypointErrors()
+    network: NetworkSizes = NetworkSizes()
+    optimization: Optimization = msgspec.field(default_factory=Optimization)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises:
+        TrainingError: it cannot be read, is not TOML, or a key is unknown or of the wrong kind.
+    """
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Recipe)
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise TrainingError(f"{path}: not a recipe ({error})") from error
+
+
+def motion_files(recipe: Recipe, base: Path) -> list[Path]:
+    """The recipe's `.mot` files, sorted.
+
+    Raises:
+        TrainingError: a folder does not exist or holds none.
+    """
+    files: list[Path] = []
+    for folder in recipe.motions.folders:
+        found = sorted((base / folder).glob("*.mot"))
+        if not found:
+            raise TrainingError(f"expected .mot files in the recipe's motion folder {base / folder}, found none")
+        files += found
+    return files
