@@ -1,1 +1,57 @@
-"""Predict 35 anatomical markers from sparse 3-D video keypoints. See `trcaugment --help`."""
+"""Predict 35 anatomical markers from sparse 3-D video keypoints.
+
+    import trcaugment
+
+    keypoints = trcaugment.read_trc("walk.trc")
+    subject = trcaugment.Subject(height_m=1.584, mass_kg=58.32)
+    result = trcaugment.augment(keypoints, subject, trcaugment.load_model())
+    trcaugment.write_trc("walk_aug.trc", result.markers)
+
+Importing the package loads neither torch nor opensim; `load_model` and `augment` load torch when first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trcaugment.augmentation import Augmentation, augment
+    from trcaugment.errors import TrcAugmentError
+    from trcaugment.markers import Markers
+    from trcaugment.model import Model, list_models, load_model
+    from trcaugment.subject import Subject
+    from trcaugment.trc import read_trc, write_trc
+
+_MODULES = {
+    "Augmentation": "augmentation",
+    "Markers": "markers",
+    "Model": "model",
+    "Subject": "subject",
+    "TrcAugmentError": "errors",
+    "augment": "augmentation",
+    "list_models": "model",
+    "load_model": "model",
+    "read_trc": "trc",
+    "write_trc": "trc",
+}
+
+__all__ = [
+    "Augmentation",
+    "Markers",
+    "Model",
+    "Subject",
+    "TrcAugmentError",
+    "augment",
+    "list_models",
+    "load_model",
+    "read_trc",
+    "write_trc",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module on first use (PEP 562)."""
+    if name not in _MODULES:
+        raise AttributeError(f"module 'trcaugment' has no attribute '{name}'")
+    return getattr(import_module(f"trcaugment.{_MODULES[name]}"), name)

@@ -85,7 +85,7 @@ class Model:
             Marker coordinates in multiples of height, (n_windows, n_frames, n_targets), where and as the features are.
         """
         with torch.inference_mode():
-            batches = features.to(torch.float32).split(_BATCH_WINDOWS)
+            batches = torch.split(features.to(torch.float32), _BATCH_WINDOWS)
             predicted = [self.network(batch.to(self.device)).to(features) for batch in batches]
         return torch.cat(predicted)
 

@@ -109,7 +109,9 @@ class MarkerNetwork(nn.Module):
         weights = self._attend(standardized) * self.sizes.n_keypoints
         per_feature = weights.repeat_interleave(N_AXES, dim=-1)
         n_coordinates = per_feature.shape[-1]
-        weighted = torch.cat([standardized[..., :n_coordinates] * per_feature, standardized[..., n_coordinates:]], dim=-1)
+        weighted = torch.cat(
+            [standardized[..., :n_coordinates] * per_feature, standardized[..., n_coordinates:]], dim=-1
+        )
         hidden, _ = self.lstm(weighted)
         predicted: Tensor = self.output(hidden) + self.linear_path(standardized)
         return predicted

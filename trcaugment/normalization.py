@@ -84,4 +84,5 @@ def _parabola_fit(n_frames: int) -> Tensor:
     """Matrix that replaces a track of n_frames by the parabola closest to it, (n_frames, n_frames)."""
     time = torch.linspace(-1, 1, n_frames, dtype=torch.float64)
     powers = torch.stack([time**k for k in range(min(_ORIGIN_DEGREE, n_frames - 1) + 1)], dim=1)
-    return powers @ torch.linalg.pinv(powers)
+    fit: Tensor = powers @ torch.linalg.pinv(powers)
+    return fit

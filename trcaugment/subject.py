@@ -10,6 +10,9 @@ from trcaugment.errors import SubjectError
 # A wide net: it must hold children and giants, and keep out every other unit.
 HEIGHT_RANGE_M = (0.5, 2.5)
 MASS_RANGE_KG = (5.0, 350.0)
+# Units that people are likely to have meant.
+_METERS = {"cm": 0.01, "mm": 0.001, "inches": 0.0254, "feet": 0.3048}
+_KILOGRAMS = {"g": 0.001, "pounds": 0.4536}
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,9 @@ class Subject:
     mass_kg: float
 
     def __post_init__(self) -> None:
-        _check("height", self.height_m, HEIGHT_RANGE_M, "m", {"cm": 0.01, "mm": 0.001, "inches": 0.0254, "feet": 0.3048})
+        _check(
+            "height", self.height_m, HEIGHT_RANGE_M, "m", {"cm": 0.01, "mm": 0.001, "inches": 0.0254, "feet": 0.3048}
+        )
         _check("mass", self.mass_kg, MASS_RANGE_KG, "kg", {"g": 0.001, "pounds": 0.4536})
 
 

@@ -37,15 +37,15 @@ class KeypointErrors:
         drift_m: largest standard deviation of the slow drift.
         noise_m: largest standard deviation of the noise along each axis.
         accident_rate: share of windows with a swap of legs, a burst or a filled gap, each.
-        misjudged_rate: share of windows with shortened feet, with a flattened body, and (half of it) with one joint
-            on both sides gone astray for a while, each.
+        misjudged_rate: share of windows with shortened feet, with a flattened body, and with joints of one kind gone
+            astray for a while, each.
     """
 
     offset: float = 1.0
     drift_m: float = 0.008
     noise_m: float = 0.020
     accident_rate: float = 0.03
-    misjudged_rate: float = 0.12
+    misjudged_rate: float = 0.10
 
 
 def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> Tensor:
@@ -70,7 +70,7 @@ def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> 
 
 def disturb(errors: KeypointErrors, keypoints: Tensor, generator: torch.Generator) -> Tensor:
     """Add misjudged depth, drift, noise and accidents to windows of keypoints in m, (n_windows, n_frames, 15, 3)."""
-    seen = _stray(errors.misjudged_rate / 2, keypoints, generator)
+    seen = _stray(errors.misjudged_rate, keypoints, generator)
     seen = _shorten_feet(errors.misjudged_rate, seen, generator)
     seen = _flatten(errors.misjudged_rate, seen, generator)
     seen = seen + _drift(errors.drift_m, seen, generator) + _noise(errors.noise_m, seen, generator)
@@ -107,7 +107,8 @@ def _stray(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
     n, n_frames, n_keypoints, _ = seen.shape
     strayed = seen
     for kind in _OFFSET_SPREAD_M:
-        away = 0.035 * torch.randn(n, 1, 3, generator=generator) * _bump(rate, (n, n_frames), generator)[..., None]
+        bump = _bump(rate / len(_OFFSET_SPREAD_M), (n, n_frames), generator)
+        away = 0.035 * torch.randn(n, 1, 3, generator=generator) * bump[..., None]
         for k, name in enumerate(KEYPOINTS):
             if name.endswith(kind):
                 own = 0.3 + 0.9 * torch.rand(n, 1, 1, generator=generator)
@@ -138,7 +139,8 @@ def _flatten(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
     direction = direction / direction.norm(dim=-1, keepdim=True)
     share = _bump(rate, (n, n_frames), generator)[:, :, None, None] * (0.4 * _uniform(n, generator) - 0.1)
     depth = ((seen - seen.mean(dim=2, keepdim=True)) * direction).sum(dim=-1, keepdim=True)
-    return seen - share * depth * direction
+    flat: Tensor = seen - share * depth * direction
+    return flat
 
 
 def _drift(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor:
@@ -207,7 +209,8 @@ def _burst(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
     inside = _span(rate, (n, n_frames), 4, generator)[:, :, None, None] & _one_keypoint(n, n_keypoints, generator)
     jump = torch.randn(n, 1, 1, 3, generator=generator)
     jump = jump / jump.norm(dim=-1, keepdim=True) * (0.05 + 0.15 * _uniform(n, generator))
-    return seen + inside * jump
+    jumped: Tensor = seen + inside * jump
+    return jumped
 
 
 def _bridge_gap(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:

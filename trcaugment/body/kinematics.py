@@ -67,7 +67,7 @@ def forward_kinematics(sizes: BodySizes, coordinates: Tensor, points: list[int])
 
 
 def body_frames(sizes: BodySizes, coordinates: Tensor) -> tuple[Tensor, Tensor]:
-    """Origins in m (n, n_frames, n_bodies, 3) and rotations (n, n_frames, n_bodies, 3, 3) of all bodies in the ground."""
+    """Origins in m (n, n_frames, n_bodies, 3) and rotations (n, n_frames, n_bodies, 3, 3) of all bodies in the lab."""
     n, n_frames, _ = coordinates.shape
     origin: dict[str, Tensor] = {"ground": coordinates.new_zeros(n, n_frames, 3)}
     rotation: dict[str, Tensor] = {"ground": torch.eye(3).to(coordinates).expand(n, n_frames, 3, 3)}

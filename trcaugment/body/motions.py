@@ -13,11 +13,12 @@ from torch import Tensor
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
 from trcaugment.errors import MotionError
 
+Array = NDArray[np.float64]
 RATE_HZ = 60.0
 _MIDLINE_FLIPS = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
 
 
-def read_mot(path: Path) -> NDArray[np.float64]:
+def read_mot(path: Path) -> Array:
     """Read joint angles from an OpenSim `.mot` or `.sto` file.
 
     Coordinates that the file lacks are zero; columns that are not coordinates of the skeleton are left out.
@@ -44,7 +45,7 @@ def read_mot(path: Path) -> NDArray[np.float64]:
     return values
 
 
-def _read_table(path: Path) -> tuple[list[str], NDArray[np.float64], bool]:
+def _read_table(path: Path) -> tuple[list[str], Array, bool]:
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
@@ -57,7 +58,9 @@ def _read_table(path: Path) -> tuple[list[str], NDArray[np.float64], bool]:
     try:
         table = np.array([line.split() for line in lines[head + 2 :] if line.strip()], dtype=np.float64)
     except ValueError as error:
-        raise MotionError(f"{path}: expected numbers in {len(labels)} columns after line {head + 2} ({error})") from error
+        raise MotionError(
+            f"{path}: expected numbers in {len(labels)} columns after line {head + 2} ({error})"
+        ) from error
     if table.ndim != 2 or table.shape[1] != len(labels) or labels[0].lower() != "time":
         raise MotionError(f"{path}: expected a column 'time' and one value per label, found shape {table.shape}")
     return labels, table, "indegrees=yes" in stripped[:head]
@@ -91,7 +94,7 @@ class MotionLibrary:
     weight: Tensor
 
     @classmethod
-    def from_motions(cls, motions: list[NDArray[np.float64]], weight: list[float]) -> MotionLibrary:
+    def from_motions(cls, motions: list[Array], weight: list[float]) -> MotionLibrary:
         """Library of motions (n_frames, n_coordinates) drawn with the given weights."""
         length = torch.tensor([len(motion) for motion in motions])
         first = torch.cumsum(length, 0) - length
@@ -99,7 +102,7 @@ class MotionLibrary:
         return cls(frames, first, length, torch.tensor(weight))
 
     def draw(self, n: int, n_frames: int, generator: torch.Generator) -> Tensor:
-        """Draw n windows, played at 0.7 to 1.4 times their speed, half of them mirrored, (n, n_frames, n_coordinates)."""
+        """Draw windows, played at 0.7 to 1.4 times their speed, half of them mirrored, (n, n_frames, n_coordinates)."""
         which = torch.multinomial(self.weight, n, replacement=True, generator=generator)
         speed = 0.7 * 2 ** torch.rand(n, generator=generator)
         # Short motions are played slower rather than left out.

@@ -1,10 +1,10 @@
 """Bodies of many people: segment sizes, pelvis landmarks, hip joint centers and marker placement, drawn at random.
 
-Means are relative to the generic adult (1.70 m) after scaling to the person's height. They lie within what expert-scaled
-lab models of this skeleton show (pelvis 1.1, its width 1.2-1.5 at the hips, torso height 0.84-1.0 and width 1.1-1.3, foot
-1.03-1.2, femur and tibia 0.96-1.1 of generic). Standard deviations are our choice, wide enough for those models and for
-the distances between real keypoints; that of marker placement is the between-examiner scatter of palpation (5-10 mm and
-more, della Croce et al. 2005, doi 10.1016/j.gaitpost.2004.05.003).
+Means are relative to the generic adult (1.70 m) after scaling to the person's height. They lie within what
+expert-scaled lab models of this skeleton show (pelvis 1.1, its width 1.2-1.5 at the hips, torso height 0.84-1.0 and
+width 1.1-1.3, foot 1.03-1.2, femur and tibia 0.96-1.1 of generic). Standard deviations are our choice, wide enough for
+those models and for the distances between real keypoints; that of marker placement is the between-examiner scatter of
+palpation (5-10 mm and more, della Croce et al. 2005, doi 10.1016/j.gaitpost.2004.05.003).
 """
 
 from __future__ import annotations

@@ -1,1 +1,31 @@
-"""..."""
+"""The command line: `trcaugment COMMAND`. Commands load what they need when they run, so `--help` is quick."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+_COMMANDS = {"predict": "predict", "train": "train", "models": "models"}
+
+
+class _LazyGroup(click.Group):
+    """Imports a command's module when the command is named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"trcaugment.cli.{_COMMANDS[cmd_name]}"), cmd_name)
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="trcaugment")
+def main() -> None:
+    """Predict 35 anatomical markers for OpenSim from sparse 3-D video keypoints.
+
+    Exit codes: 0 done, 1 a trial failed, 2 wrong usage.
+    """

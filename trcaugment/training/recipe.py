@@ -41,7 +41,7 @@ class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epochs: int = 60
     batches_per_epoch: int = 250
     batch_windows: int = 128
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     weight_decay: float = 0.01
     patience: int = 12
     validation_windows: int = 4096

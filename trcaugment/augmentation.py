@@ -63,10 +63,10 @@ def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
     """
     keypoints = find_keypoints(markers)
     positions, invented = fill_gaps(keypoints.positions, markers.time_s)
-    complete = np.isfinite(positions).all(axis=(1, 2))
+    missing = np.asarray(np.isnan(positions).any(axis=2))
     frames = model_frames(markers.time_s, model.card.rate_hz)
     predicted = np.full((markers.n_frames, len(model.card.outputs), 3), np.nan)
-    for start, stop in find_segments(complete, markers.time_s):
+    for start, stop in find_segments(np.asarray(~missing.any(axis=1)), markers.time_s):
         try:
             predicted[start:stop] = _augment_segment(positions[start:stop], frames[start:stop], subject, model)
         except MarkersError as error:
@@ -76,7 +76,7 @@ def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
         keypoints.sources,
         keypoints.derived,
         _spans(invented),
-        _spans(np.isnan(positions).any(axis=2)),
+        _spans(missing),
     )
 
 
@@ -91,9 +91,7 @@ def _augment_segment(positions: FloatArray, frames: FloatArray, subject: Subject
     """
     card = model.card
     grid = model_grid(frames)
-    starts = window_starts(
-        len(grid), length=card.window_frames, hop=card.hop_frames, first_frame=int(np.rint(grid[0]))
-    )
+    starts = window_starts(len(grid), length=card.window_frames, hop=card.hop_frames, first_frame=int(np.rint(grid[0])))
     windows = cut(to_model_grid(positions, frames, grid), starts, card.window_frames)
     blended = blend(_predict_windows(windows, subject, model), starts, len(grid))
     return resample(blended, grid, frames)
@@ -107,7 +105,7 @@ def _predict_windows(windows: FloatArray, subject: Subject, model: Model) -> Flo
     if not torch.isfinite(frame.rotation).all():
         raise MarkersError("expected a body, but hips, shoulders and neck lie on one line or in one point")
     targets = model.predict(make_features(keypoints, frame, person * subject.mass_kg))
-    return to_lab(targets.unflatten(-1, (-1, 3)), frame).numpy()
+    return to_lab(targets.reshape(*windows.shape[:2], -1, 3), frame).numpy()
 
 
 def _spans(marked: BoolArray) -> dict[str, list[Span]]:
