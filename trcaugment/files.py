@@ -1,0 +1,49 @@
+"""Files are replaced whole or left alone."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from pathlib import Path
+
+ADVICE = {
+    errno.EISDIR: "Add a file name.",
+    errno.ENOENT: "Create the folder first.",
+    errno.ENOTDIR: "Choose a folder.",
+    errno.EACCES: "Make it writable, or choose another place.",
+    errno.EROFS: "Choose another disk.",
+    errno.ENOSPC: "Free some space, or choose another disk.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+}
+
+
+def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` beside the file, then put it in its place in one step; after an error everything is as before.
+
+    Raises:
+        OSError: the file cannot be written; see `why_not_written`.
+    """
+    target = Path(os.path.realpath(path))  # through a link, to what it points at
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if target.exists() and not target.is_file():
+        raise OSError(errno.EEXIST, "something else than a file has this name")  # /dev/null must stay
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, "the file is read-only")
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def why_not_written(error: OSError) -> str:
+    """A sentence on why a file could not be written, and one on what to do."""
+    return f"cannot be written: {error.strerror or error}. {ADVICE.get(error.errno or 0, 'Choose another place.')}"
