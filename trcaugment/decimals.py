@@ -48,9 +48,10 @@ def parse_rows(rows: bytes, n_columns: int) -> tuple[FloatArray, FloatArray] | N
     if coordinates is None:
         return None
     try:
-        return np.array([float(rows[first + 1 : second]) for first, second in ends[:, :2].tolist()]), coordinates
+        times = [float(rows[k:end]) for k, end in zip((ends[:, 0] + 1).tolist(), ends[:, 1].tolist(), strict=True)]
     except ValueError:
         return None
+    return np.array(times), coordinates
 
 
 def _decimals(text: NDArray[np.uint8], starts: Indices, ends: Indices) -> FloatArray | None:

@@ -77,11 +77,12 @@ def read_rows(
                 rows[-1] = _uncut(*rows[-1], 2 + 3 * len(names), odd)
             lines += [line for line, _ in rows]
             plain = np.array([_time(*row) for row in rows]), _coordinates(rows, names, odd)
+            number += block.count(b"\n")
         else:
             lines += range(number, number + len(plain[0]))
+            number += len(plain[0])
         times.append(plain[0])
         coordinates.append(plain[1])
-        number += block.count(b"\n")
         start = end
     for what, numbers in odd.items():
         notes.append(f"{_count(len(numbers), 'row')} (first: line {numbers[0]}) {what}.")
