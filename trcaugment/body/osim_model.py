@@ -14,8 +14,6 @@ import opensim
 from trcaugment.body.kinematics import BodySizes
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, COORDINATES, JOINTS, POINTS, Axis, Coordinate, Joint
 
-_COORDINATES = {coordinate.name: coordinate for coordinate in COORDINATES}
-
 
 def build_model(sizes: BodySizes, name: str = "trcaugment") -> Any:
     """An `opensim.Model` of the first of the bodies, with all markers and keypoints.
@@ -38,6 +36,9 @@ def build_model(sizes: BodySizes, name: str = "trcaugment") -> Any:
         place = opensim.Vec3(*(float(v) for v in sizes.points[0, k]))
         model.addMarker(opensim.Marker(point.name, frames[point.body], place))
     model.finalizeConnections()
+    # Only now: a CustomJoint makes its coordinates anew, with ranges of its own, when it joins a model.
+    for coordinate in COORDINATES:
+        _limit(model.updCoordinateSet().get(coordinate.name), coordinate)
     return model
 
 
@@ -55,10 +56,7 @@ def _joint(joint: Joint, index: int, sizes: BodySizes, frames: dict[str, Any]) -
     if not joint.rotations:
         return opensim.WeldJoint(joint.name, *ends)
     length = float(sizes.scale[0, BODY_INDEX[joint.parent], 1]) if joint.parent in BODY_INDEX else 1.0
-    made = opensim.CustomJoint(joint.name, *ends, _spatial_transform(joint, length))
-    for k in range(made.numCoordinates()):
-        _limit(made.upd_coordinates(k), _COORDINATES[made.get_coordinates(k).getName()])
-    return made
+    return opensim.CustomJoint(joint.name, *ends, _spatial_transform(joint, length))
 
 
 def _spatial_transform(joint: Joint, length: float) -> Any:
