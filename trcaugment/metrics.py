@@ -6,6 +6,8 @@ distance by the square root of 3.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 
 
@@ -23,3 +25,11 @@ def mpme(predicted: Tensor, true: Tensor) -> Tensor:
 def coordinate_rmse(predicted: Tensor, true: Tensor) -> Tensor:
     """Root of the mean squared difference over all frames, markers and axes."""
     return (predicted - true).square().mean().sqrt()
+
+
+def distance_error(predicted: Tensor, true: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    """Mean absolute error of the distances between pairs of points: how well rigid bodies keep their size."""
+    first, second = (list(side) for side in zip(*pairs, strict=True))
+    distances = [(points[..., first, :] - points[..., second, :]).norm(dim=-1) for points in (predicted, true)]
+    error: Tensor = (distances[0] - distances[1]).abs().mean()
+    return error

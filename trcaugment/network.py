@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import torch
 from torch import Tensor, nn
 
@@ -12,8 +11,7 @@ _RIDGE = 1e-3  # of the standardized features' variance
 _SMALLEST_DEVIATION = 1e-4  # of height, or m or kg: a feature that never varies must not blow up
 
 
-@dataclass(frozen=True)
-class NetworkSizes:
+class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sizes of the network; they travel with the weights.
 
     Attributes:

@@ -6,8 +6,7 @@ heel to big toe 0.11-0.135, distances that wander by 3-15 mm within a trial, noi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+import msgspec
 import torch
 from torch import Tensor
 
@@ -28,8 +27,7 @@ _OFFSET_SPREAD_M = {
 _SHOULDER_INWARD_M = 0.012
 
 
-@dataclass(frozen=True)
-class KeypointErrors:
+class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How wrong the keypoints are; lengths in m at 1.70 m height.
 
     Attributes:
@@ -37,8 +35,8 @@ class KeypointErrors:
         drift_m: largest standard deviation of the slow drift.
         noise_m: largest standard deviation of the noise along each axis.
         accident_rate: share of windows with a swap of legs, a burst or a filled gap, each.
-        misjudged_rate: share of windows with shortened feet, with a flattened body, and with joints of one kind gone
-            astray for a while, each.
+        misjudged_rate: share of windows with a flattened body, and with joints of one kind gone astray for a while,
+            each; feet are shortened twice as often.
     """
 
     offset: float = 1.0
@@ -71,7 +69,7 @@ def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> 
 def disturb(errors: KeypointErrors, keypoints: Tensor, generator: torch.Generator) -> Tensor:
     """Add misjudged depth, drift, noise and accidents to windows of keypoints in m, (n_windows, n_frames, 15, 3)."""
     seen = _stray(errors.misjudged_rate, keypoints, generator)
-    seen = _shorten_feet(errors.misjudged_rate, seen, generator)
+    seen = _shorten_feet(2 * errors.misjudged_rate, seen, generator)
     seen = _flatten(errors.misjudged_rate, seen, generator)
     seen = seen + _drift(errors.drift_m, seen, generator) + _noise(errors.noise_m, seen, generator)
     seen = _swap_legs(errors.accident_rate, seen, generator)
@@ -124,7 +122,7 @@ def _shorten_feet(rate: float, seen: Tensor, generator: torch.Generator) -> Tens
     first = _bump(rate, (n, n_frames), generator)
     for side in "RL":
         share = torch.where(both, first, _bump(rate, (n, n_frames), generator))
-        share = share * (0.65 * torch.rand(n, 1, generator=generator))
+        share = share * (0.1 + 0.6 * torch.rand(n, 1, generator=generator))
         ankle = seen[:, :, KEYPOINTS.index(side + "Ankle")]
         for toe in ("SmallToe", "BigToe"):
             k = KEYPOINTS.index(side + toe)

@@ -37,6 +37,8 @@ def read_mot(path: Path) -> Array:
     if len(time_s) < 2 or not (np.diff(time_s) > 0).all() or not np.isfinite(table).all():
         raise MotionError(f"{path}: expected at least two frames, increasing time and no missing values")
     new_time_s = np.arange(time_s[0], time_s[-1], 1 / RATE_HZ)
+    if len(new_time_s) < 2:
+        raise MotionError(f"{path}: expected at least two frames at 60 Hz, found {time_s[-1] - time_s[0]:g} s")
     values = np.zeros((len(new_time_s), len(COORDINATES)))
     for column, index in known:
         values[:, index] = np.interp(new_time_s, time_s, table[:, column])

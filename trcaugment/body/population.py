@@ -10,8 +10,8 @@ palpation (5-10 mm and more, della Croce et al. 2005, doi 10.1016/j.gaitpost.200
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
+import msgspec
 import torch
 from torch import Tensor
 
@@ -19,8 +19,7 @@ from trcaugment.body.kinematics import BodySizes
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, GENERIC_HEIGHT_M, JOINT_INDEX, MARKERS, POINT_INDEX, POINTS
 
 
-@dataclass(frozen=True)
-class Population:
+class Population(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whom to draw: adults of both sexes, widened at both ends.
 
     Attributes:

@@ -75,4 +75,4 @@ def make_library(motion_files: list[Path], n_procedural: int, seed: int) -> Moti
     procedural = [make_motion(ACTIVITIES[k % len(ACTIVITIES)], rng) for k in range(n_procedural)]
     file_weight = np.sqrt([len(motion) for motion in files])
     weight = [float(w) for w in file_weight / file_weight.sum()] if files else []
-    return MotionLibrary.from_motions(files + procedural, weight + [1 / n_procedural] * n_procedural)
+    return MotionLibrary.from_motions(files + procedural, weight + [1 / len(procedural) for _ in procedural])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -11,7 +12,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from trcaugment.body.windows import WindowGenerator
-from trcaugment.metrics import coordinate_rmse, mpme
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.metrics import coordinate_rmse, distance_error, mpme
 from trcaugment.network import N_AXES, MarkerNetwork
 from trcaugment.training.data import GeneratedBatches
 from trcaugment.training.recipe import Optimization, Recipe
@@ -22,14 +24,25 @@ _SEEDS_PER_RECIPE = 10**9
 _VALIDATION_SEEDS = 9 * 10**8
 _LINEAR_PATH_SEEDS = 8 * 10**8
 _LINEAR_PATH_BATCHES = 100
+RIGID_PAIRS = [
+    (ANATOMICAL_MARKERS.index(first), ANATOMICAL_MARKERS.index(second))
+    for segment in (
+        ("r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study", "RHJC_study", "LHJC_study"),
+        *((f"{s}_calc_study", f"{s}_toe_study", f"{s}_5meta_study") for s in "rL"),
+        *(tuple(f"{s}_{m}_study" for m in ("knee", "mknee", "thigh1", "thigh2", "thigh3")) for s in "rL"),
+        *(tuple(f"{s}_{m}_study" for m in ("ankle", "mankle", "sh1", "sh2", "sh3")) for s in "rL"),
+    )
+    for first, second in combinations(segment, 2)
+]
 _LINEAR_PATH_EVERY = 5  # neighbouring frames are nearly equal
 
 
 class MarkerRegression(LightningModule):
-    """Mean distance between predicted and true markers as loss, AdamW, warm-up and cosine decay.
+    """Loss, optimizer and what is logged.
 
-    The mean squared error of the report would spend the network on the few windows that a detector spoiled; it is still
-    what early stopping watches.
+    The loss is the mean distance between predicted and true markers plus the mean error of the distances within rigid
+    segments. The mean squared error of the report would spend the network on the few windows that a detector spoiled
+    (it is still what early stopping watches), and any mean shrinks a foot of which only the place is known.
     """
 
     def __init__(self, network: MarkerNetwork, optimization: Optimization) -> None:
@@ -41,8 +54,9 @@ class MarkerRegression(LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Loss of one batch, in units of height."""
         features, targets, _ = batch
-        loss = mpme(_points(self.network(features)), _points(targets))
-        self.log("train_mpme", loss, on_step=False, on_epoch=True)
+        predicted, true = _points(self.network(features)), _points(targets)
+        loss = mpme(predicted, true) + distance_error(predicted, true, RIGID_PAIRS)
+        self.log("train_loss", loss, on_step=False, on_epoch=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> None:
@@ -54,6 +68,7 @@ class MarkerRegression(LightningModule):
         self.log("val_mse", torch.nn.functional.mse_loss(predicted, targets), prog_bar=True)
         self.log("val_rmse_mm", coordinate_rmse(points, truth), prog_bar=True)
         self.log("val_mpme_mm", mpme(points, truth), prog_bar=True)
+        self.log("val_distance_mm", distance_error(points, truth, RIGID_PAIRS))
 
     def configure_optimizers(self) -> Any:
         """AdamW with a learning rate that rises over one epoch and then falls as a cosine to a hundredth."""
