@@ -1,0 +1,87 @@
+"""Makes the example trials in this folder: a generated person whose true markers are known.
+
+    python examples/make_examples.py
+
+Each NAME.trc holds the 20 keypoints that a video pose detector would report, each NAME_markers.trc the 35 anatomical
+markers where they truly are. Height and mass are those of the report's example: 1.584 m and 58.32 kg.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.interpolate import make_interp_spline
+
+from trcaugment import Markers, write_trc
+from trcaugment.body.keypoints import KeypointErrors, disturb, draw_offsets
+from trcaugment.body.kinematics import BodySizes, forward_kinematics
+from trcaugment.body.motions import RATE_HZ, Array
+from trcaugment.body.population import Population, draw_bodies
+from trcaugment.body.procedural import make_motion
+from trcaugment.body.skeleton import KEYPOINTS, POINT_INDEX
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.marker_sets import KEYPOINTS as MODEL_KEYPOINTS
+
+HEIGHT_M, MASS_KG = 1.584, 58.32
+FOLDER = Path(__file__).parent
+# A detector at work: offsets as in the field, 8 mm of noise, no accidents.
+ERRORS = KeypointErrors(offset=0.6, drift_m=0.006, noise_m=0.008, accident_rate=0.0, misjudged_rate=0.0)
+
+
+def the_person(seed: int) -> BodySizes:
+    """One person of the given height and mass."""
+    index = MASS_KG / HEIGHT_M**2
+    population = Population(height_m=(HEIGHT_M, HEIGHT_M), body_mass_index=(index, index))
+    return draw_bodies(population, 1, torch.Generator().manual_seed(seed))
+
+
+def trial(activity: str, seconds: float, seed: int) -> tuple[Markers, Markers]:
+    """Keypoints and true markers of one trial."""
+    generator = torch.Generator().manual_seed(seed)
+    person = the_person(seed=1)
+    motion = stretched_motion(activity, round(seconds * RATE_HZ), np.random.default_rng(seed))
+    seen = person.points.clone()
+    seen[:, [POINT_INDEX[name] for name in MODEL_KEYPOINTS]] += draw_offsets(ERRORS, 1, generator)
+    coordinates = torch.from_numpy(motion)[None].float()
+    names = [point.name for point in KEYPOINTS]
+    keypoints = forward_kinematics(replace(person, points=seen), coordinates, [POINT_INDEX[name] for name in names])
+    in_model = [names.index(name) for name in MODEL_KEYPOINTS]
+    keypoints[:, :, in_model] = disturb(ERRORS, keypoints[:, :, in_model], generator)
+    keypoints[:, :, names.index("midHip")] = keypoints[:, :, [names.index("RHip"), names.index("LHip")]].mean(dim=2)
+    markers = forward_kinematics(person, coordinates, [POINT_INDEX[name] for name in ANATOMICAL_MARKERS])
+    time_s = np.arange(len(motion)) / RATE_HZ
+    return (
+        Markers(tuple(names), keypoints[0].double().numpy(), time_s),
+        Markers(ANATOMICAL_MARKERS, markers[0].double().numpy(), time_s),
+    )
+
+
+def stretched_motion(activity: str, n_frames: int, rng: np.random.Generator) -> Array:
+    """A procedural trial played so fast or slow that it takes n_frames."""
+    motion = make_motion(activity, rng)
+    return np.asarray(make_interp_spline(np.linspace(0, 1, len(motion)), motion)(np.linspace(0, 1, n_frames)))
+
+
+def with_gaps(markers: Markers) -> Markers:
+    """The same trial with a short gap that is filled and a long one that is not."""
+    positions = markers.positions.copy()
+    positions[40:46, markers.names.index("RSmallToe")] = np.nan
+    positions[90:110, markers.names.index("LHeel")] = np.nan
+    return replace(markers, positions=positions)
+
+
+def main() -> None:
+    """Write all examples."""
+    keypoints, markers = trial("walk", 10.0, seed=3)
+    write_trc(FOLDER / "walk.trc", keypoints)
+    write_trc(FOLDER / "walk_markers.trc", markers)
+    keypoints, markers = trial("squat", 3.0, seed=5)
+    write_trc(FOLDER / "squat_mm_with_gaps.trc", with_gaps(keypoints), unit="mm")
+    write_trc(FOLDER / "squat_mm_with_gaps_markers.trc", markers, unit="mm")
+
+
+if __name__ == "__main__":
+    main()
