@@ -26,6 +26,9 @@ from trcaugment.signals import (
 from trcaugment.subject import Subject
 from trcaugment.windows import blend, cut, window_starts
 
+# From hips to neck is 0.27 to 0.32 of height in real files; a stooped child or a poor detector stays within this.
+TRUNK_SHARE = (0.12, 0.6)
+
 
 @dataclass(frozen=True, eq=False)
 class Augmentation:
@@ -59,11 +62,13 @@ def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
 
     Raises:
         MarkerSetError: keypoints that the model needs are not in the file.
-        MarkersError: the keypoints of some frames are no body, because hips, shoulders and neck coincide.
+        MarkersError: the keypoints are far from the stated height (a wrong unit), or those of some frames are no body,
+            because hips, shoulders and neck coincide.
     """
     keypoints = find_keypoints(markers)
     positions, invented = fill_gaps(keypoints.positions, markers.time_s)
     missing = np.asarray(np.isnan(positions).any(axis=2))
+    _check_size(positions, subject, markers.unit)
     frames = model_frames(markers.time_s, model.card.rate_hz)
     predicted = np.full((markers.n_frames, len(model.card.outputs), 3), np.nan)
     for start, stop in find_segments(np.asarray(~missing.any(axis=1)), markers.time_s):
@@ -78,6 +83,23 @@ def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
         _spans(invented),
         _spans(missing),
     )
+
+
+def _check_size(positions: FloatArray, subject: Subject, unit: str) -> None:
+    """Refuses keypoints in another unit than the file says, or of somebody of another size altogether.
+
+    Raises:
+        MarkersError: the median distance from hips to neck is no person's of this height.
+    """
+    neck, right, left = (positions[:, KEYPOINTS.index(name)] for name in ("Neck", "RHip", "LHip"))
+    trunk_m = np.linalg.norm(neck - (right + left) / 2, axis=1)
+    seen_m = float(np.median(trunk_m[np.isfinite(trunk_m)])) if np.isfinite(trunk_m).any() else np.nan
+    low_m, high_m = (share * subject.height_m for share in TRUNK_SHARE)
+    if seen_m < low_m or seen_m > high_m:
+        raise MarkersError(
+            f"expected {low_m:.2g} to {high_m:.2g} m from hips to neck for a height of {subject.height_m:g} m, found "
+            f"{seen_m:.2g} m; is the file's unit really {unit}, and is the height this person's?"
+        )
 
 
 def _augment_segment(positions: FloatArray, frames: FloatArray, subject: Subject, model: Model) -> FloatArray:
