@@ -21,6 +21,7 @@ _NECK, _R_SHOULDER, _L_SHOULDER, _R_HIP, _L_HIP = (
     KEYPOINTS.index(name) for name in ("Neck", "RShoulder", "LShoulder", "RHip", "LHip")
 )
 _ORIGIN_DEGREE = 2
+_SHORTEST_AXIS_M = 1e-4  # shorter than that, an axis of the body is rounding error
 
 
 @dataclass(frozen=True)
@@ -49,9 +50,8 @@ def body_frame(keypoints: Tensor, height_m: Tensor) -> BodyFrame:
     left_to_right = (
         keypoints[:, :, _R_HIP] - keypoints[:, :, _L_HIP] + keypoints[:, :, _R_SHOULDER] - keypoints[:, :, _L_SHOULDER]
     ).mean(dim=1)
-    y = up / up.norm(dim=-1, keepdim=True)
-    right = left_to_right - (left_to_right * y).sum(dim=-1, keepdim=True) * y
-    z = right / right.norm(dim=-1, keepdim=True)
+    y = _unit(up)
+    z = _unit(left_to_right - (left_to_right * y).sum(dim=-1, keepdim=True) * y)
     rotation = torch.stack([torch.linalg.cross(y, z), y, z], dim=1)
     return BodyFrame(origin, rotation, height_m)
 
@@ -77,6 +77,12 @@ def make_features(keypoints: Tensor, frame: BodyFrame, mass_kg: Tensor) -> Tenso
     coordinates = to_body(keypoints, frame).flatten(start_dim=2)
     person = torch.stack([frame.height_m, mass_kg], dim=-1).to(coordinates)
     return torch.cat([coordinates, person[:, None].expand(-1, coordinates.shape[1], -1)], dim=-1)
+
+
+def _unit(axis_m: Tensor) -> Tensor:
+    """Direction of axes in m, (n, 3); NaN where there is none."""
+    length = axis_m.norm(dim=-1, keepdim=True)
+    return torch.where(length > _SHORTEST_AXIS_M, axis_m / length, torch.nan)
 
 
 @cache
