@@ -102,7 +102,7 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL, device: str = "auto")
     """
     folder = _find_folder(name_or_folder)
     card = read_card(folder)
-    network = MarkerNetwork(card.sizes)
+    network = _make_network(card.sizes, folder / CARD_FILE)
     _load_weights(network, folder / WEIGHTS_FILE, card.sha256)
     place = _device(device)
     return Model(card, network.eval().to(place), place)
@@ -169,6 +169,13 @@ def _find_folder(name_or_folder: str | Path) -> Path:
             return folder
     known = ", ".join(card.name for card in list_models()) or "none"
     raise ModelError(f"no model '{name_or_folder}': expected a model folder or a shipped model ({known})")
+
+
+def _make_network(sizes: NetworkSizes, card_path: Path) -> MarkerNetwork:
+    try:
+        return MarkerNetwork(sizes)
+    except (ValueError, RuntimeError) as error:  # zero, negative, or more than fits into memory
+        raise ModelError(f"{card_path}: there is no network of these sizes ({error})") from error
 
 
 def _load_weights(network: MarkerNetwork, path: Path, sha256: str) -> None:
