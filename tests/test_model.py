@@ -1,0 +1,288 @@
+"""Model folders: what is saved is what is loaded, and nothing else ever is."""
+
+import hashlib
+import json
+import pickle
+
+import msgspec
+import pytest
+import torch
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+import trcaugment.model
+from trcaugment.errors import ModelError
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.model import (
+    CARD_FILE,
+    FORMAT_VERSION,
+    WEIGHTS_FILE,
+    Card,
+    list_models,
+    load_model,
+    models_folder,
+    read_card,
+    save_model,
+)
+from trcaugment.network import MarkerNetwork, NetworkSizes
+
+SIZES = NetworkSizes(hidden=6, n_layers=2)
+CARD = Card(
+    format_version=FORMAT_VERSION,
+    name="tiny",
+    description="random weights",
+    created="2026-01-01",
+    inputs=KEYPOINTS,
+    outputs=ANATOMICAL_MARKERS,
+    origin="hips",
+    alignment="trunk",
+    rate_hz=60.0,
+    window_frames=30,
+    hop_frames=5,
+    sizes=SIZES,
+    training_data=("none",),
+    height_m=(1.4, 2.0),
+    body_mass_index=(15.0, 40.0),
+    validation_mse=1.0,
+    sha256="",
+)
+
+
+def random_network(sizes=SIZES):
+    torch.manual_seed(0)
+    network = MarkerNetwork(sizes)
+    with torch.no_grad():
+        for tensor in network.state_dict().values():
+            tensor.normal_(0, 0.3)
+        network.deviation.abs_().add_(0.5)
+    return network.eval()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save_model(tmp_path / "tiny", CARD, random_network())
+    return tmp_path / "tiny"
+
+
+def features(n=5):
+    return torch.randn(n, 30, SIZES.n_features, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def edit_card(folder, **changes):
+    path = folder / CARD_FILE
+    card = json.loads(path.read_text()) | changes
+    path.write_text(json.dumps({key: value for key, value in card.items() if value is not None}))
+
+
+def replace_weights(folder, weights):
+    """Other weights, with a card that vouches for them: what an attacker would do."""
+    (folder / WEIGHTS_FILE).write_bytes(weights)
+    edit_card(folder, sha256=hashlib.sha256(weights).hexdigest())
+
+
+def refused(folder, message, device="cpu"):
+    with pytest.raises(ModelError, match=message) as caught:
+        load_model(folder, device)
+    return str(caught.value)
+
+
+# --- what works
+
+
+def test_a_loaded_model_predicts_what_the_saved_one_did(folder):
+    model = load_model(folder, "cpu")
+    with torch.inference_mode():
+        expected = random_network()(features().float()).double()
+    assert torch.equal(model.predict(features()), expected)
+    assert not model.network.training
+    assert model.device == torch.device("cpu")
+    assert msgspec.structs.replace(model.card, sha256="") == CARD
+    assert model.card.sha256 == hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
+
+
+def test_the_saved_card_is_returned_with_its_checksum(tmp_path):
+    signed = save_model(tmp_path / "deep" / "tiny", CARD, random_network())
+    assert read_card(tmp_path / "deep" / "tiny") == signed
+    assert len(signed.sha256) == 64
+
+
+def test_predictions_do_not_depend_on_how_windows_are_batched(folder, monkeypatch):
+    model, windows = load_model(folder, "cpu"), features(23)
+    whole = model.predict(windows)
+    for size in (1, 5, 23, 100):
+        monkeypatch.setattr(trcaugment.model, "_BATCH_WINDOWS", size)
+        torch.testing.assert_close(model.predict(windows), whole, rtol=0, atol=1e-6)
+    alone = torch.cat([model.predict(window[None]) for window in windows])
+    torch.testing.assert_close(alone, whole, rtol=0, atol=1e-6)
+
+
+def test_predictions_have_the_precision_of_the_features_and_no_gradient(folder):
+    model = load_model(folder, "auto")
+    for dtype in (torch.float32, torch.float64):
+        predicted = model.predict(features().to(dtype))
+        assert predicted.dtype == dtype
+        assert predicted.device.type == "cpu"
+        assert not predicted.requires_grad
+
+
+def test_a_model_loads_by_its_path_as_text(folder):
+    assert load_model(str(folder), "cpu").card.name == "tiny"
+
+
+def test_shipped_models_are_found_by_name(folder, monkeypatch):
+    monkeypatch.setattr(trcaugment.model, "models_folder", lambda: folder.parent)
+    assert [card.name for card in list_models()] == ["tiny"]
+    assert load_model("tiny", "cpu").card.name == "tiny"
+    refused("other", r"no model 'other'.*\(tiny\)")
+
+
+def test_every_shipped_model_loads_and_keeps_its_folders_name():
+    folders = sorted(path.parent for path in models_folder().glob(f"*/{CARD_FILE}"))
+    if not folders:
+        pytest.skip("no models are shipped in this checkout")
+    for path in folders:
+        card = load_model(path, "cpu").card
+        assert card.name == path.name
+        assert card.inputs == KEYPOINTS
+        assert card.outputs == ANATOMICAL_MARKERS
+
+
+# --- what is refused
+
+
+def test_a_released_model_is_never_overwritten(folder):
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    with pytest.raises(ModelError, match="never changes, choose another name"):
+        save_model(folder, CARD, random_network(NetworkSizes(hidden=3)))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(ModelError, match="cannot write the model"):
+        save_model(tmp_path / "file" / "tiny", CARD, random_network())
+
+
+def test_missing_models_cards_and_weights_are_named(folder, tmp_path):
+    refused(tmp_path / "nowhere", "no model .*nowhere.*expected a model folder or a shipped model")
+    (folder / WEIGHTS_FILE).rename(tmp_path / "weights")
+    refused(folder, "expected the weights of the model")
+    (folder / CARD_FILE).unlink()
+    assert str(folder / CARD_FILE) in refused(folder, "expected the card of a model")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda text: text[: len(text) // 2], "not a model card"),
+        (lambda text: "", "not a model card"),
+        (lambda text: "[1, 2]", "Expected `object`"),
+        (lambda text: text.replace('"rate_hz": 60.0', '"rate_hz": "sixty"'), "rate_hz"),
+        (lambda text: text.replace('"rate_hz"', '"rate"'), "not a model card"),
+        (lambda text: text.replace('"name"', '"extra": 1, "name"', 1), "unknown field `extra`"),
+        (lambda text: text.replace('"hidden"', '"extra": 1, "hidden"', 1), "unknown field `extra`"),
+    ],
+)
+def test_a_damaged_card_is_refused(folder, damage, message):
+    path = folder / CARD_FILE
+    text = path.read_text()
+    assert damage(text) != text
+    path.write_text(damage(text))
+    assert str(path) in refused(folder, message)
+
+
+def test_a_card_that_is_not_text_is_refused(folder):
+    (folder / CARD_FILE).write_bytes(b"\xff\xfe\x00{")
+    refused(folder, "not a model card")
+
+
+@pytest.mark.parametrize("version", [0, 2, 99])
+def test_another_format_version_is_refused_with_what_to_do(folder, version):
+    edit_card(folder, format_version=version)
+    refused(folder, f"expected format version 1, found {version}; update")
+
+
+def test_inputs_and_outputs_must_fit_the_network(folder):
+    edit_card(folder, inputs=list(KEYPOINTS[:-1]))
+    refused(folder, "do not fit its 14 inputs")
+
+
+@pytest.mark.parametrize("change", [{"hidden": 0}, {"hidden": -4}, {"hidden": 10**12}, {"n_layers": 0}])
+def test_impossible_sizes_are_refused(folder, change):
+    sizes = json.loads((folder / CARD_FILE).read_text())["sizes"]
+    edit_card(folder, sizes=sizes | change)
+    refused(folder, "card.json.*network")
+
+
+def test_weights_that_the_card_does_not_vouch_for_are_refused(folder):
+    path = folder / WEIGHTS_FILE
+    weights = bytearray(path.read_bytes())
+    weights[-1] ^= 1
+    path.write_bytes(weights)
+    assert str(path) in refused(folder, "SHA-256 is .* the card says .*; get the folder anew")
+    path.write_bytes(weights[:-100])
+    refused(folder, "SHA-256")
+
+
+def test_truncated_weights_are_refused_even_if_the_card_vouches_for_them(folder):
+    weights = (folder / WEIGHTS_FILE).read_bytes()
+    for kept in (0, 4, 200, len(weights) - 4):
+        replace_weights(folder, weights[:kept])
+        refused(folder, "not the weights of the network")
+
+
+def tensors_of(folder):
+    return load_tensors((folder / WEIGHTS_FILE).read_bytes())
+
+
+def test_weights_of_other_shapes_names_or_values_are_refused(folder):
+    replace_weights(folder, save_tensors(random_network(NetworkSizes(hidden=7, n_layers=2)).state_dict()))
+    refused(folder, "not the weights of the network")
+    tensors = {name: tensor.contiguous() for name, tensor in random_network().state_dict().items()}
+    replace_weights(folder, save_tensors({name: t for name, t in tensors.items() if name != "output.bias"}))
+    refused(folder, "output.bias")
+    replace_weights(folder, save_tensors(tensors | {"extra": torch.zeros(1)}))
+    refused(folder, "extra")
+    for bad in (float("nan"), float("inf")):
+        spoiled = tensors["output.bias"].clone()
+        spoiled[3] = bad
+        replace_weights(folder, save_tensors(tensors | {"output.bias": spoiled}))
+        refused(folder, "found NaN or infinity in output.bias")
+    replace_weights(folder, save_tensors(tensors))
+    load_model(folder, "cpu")  # it was these changes alone
+
+
+class _Exploit:
+    """Unpickling this makes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (type(self.path).touch, (self.path,))
+
+
+def test_pickled_code_in_place_of_weights_never_runs(folder, tmp_path):
+    trap = tmp_path / "code ran"
+    exploit = _Exploit(trap)
+    pickle.loads(pickle.dumps(exploit))
+    assert trap.exists()  # the trap works
+    trap.unlink()
+    torch.save({"weights": exploit}, tmp_path / "torch.pt")
+    for payload in (pickle.dumps(exploit), (tmp_path / "torch.pt").read_bytes()):
+        (folder / WEIGHTS_FILE).write_bytes(payload)
+        refused(folder, "SHA-256")
+        replace_weights(folder, payload)
+        refused(folder, "not the weights of the network")
+        # Other files of the folder are not looked at at all.
+        (folder / "model.pt").write_bytes(payload)
+        (folder / "model.pkl").write_bytes(payload)
+        refused(folder, "not the weights")
+        assert not trap.exists()
+
+
+def test_unknown_and_missing_devices_are_refused(folder):
+    refused(folder, "expected a device out of auto, cpu, cuda, mps, found 'tpu'", "tpu")
+    for name, there in (("cuda", torch.cuda.is_available()), ("mps", torch.backends.mps.is_available())):
+        if not there:
+            refused(folder, f"no device '{name}'; use auto or cpu", name)
