@@ -174,7 +174,7 @@ def _find_folder(name_or_folder: str | Path) -> Path:
 def _make_network(sizes: NetworkSizes, card_path: Path) -> MarkerNetwork:
     try:
         return MarkerNetwork(sizes)
-    except (ValueError, RuntimeError) as error:  # zero, negative, or more than fits into memory
+    except RuntimeError as error:  # more than fits into memory
         raise ModelError(f"{card_path}: there is no network of these sizes ({error})") from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 import torch
 from torch import Tensor, nn
@@ -9,6 +11,9 @@ from torch import Tensor, nn
 N_AXES = 3
 _RIDGE = 1e-3  # of the standardized features' variance
 _SMALLEST_DEVIATION = 1e-4  # of height, or m or kg: a feature that never varies must not blow up
+
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,11 +27,11 @@ class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         n_layers: bidirectional LSTM layers after the attention.
     """
 
-    n_keypoints: int = 15
-    n_person_features: int = 2
-    n_markers: int = 35
-    hidden: int = 96
-    n_layers: int = 2
+    n_keypoints: Count = 15
+    n_person_features: Annotated[int, msgspec.Meta(ge=0)] = 2
+    n_markers: Count = 35
+    hidden: Count = 96
+    n_layers: Count = 2
 
     @property
     def n_features(self) -> int:

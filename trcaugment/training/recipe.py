@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
 from trcaugment.body.keypoints import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.errors import TrainingError
-from trcaugment.network import NetworkSizes
+from trcaugment.network import Count, NetworkSizes
+
+# What all the random number generators take.
+Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
 
 
 class Motions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,7 +26,7 @@ class Motions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     folders: tuple[str, ...] = ()
-    procedural: int = 480
+    procedural: Annotated[int, msgspec.Meta(ge=0)] = 480
 
 
 class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,13 +42,13 @@ class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         validation_windows: generated windows that measure the error after every epoch.
     """
 
-    epochs: int = 60
-    batches_per_epoch: int = 250
-    batch_windows: int = 128
-    learning_rate: float = 1e-3
+    epochs: Count = 60
+    batches_per_epoch: Count = 250
+    batch_windows: Count = 128
+    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 1e-3
     weight_decay: float = 0.01
-    patience: int = 12
-    validation_windows: int = 4096
+    patience: Count = 12
+    validation_windows: Count = 4096
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,7 +63,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str
     description: str = ""
-    seed: int = 1
+    seed: Seed = 1
     licences: tuple[str, ...] = ()
     motions: Motions = msgspec.field(default_factory=Motions)
     population: Population = Population()
@@ -72,14 +76,17 @@ def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe.
 
     Raises:
-        TrainingError: it cannot be read, is not TOML, or a key is unknown or of the wrong kind.
+        TrainingError: it cannot be read, is not TOML, a key is unknown or of the wrong kind, or there are no motions.
     """
     try:
-        return msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Recipe)
+        recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Recipe)
     except OSError as error:
         raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise TrainingError(f"{path}: not a recipe ({error})") from error
+    if not recipe.motions.folders and not recipe.motions.procedural:
+        raise TrainingError(f"{path}: no motions; name folders of .mot files or set motions.procedural above 0")
+    return recipe
 
 
 def motion_files(recipe: Recipe, base: Path) -> list[Path]:
