@@ -30,7 +30,8 @@ def train(recipe_path: Path, folder: Path, *, resume: bool = False, callbacks: S
 
     Args:
         recipe_path: the recipe (TOML).
-        folder: where checkpoints, the log (`metrics.csv`) and, in `model/`, the result go.
+        folder: where checkpoints, the log (`log/metrics.csv`; after resuming, `log-2/metrics.csv`) and, in `model/`,
+            the result go.
         resume: go on from the last checkpoint in the folder.
         callbacks: Lightning callbacks, for progress.
 
@@ -57,6 +58,10 @@ def train(recipe_path: Path, folder: Path, *, resume: bool = False, callbacks: S
     with warnings.catch_warnings():
         # Lightning advises worker processes; windows are made faster than the network can take them.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        # Lightning 2.6 asks newer versions of torch in an old way whether a loader stands alone.
+        warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*", category=FutureWarning)
+        # The log lies in the checkpoints' folder; that there is no checkpoint yet, or one to resume from, is known.
+        warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
         module = MarkerRegression(network, recipe.optimization)
         trainer.fit(module, data, ckpt_path=str(last) if resume else None)
     return _export(recipe, recipe_path, folder, network, best)
@@ -68,7 +73,7 @@ def _trainer(recipe: Recipe, folder: Path, callbacks: Sequence[Callback]) -> tup
     trainer = Trainer(
         max_epochs=recipe.optimization.epochs,
         callbacks=[best, stop, *callbacks],
-        logger=CSVLogger(folder, name="", version="log"),
+        logger=CSVLogger(folder, name="", version=_new_log(folder)),
         gradient_clip_val=1.0,
         reload_dataloaders_every_n_epochs=1,
         enable_progress_bar=bool(callbacks),
@@ -77,6 +82,12 @@ def _trainer(recipe: Recipe, folder: Path, callbacks: Sequence[Callback]) -> tup
         log_every_n_steps=recipe.optimization.batches_per_epoch,
     )
     return trainer, best
+
+
+def _new_log(folder: Path) -> str:
+    """Name of a folder for the log: `log`, and `log-2`, ... after resuming, as Lightning empties one that exists."""
+    n_before = len(list(folder.glob("log*")))
+    return f"log-{n_before + 1}" if n_before else "log"
 
 
 def _export(recipe: Recipe, recipe_path: Path, folder: Path, network: MarkerNetwork, best: ModelCheckpoint) -> Card:
