@@ -1,0 +1,82 @@
+"""Measure a model on generated people it never saw, and how steady rigid distances are on real trials.
+
+Run from anywhere: python benchmarks/accuracy.py [MODEL]
+The real trials are other people's, beside the repository (../shared/data); without them that part is left out.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from trcaugment import Model, Subject, augment, load_model, read_trc
+from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.population import Population
+from trcaugment.body.windows import WindowGenerator, make_library
+from trcaugment.metrics import coordinate_rmse, mpme
+from trcaugment.model import DEFAULT_MODEL
+from trcaugment.normalization import body_frame, make_features, to_lab
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+N_WINDOWS, SEED = 4096, 20_261_122
+NOISE_MM = (0, 5, 10, 15, 18, 31)
+SILENT = {"drift_m": 0.0, "noise_m": 0.0, "accident_rate": 0.0, "misjudged_rate": 0.0}
+DETECTORS = {
+    "keypoints as in the skeleton": KeypointErrors(offset=0.0, **SILENT),
+    "keypoints with a detector's offsets": KeypointErrors(**SILENT),
+}
+TRIALS = [
+    *((f"keypoints/{name}.trc", Subject(1.96, 78.2)) for name in ("bending", "calf_raise_fast", "lying", "squats")),
+    *((f"sessions/opencap_subject0/MarkerData/{n}.trc", Subject(1.78, 72)) for n in ("Asym_0", "Squats_0", "neutral")),
+]
+RIGID = {
+    "ASIS-ASIS": ("r.ASIS_study", "L.ASIS_study"),
+    "PSIS-PSIS": ("r.PSIS_study", "L.PSIS_study"),
+    "right heel-toe": ("r_calc_study", "r_toe_study"),
+    "left heel-toe": ("L_calc_study", "L_toe_study"),
+}
+
+
+def on_generated_people(model: Model) -> None:
+    """Errors on windows of procedural motions only, so that everybody gets the same figures."""
+    library = make_library([], 160, SEED)
+    print(f"{'generated people':36s}{'noise':>8s}{'RMSE':>9s}{'MPME':>9s}   (mm)")
+    for title, errors in DETECTORS.items():
+        generator = torch.Generator().manual_seed(SEED)
+        windows = WindowGenerator(library, Population(), errors).draw(N_WINDOWS, generator)
+        for noise_mm in NOISE_MM:
+            noise = noise_mm / 1000 * torch.randn(windows.keypoints.shape, generator=generator)
+            keypoints = windows.keypoints + noise
+            frame = body_frame(keypoints, windows.height_m)
+            targets = model.predict(make_features(keypoints, frame, windows.mass_kg))
+            predicted = to_lab(targets.reshape(windows.markers.shape), frame)
+            rmse_mm, mpme_mm = (1000 * float(m(predicted, windows.markers)) for m in (coordinate_rmse, mpme))
+            print(f"{title:36s}{noise_mm:8d}{rmse_mm:9.1f}{mpme_mm:9.1f}")
+
+
+def on_real_trials(model: Model) -> None:
+    """Mean and standard deviation of distances that a body keeps."""
+    print(f"\n{'real trials':20s}" + "".join(f"{title:>18s}" for title in RIGID) + "   (mm)")
+    for name, subject in TRIALS:
+        markers = augment(read_trc(SHARED / name), subject, model).markers
+        cells = []
+        for pair in RIGID.values():
+            first, second = markers.select(pair).transpose(1, 0, 2)
+            distance_mm = 1000 * np.linalg.norm(first - second, axis=-1)
+            cells.append(f"{np.nanmean(distance_mm):11.0f} ± {np.nanstd(distance_mm):4.1f}")
+        print(f"{Path(name).stem:20s}" + "".join(cells))
+
+
+def main() -> None:
+    """Print both tables."""
+    model = load_model(sys.argv[1] if len(sys.argv) > 1 else DEFAULT_MODEL, device="cpu")
+    on_generated_people(model)
+    if SHARED.is_dir():
+        on_real_trials(model)
+
+
+if __name__ == "__main__":
+    main()

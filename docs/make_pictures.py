@@ -1,0 +1,70 @@
+"""Draws the pictures of README and docs from the example trials and the shipped model.
+
+python docs/make_pictures.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from trcaugment import Markers, Subject, augment, load_model, read_trc
+
+ROOT = Path(__file__).parents[1]
+FRAMES = (30, 42, 54, 66, 78)
+BONES = [
+    *(("Neck", f"{s}Shoulder") for s in "RL"),
+    *((f"{s}Shoulder", f"{s}Elbow") for s in "RL"),
+    *((f"{s}Elbow", f"{s}Wrist") for s in "RL"),
+    ("Neck", "midHip"),
+    *(("midHip", f"{s}Hip") for s in "RL"),
+    *((f"{s}Hip", f"{s}Knee") for s in "RL"),
+    *((f"{s}Knee", f"{s}Ankle") for s in "RL"),
+    *((f"{s}Ankle", f"{s}Heel") for s in "RL"),
+    *((f"{s}Heel", f"{s}BigToe") for s in "RL"),
+    *((f"{s}BigToe", f"{s}SmallToe") for s in "RL"),
+]
+# Seen from the front right, so that both legs show.
+VIEW = np.array([[0.80, 0.0, -0.60], [-0.08, 1.0, -0.10]])
+
+
+def project(points: np.ndarray) -> np.ndarray:
+    """Places in the picture, (n, 2), of points in m relative to the hips, (n, 3)."""
+    return points @ VIEW.T
+
+
+def draw_moment(axes: Axes, keypoints: Markers, truth: Markers, predicted: Markers, frame: int) -> None:
+    """One moment: keypoints and bones, true and predicted markers."""
+    origin = keypoints.select(["midHip"])[frame, 0] * [1, 0, 1]
+    for a, b in BONES:
+        ends = project(keypoints.select([a, b])[frame] - origin)
+        axes.plot(*ends.T, color="#9db4d6", lw=1.5, zorder=1)
+    seen = project(keypoints.positions[frame] - origin).T
+    axes.scatter(*seen, s=22, color="#2b5fa8", zorder=2, label="keypoints (in)")
+    true = project(truth.positions[frame] - origin).T
+    axes.scatter(*true, s=34, facecolors="none", edgecolors="#333333", lw=0.8, zorder=3, label="true markers")
+    out = project(predicted.positions[frame] - origin).T
+    axes.scatter(*out, s=14, color="#d1495b", zorder=4, label="predicted markers (out)")
+    axes.set_aspect("equal")
+    axes.set_xlim(-0.5, 0.5)
+    axes.set_ylim(-0.08, 1.52)
+    axes.axis("off")
+
+
+def main() -> None:
+    """Draw all pictures."""
+    keypoints, truth = (read_trc(ROOT / "examples" / f"walk{part}.trc") for part in ("", "_markers"))
+    predicted = augment(keypoints, Subject(1.584, 58.32), load_model(device="cpu")).markers
+    figure, row = plt.subplots(1, len(FRAMES), figsize=(12, 4.6), layout="constrained")
+    for axes, frame in zip(row, FRAMES, strict=True):
+        draw_moment(axes, keypoints, truth, predicted, frame)
+        axes.set_title(f"{keypoints.time_s[frame]:.1f} s", fontsize=10, color="#555555")
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.savefig(ROOT / "docs" / "images" / "walk.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()
