@@ -203,8 +203,13 @@ def test_another_format_version_is_refused_with_what_to_do(folder, version):
 
 
 def test_inputs_and_outputs_must_fit_the_network(folder):
-    edit_card(folder, inputs=list(KEYPOINTS[:-1]))
-    refused(folder, "do not fit its 14 inputs")
+    edit_card(folder, outputs=list(ANATOMICAL_MARKERS[:-1]))
+    refused(folder, "do not fit its inputs and 34 outputs")
+
+
+def test_keypoints_in_another_order_are_refused(folder):
+    edit_card(folder, inputs=[*KEYPOINTS[1:], KEYPOINTS[0]])
+    refused(folder, "in this order")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from trcaugment.errors import ModelError
+from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.network import MarkerNetwork, NetworkSizes
 
 FORMAT_VERSION = 1
@@ -139,8 +140,10 @@ def read_card(folder: Path) -> Card:
             f"{path}: expected format version {FORMAT_VERSION}, found {card.format_version}; update trcaugment"
         )
     sizes = card.sizes
+    if card.inputs != KEYPOINTS:
+        raise ModelError(f"{path}: expected the inputs {', '.join(KEYPOINTS)} in this order, found other ones")
     if (len(card.inputs), len(card.outputs)) != (sizes.n_keypoints, sizes.n_markers):
-        raise ModelError(f"{path}: the network's sizes do not fit its {len(card.inputs)} inputs and outputs")
+        raise ModelError(f"{path}: the network's sizes do not fit its inputs and {len(card.outputs)} outputs")
     return card
 
 

@@ -34,7 +34,7 @@ class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         offset: size of a person's constant offsets (1 = a detector at work, 0 = keypoints as in the skeleton).
         drift_m: largest standard deviation of the slow drift.
         noise_m: largest standard deviation of the noise along each axis.
-        accident_rate: share of windows with a swap of legs, a burst or a filled gap, each.
+        accident_rate: share of windows with swapped legs and with a burst, each; gaps were filled twice as often.
         misjudged_rate: share of windows with a flattened body, and with joints of one kind gone astray for a while,
             each; feet are shortened twice as often.
     """
@@ -212,7 +212,7 @@ def _burst(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _bridge_gap(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """One keypoint lost for up to 11 frames and bridged by a straight line, as the gap filler does to first order."""
+    """One keypoint lost for up to 10 frames and bridged by a straight line, as the gap filler does to first order."""
     n, n_frames, n_keypoints, _ = seen.shape
     length = torch.randint(2, 12, (n, 1), generator=generator)
     start = (torch.rand(n, 1, generator=generator) * (n_frames - 1 - length)).long()

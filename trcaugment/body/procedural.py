@@ -19,7 +19,7 @@ ACTIVITIES = (*CYCLES, *KEY_POSES, "random")
 
 
 def make_motion(activity: str, rng: Rng) -> Array:
-    """One procedural trial of 3 to 12 s.
+    """One procedural trial of 1 to 15 s.
 
     Args:
         activity: one of `ACTIVITIES`.

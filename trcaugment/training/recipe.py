@@ -11,8 +11,11 @@ import msgspec
 from trcaugment.body.keypoints import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.errors import TrainingError
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.network import Count, NetworkSizes
 
+# Keypoints, person features (height, mass) and markers of generated windows.
+_DATA_SIZES = (len(KEYPOINTS), 2, len(ANATOMICAL_MARKERS))
 # What all the random number generators take.
 Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
 
@@ -84,6 +87,9 @@ def read_recipe(path: Path) -> Recipe:
         raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise TrainingError(f"{path}: not a recipe ({error})") from error
+    sizes = recipe.network
+    if (sizes.n_keypoints, sizes.n_person_features, sizes.n_markers) != _DATA_SIZES:
+        raise TrainingError(f"{path}: generated windows have {_DATA_SIZES} keypoints, person features and markers")
     if not recipe.motions.folders and not recipe.motions.procedural:
         raise TrainingError(f"{path}: no motions; name folders of .mot files or set motions.procedural above 0")
     return recipe
