@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from trcaugment.body.motions import RATE_HZ, Array
+from trcaugment.body.key_poses import Rng
+from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
-
-Rng = np.random.Generator
+from trcaugment.markers import FloatArray
 
 _PHASES = np.arange(0.0, 1.0, 0.1)
 _WALK = {
@@ -51,7 +51,7 @@ _PEDAL = {
 }
 
 
-def _cyclic(curves: Mapping[str, Sequence[float]], period_s: float, trunk: dict[str, float], rng: Rng) -> Array:
+def _cyclic(curves: Mapping[str, Sequence[float]], period_s: float, trunk: dict[str, float], rng: Rng) -> FloatArray:
     """Steps of both legs half a period apart, with a swinging pelvis, trunk and arms, (n_frames, n_coordinates)."""
     n_frames = int(rng.uniform(5, 9) * RATE_HZ)
     phase = np.arange(n_frames) / RATE_HZ / period_s
@@ -77,21 +77,21 @@ def _cyclic(curves: Mapping[str, Sequence[float]], period_s: float, trunk: dict[
     return motion
 
 
-def _walk(rng: Rng) -> Array:
+def _walk(rng: Rng) -> FloatArray:
     return _cyclic(_WALK, rng.uniform(0.9, 1.5), {}, rng)
 
 
-def _run(rng: Rng) -> Array:
+def _run(rng: Rng) -> FloatArray:
     return _cyclic(_RUN, rng.uniform(0.6, 0.8), {"tilt": -12, "turn": 9, "arm_swing": 35, "elbow": 90}, rng)
 
 
-def _stairs(rng: Rng) -> Array:
+def _stairs(rng: Rng) -> FloatArray:
     return _cyclic(_STAIRS, rng.uniform(1.0, 1.6), {"tilt": -10, "lumbar": -12}, rng)
 
 
-def _pedal(rng: Rng) -> Array:
+def _pedal(rng: Rng) -> FloatArray:
     lean = rng.uniform(-50, -10)
     return _cyclic(_PEDAL, rng.uniform(0.6, 1.2), {"tilt": 0.5 * lean, "lumbar": 0.5 * lean, "turn": 1, "list": 1}, rng)
 
 
-CYCLES: dict[str, Callable[[Rng], Array]] = {"walk": _walk, "run": _run, "stairs": _stairs, "pedal": _pedal}
+CYCLES: dict[str, Callable[[Rng], FloatArray]] = {"walk": _walk, "run": _run, "stairs": _stairs, "pedal": _pedal}

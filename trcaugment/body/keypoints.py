@@ -115,7 +115,7 @@ def _stray(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _shorten_feet(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """Toes seen too near to the ankle, by up to two thirds: feet that point at the camera or lie behind the body."""
+    """Feet half lost, pointing at the camera or behind the body: toes too near to the ankle, all of it out of place."""
     n, n_frames, _, _ = seen.shape
     shortened = seen.clone()
     both = torch.rand(n, 1, generator=generator) < 0.6
@@ -124,14 +124,16 @@ def _shorten_feet(rate: float, seen: Tensor, generator: torch.Generator) -> Tens
         share = torch.where(both, first, _bump(rate, (n, n_frames), generator))
         share = share * (0.1 + 0.6 * torch.rand(n, 1, generator=generator))
         ankle = seen[:, :, KEYPOINTS.index(side + "Ankle")]
-        for toe in ("SmallToe", "BigToe"):
-            k = KEYPOINTS.index(side + toe)
-            shortened[:, :, k] = seen[:, :, k] + share[..., None] * (ankle - seen[:, :, k])
+        for part in ("Heel", "SmallToe", "BigToe"):
+            k = KEYPOINTS.index(side + part)
+            nearer = 0.0 if part == "Heel" else 1.0
+            astray = 0.08 * torch.randn(n, 1, 3, generator=generator)
+            shortened[:, :, k] += share[..., None] * (nearer * (ankle - seen[:, :, k]) + astray)
     return shortened
 
 
 def _flatten(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """The whole body squeezed along one direction by up to 30 %: cameras that stand close together misjudge depth."""
+    """The body squeezed by up to 30 %, or stretched by up to 10 %, along the depth that near cameras misjudge."""
     n, n_frames, _, _ = seen.shape
     direction = torch.randn(n, 1, 1, 3, generator=generator)
     direction = direction / direction.norm(dim=-1, keepdim=True)
@@ -212,9 +214,9 @@ def _burst(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _bridge_gap(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """One keypoint lost for up to 10 frames and bridged by a straight line, as the gap filler does to first order."""
+    """One keypoint lost for up to 11 frames and bridged by a straight line, as the gap filler does to first order."""
     n, n_frames, n_keypoints, _ = seen.shape
-    length = torch.randint(2, 12, (n, 1), generator=generator)
+    length = torch.randint(2, 13, (n, 1), generator=generator)
     start = (torch.rand(n, 1, generator=generator) * (n_frames - 1 - length)).long()
     frame = torch.arange(n_frames)
     inside = (frame > start) & (frame < start + length) & (torch.rand(n, 1, generator=generator) < 2 * rate)

@@ -7,18 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
 from trcaugment.errors import MotionError
+from trcaugment.markers import FloatArray
 
-Array = NDArray[np.float64]
 RATE_HZ = 60.0
 _MIDLINE_FLIPS = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
 
 
-def read_mot(path: Path) -> Array:
+def read_mot(path: Path) -> FloatArray:
     """Read joint angles from an OpenSim `.mot` or `.sto` file.
 
     Coordinates that the file lacks are zero; columns that are not coordinates of the skeleton are left out.
@@ -47,7 +46,7 @@ def read_mot(path: Path) -> Array:
     return values
 
 
-def _read_table(path: Path) -> tuple[list[str], Array, bool]:
+def _read_table(path: Path) -> tuple[list[str], FloatArray, bool]:
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
@@ -65,7 +64,10 @@ def _read_table(path: Path) -> tuple[list[str], Array, bool]:
         ) from error
     if table.ndim != 2 or table.shape[1] != len(labels) or labels[0].lower() != "time":
         raise MotionError(f"{path}: expected a column 'time' and one value per label, found shape {table.shape}")
-    return labels, table, "indegrees=yes" in stripped[:head]
+    units = [line.replace(" ", "").removeprefix("indegrees=") for line in stripped[:head] if "indegrees" in line]
+    if units not in (["yes"], ["no"]):
+        raise MotionError(f"{path}: expected one header line inDegrees=yes or inDegrees=no, found {units or 'none'}")
+    return labels, table, units == ["yes"]
 
 
 def mirror(coordinates: Tensor) -> Tensor:
@@ -96,7 +98,7 @@ class MotionLibrary:
     weight: Tensor
 
     @classmethod
-    def from_motions(cls, motions: list[Array], weight: list[float]) -> MotionLibrary:
+    def from_motions(cls, motions: list[FloatArray], weight: list[float]) -> MotionLibrary:
         """Library of motions (n_frames, n_coordinates) drawn with the given weights."""
         length = torch.tensor([len(motion) for motion in motions])
         first = torch.cumsum(length, 0) - length

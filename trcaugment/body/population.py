@@ -65,12 +65,16 @@ class _Draw:
         """Women and men (1.63 ± 0.07 m, 1.76 ± 0.075 m), one in four from the whole range alike, (n,)."""
         woman = torch.rand(self.n, generator=self.generator) < 0.5
         usual = torch.where(woman, self.normal(1.63, 0.07), self.normal(1.76, 0.075))
-        any_height = low + (high - low) * torch.rand(self.n, generator=self.generator)
-        return torch.where(torch.rand(self.n, generator=self.generator) < 0.25, any_height, usual).clamp(low, high)
+        return self._widened(usual, low, high)
 
     def body_mass_index(self, low: float, high: float) -> Tensor:
-        """Log-normal with mean 24 and a long tail, (n,)."""
-        return (self.normal(math.log(23.8), 0.16)).exp().clamp(low, high)
+        """Log-normal about 24 kg/m², one in four from the whole range alike, (n,)."""
+        return self._widened(self.normal(math.log(23.8), 0.16).exp(), low, high)
+
+    def _widened(self, usual: Tensor, low: float, high: float) -> Tensor:
+        """The usual values, but a quarter of them from the whole range alike: tall and heavy people are people too."""
+        anywhere = low + (high - low) * torch.rand(self.n, generator=self.generator)
+        return torch.where(torch.rand(self.n, generator=self.generator) < 0.25, anywhere, usual).clamp(low, high)
 
 
 def _segment_scales(draw: _Draw, stature: Tensor, index: Tensor) -> Tensor:

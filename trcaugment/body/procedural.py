@@ -8,17 +8,16 @@ from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
 from trcaugment.body.cycles import CYCLES
-from trcaugment.body.key_poses import KEY_POSES, Key, Pose
+from trcaugment.body.key_poses import KEY_POSES, Key, Pose, Rng
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
-from trcaugment.body.motions import RATE_HZ, Array
+from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.skeleton import BODIES, COORDINATE_INDEX, COORDINATES, GENERIC_HEIGHT_M, POINT_INDEX
-
-Rng = np.random.Generator
+from trcaugment.markers import FloatArray
 
 ACTIVITIES = (*CYCLES, *KEY_POSES, "random")
 
 
-def make_motion(activity: str, rng: Rng) -> Array:
+def make_motion(activity: str, rng: Rng) -> FloatArray:
     """One procedural trial of 1 to 15 s.
 
     Args:
@@ -38,7 +37,7 @@ def make_motion(activity: str, rng: Rng) -> Array:
     return plant_feet(np.deg2rad(motion))
 
 
-def _spline(keys: list[Key], rng: Rng) -> Array:
+def _spline(keys: list[Key], rng: Rng) -> FloatArray:
     """Smooth motion through key poses; both sides a little different."""
     time_s = np.cumsum([duration for duration, _ in keys])
     asymmetry = rng.normal(0, 3.0, len(COORDINATES))
@@ -46,12 +45,12 @@ def _spline(keys: list[Key], rng: Rng) -> Array:
     poses = np.array([_pose_vector(pose) for _, pose in keys]) * gain + asymmetry
     poses[:, :6] -= asymmetry[:6]
     frames = np.arange(time_s[0], time_s[-1], 1 / RATE_HZ)
-    motion: Array = PchipInterpolator(time_s, poses)(frames)
+    motion: FloatArray = PchipInterpolator(time_s, poses)(frames)
     # Limbs start and stop smoothly: the corners of the spline's speed are rounded.
     return np.asarray(gaussian_filter1d(motion, rng.uniform(1.5, 5.0), axis=0, mode="nearest"))
 
 
-def _pose_vector(pose: Pose) -> Array:
+def _pose_vector(pose: Pose) -> FloatArray:
     vector = np.zeros(len(COORDINATES))
     for name, angle_deg in pose.items():
         for full in (name, f"{name}_r", f"{name}_l"):
@@ -64,7 +63,7 @@ def _pose_vector(pose: Pose) -> Array:
     return vector
 
 
-def _random_motion(rng: Rng) -> Array:
+def _random_motion(rng: Rng) -> FloatArray:
     """Smooth random movements of all joints inside their ranges."""
     n_frames = int(rng.uniform(4, 8) * RATE_HZ)
     smooth_frames = rng.uniform(10, 40)
@@ -79,7 +78,7 @@ def _random_motion(rng: Rng) -> Array:
     return np.asarray(motion)
 
 
-def _tremble(n_frames: int, rng: Rng) -> Array:
+def _tremble(n_frames: int, rng: Rng) -> FloatArray:
     """Small slow changes that no two repetitions share, in degrees."""
     slow = gaussian_filter1d(rng.standard_normal((n_frames, len(COORDINATES))), 20.0, axis=0, mode="nearest")
     slow *= rng.uniform(0.3, 2.0) / max(float(slow.std()), 1e-9)
@@ -90,7 +89,7 @@ def _tremble(n_frames: int, rng: Rng) -> Array:
 _GROUND_POINTS = [POINT_INDEX[side + part] for side in "RL" for part in ("Heel", "SmallToe", "BigToe")]
 
 
-def plant_feet(motion: Array) -> Array:
+def plant_feet(motion: FloatArray) -> FloatArray:
     """Moves the pelvis so that the lowest foot point stands on the ground (Y = 0) and does not slide."""
     one = torch.ones(1, dtype=torch.float64)
     scale = torch.ones(1, len(BODIES), 3, dtype=torch.float64)
