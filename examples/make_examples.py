@@ -18,12 +18,13 @@ from scipy.interpolate import make_interp_spline
 from trcaugment import Markers, write_trc
 from trcaugment.body.keypoints import KeypointErrors, disturb, draw_offsets
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
-from trcaugment.body.motions import RATE_HZ, Array
+from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.population import Population, draw_bodies
 from trcaugment.body.procedural import make_motion
 from trcaugment.body.skeleton import KEYPOINTS, POINT_INDEX
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.marker_sets import KEYPOINTS as MODEL_KEYPOINTS
+from trcaugment.markers import FloatArray
 
 HEIGHT_M, MASS_KG = 1.584, 58.32
 FOLDER = Path(__file__).parent
@@ -59,7 +60,7 @@ def trial(activity: str, seconds: float, seed: int) -> tuple[Markers, Markers]:
     )
 
 
-def stretched_motion(activity: str, n_frames: int, rng: np.random.Generator) -> Array:
+def stretched_motion(activity: str, n_frames: int, rng: np.random.Generator) -> FloatArray:
     """A procedural trial played so fast or slow that it takes n_frames."""
     motion = make_motion(activity, rng)
     return np.asarray(make_interp_spline(np.linspace(0, 1, len(motion)), motion)(np.linspace(0, 1, n_frames)))

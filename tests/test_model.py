@@ -25,6 +25,7 @@ from trcaugment.model import (
     save_model,
 )
 from trcaugment.network import MarkerNetwork, NetworkSizes
+from trcaugment.normalization import ALIGNMENT, ORIGIN
 
 SIZES = NetworkSizes(hidden=6, n_layers=2)
 CARD = Card(
@@ -34,8 +35,8 @@ CARD = Card(
     created="2026-01-01",
     inputs=KEYPOINTS,
     outputs=ANATOMICAL_MARKERS,
-    origin="hips",
-    alignment="trunk",
+    origin=ORIGIN,
+    alignment=ALIGNMENT,
     rate_hz=60.0,
     window_frames=30,
     hop_frames=5,
@@ -168,7 +169,7 @@ def test_missing_models_cards_and_weights_are_named(folder, tmp_path):
     (folder / WEIGHTS_FILE).rename(tmp_path / "weights")
     refused(folder, "expected the weights of the model")
     (folder / CARD_FILE).unlink()
-    assert str(folder / CARD_FILE) in refused(folder, "expected the card of a model")
+    assert str(folder) in refused(folder, f"expected a model folder with {CARD_FILE}")
 
 
 @pytest.mark.parametrize(
@@ -205,6 +206,29 @@ def test_another_format_version_is_refused_with_what_to_do(folder, version):
 def test_inputs_and_outputs_must_fit_the_network(folder):
     edit_card(folder, outputs=list(ANATOMICAL_MARKERS[:-1]))
     refused(folder, "do not fit its inputs and 34 outputs")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"origin": "sternum"}, "another way of centering"),
+        ({"alignment": "none"}, "another way of centering"),
+        ({"rate_hz": 0.0}, "rate_hz"),
+        ({"window_frames": 1}, "window_frames"),
+        ({"hop_frames": 0}, "hop_frames"),
+        ({"hop_frames": 31}, "hop within the window"),
+        ({"outputs": [ANATOMICAL_MARKERS[0]] * 35}, "every output once"),
+    ],
+)
+def test_cards_that_the_chain_cannot_follow_are_refused(folder, change, message):
+    edit_card(folder, **change)
+    refused(folder, message)
+
+
+def test_loading_leaves_the_random_state_alone(folder):
+    before = torch.get_rng_state()
+    load_model(folder, "cpu")
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_keypoints_in_another_order_are_refused(folder):

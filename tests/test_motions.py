@@ -73,7 +73,10 @@ GOOD = "inDegrees=no\nendheader\ntime hip_flexion_r\n"
         (GOOD + "0 1 1\n1 2 3\n", "one value per label"),
         (GOOD + "0 1\n1 much\n", "expected numbers in 2 columns"),
         ("endheader\nhip_flexion_r knee_angle_r\n0 1\n1 1\n", "column 'time'"),
-        ("endheader\ntime right_hip arm9\n0 1 1\n1 1 1\n", "such as hip_flexion_r, found right_hip, arm9"),
+        (
+            "inDegrees=no\nendheader\ntime right_hip arm9\n0 1 1\n1 1 1\n",
+            "such as hip_flexion_r, found right_hip, arm9",
+        ),
     ],
 )
 def test_a_file_that_is_no_motion_is_refused_with_its_name_and_the_reason(tmp_path, text, message):

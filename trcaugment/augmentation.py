@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from trcaugment.errors import MarkersError
+from trcaugment.guards import check_rate, check_size, outside_population, without_body
 from trcaugment.marker_sets import KEYPOINTS, find_keypoints
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.model import Model
@@ -24,10 +25,10 @@ from trcaugment.signals import (
     to_model_grid,
 )
 from trcaugment.subject import Subject
-from trcaugment.windows import blend, cut, window_starts
+from trcaugment.windows import add_windows, blend_weights, cut, window_starts
 
-# From hips to neck is 0.27 to 0.32 of height in real files; a stooped child or a poor detector stays within this.
-TRUNK_SHARE = (0.12, 0.6)
+# Windows in memory at once, so that an hour of video needs no more than a minute does.
+_BLOCK_WINDOWS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +41,8 @@ class Augmentation:
         derived: one sentence for each point computed from others.
         filled: short gaps that were filled, keypoint -> spans of frames (first, after last).
         missing: longer gaps that were not, keypoint -> spans of frames; no marker is predicted there.
+        odd: spans of frames whose keypoints are no body of this height; no marker is predicted there either.
+        notes: what else the user should know, one sentence each.
     """
 
     markers: Markers
@@ -47,6 +50,8 @@ class Augmentation:
     derived: tuple[str, ...]
     filled: dict[str, list[Span]]
     missing: dict[str, list[Span]]
+    odd: list[Span]
+    notes: tuple[str, ...]
 
 
 def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
@@ -62,44 +67,39 @@ def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
 
     Raises:
         MarkerSetError: keypoints that the model needs are not in the file.
-        MarkersError: the keypoints are far from the stated height (a wrong unit), or those of some frames are no body,
-            because hips, shoulders and neck coincide.
+        MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
+            no frame has all keypoints.
     """
     keypoints = find_keypoints(markers)
+    check_rate(markers)
+    check_size(keypoints.positions, subject, markers.unit)
     positions, invented = fill_gaps(keypoints.positions, markers.time_s)
     missing = np.asarray(np.isnan(positions).any(axis=2))
-    _check_size(positions, subject, markers.unit)
+    odd = without_body(positions, subject)
+    usable = np.asarray(~missing.any(axis=1) & ~odd)
+    if not usable.any():
+        raise MarkersError(_nothing_to_predict(missing))
     frames = model_frames(markers.time_s, model.card.rate_hz)
     predicted = np.full((markers.n_frames, len(model.card.outputs), 3), np.nan)
-    for start, stop in find_segments(np.asarray(~missing.any(axis=1)), markers.time_s):
-        try:
-            predicted[start:stop] = _augment_segment(positions[start:stop], frames[start:stop], subject, model)
-        except MarkersError as error:
-            raise MarkersError(f"frames {start + 1}-{stop}: {error}") from None
+    for start, stop in find_segments(usable, markers.time_s):
+        predicted[start:stop] = _augment_segment(positions[start:stop], frames[start:stop], subject, model)
     return Augmentation(
         Markers(model.card.outputs, predicted, markers.time_s, markers.unit),
         keypoints.sources,
         keypoints.derived,
         _spans(invented),
         _spans(missing),
+        find_gaps(odd),
+        tuple(outside_population(subject, model.card)),
     )
 
 
-def _check_size(positions: FloatArray, subject: Subject, unit: str) -> None:
-    """Refuses keypoints in another unit than the file says, or of somebody of another size altogether.
-
-    Raises:
-        MarkersError: the median distance from hips to neck is no person's of this height.
-    """
-    neck, right, left = (positions[:, KEYPOINTS.index(name)] for name in ("Neck", "RHip", "LHip"))
-    trunk_m = np.linalg.norm(neck - (right + left) / 2, axis=1)
-    seen_m = float(np.median(trunk_m[np.isfinite(trunk_m)])) if np.isfinite(trunk_m).any() else np.nan
-    low_m, high_m = (share * subject.height_m for share in TRUNK_SHARE)
-    if seen_m < low_m or seen_m > high_m:
-        raise MarkersError(
-            f"expected {low_m:.2g} to {high_m:.2g} m from hips to neck for a height of {subject.height_m:g} m, found "
-            f"{seen_m:.2g} m; is the file's unit really {unit}, and is the height this person's?"
-        )
+def _nothing_to_predict(missing: BoolArray) -> str:
+    """Why no frame can be predicted, from (n_frames, 15)."""
+    shares = {name: share for name, share in zip(KEYPOINTS, missing.mean(axis=0), strict=True) if share > 0}
+    worst = sorted(shares, key=lambda name: -shares[name])
+    listed = ", ".join(f"{name} ({100 * shares[name]:.0f} %)" for name in worst)
+    return f"expected frames with all {len(KEYPOINTS)} keypoints, found none; missing in frames: {listed or 'none'}"
 
 
 def _augment_segment(positions: FloatArray, frames: FloatArray, subject: Subject, model: Model) -> FloatArray:
@@ -114,8 +114,13 @@ def _augment_segment(positions: FloatArray, frames: FloatArray, subject: Subject
     card = model.card
     grid = model_grid(frames)
     starts = window_starts(len(grid), length=card.window_frames, hop=card.hop_frames, first_frame=int(np.rint(grid[0])))
-    windows = cut(to_model_grid(positions, frames, grid), starts, card.window_frames)
-    blended = blend(_predict_windows(windows, subject, model), starts, len(grid))
+    keypoints = to_model_grid(positions, frames, grid)
+    weights = blend_weights(starts, card.window_frames, len(grid))
+    blended = np.zeros((len(grid), len(card.outputs), 3))
+    for first in range(0, len(starts), _BLOCK_WINDOWS):
+        block = slice(first, first + _BLOCK_WINDOWS)
+        windows = _predict_windows(cut(keypoints, starts[block], card.window_frames), subject, model)
+        add_windows(blended, windows, starts[block], weights[block])
     return resample(blended, grid, frames)
 
 
@@ -124,8 +129,6 @@ def _predict_windows(windows: FloatArray, subject: Subject, model: Model) -> Flo
     keypoints = torch.from_numpy(windows)
     person = torch.ones(len(windows), dtype=keypoints.dtype)
     frame = body_frame(keypoints, person * subject.height_m)
-    if not torch.isfinite(frame.rotation).all():
-        raise MarkersError("expected a body, but hips, shoulders and neck lie on one line or in one point")
     targets = model.predict(make_features(keypoints, frame, person * subject.mass_kg))
     return to_lab(targets.reshape(*windows.shape[:2], -1, 3), frame).numpy()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import torch
@@ -18,7 +19,8 @@ from torch import Tensor
 
 from trcaugment.errors import ModelError
 from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.network import MarkerNetwork, NetworkSizes
+from trcaugment.network import Count, MarkerNetwork, NetworkSizes
+from trcaugment.normalization import ALIGNMENT, ORIGIN
 
 FORMAT_VERSION = 1
 DEFAULT_MODEL = "bilstm-attention-v1"
@@ -31,7 +33,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     Attributes:
         format_version: version of this layout.
-        name: the folder's name.
+        name: name of the model; a shipped model's folder has it too.
         description: one line for people.
         created: date of the training run (ISO 8601).
         inputs: keypoints in order.
@@ -57,9 +59,9 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     outputs: tuple[str, ...]
     origin: str
     alignment: str
-    rate_hz: float
-    window_frames: int
-    hop_frames: int
+    rate_hz: Annotated[float, msgspec.Meta(gt=0)]
+    window_frames: Annotated[int, msgspec.Meta(ge=2)]
+    hop_frames: Count
     sizes: NetworkSizes
     training_data: tuple[str, ...]
     height_m: tuple[float, float]
@@ -87,7 +89,7 @@ class Model:
         """
         with torch.inference_mode():
             batches = torch.split(features.to(torch.float32), _BATCH_WINDOWS)
-            predicted = [self.network(batch.to(self.device)).to(features) for batch in batches]
+            predicted = [self.network(batch.to(self.device)).cpu().to(features) for batch in batches]
         return torch.cat(predicted)
 
 
@@ -142,6 +144,10 @@ def read_card(folder: Path) -> Card:
     sizes = card.sizes
     if card.inputs != KEYPOINTS:
         raise ModelError(f"{path}: expected the inputs {', '.join(KEYPOINTS)} in this order, found other ones")
+    if (card.origin, card.alignment) != (ORIGIN, ALIGNMENT):
+        raise ModelError(f"{path}: made for another way of centering or turning windows; use its own trcaugment")
+    if card.hop_frames > card.window_frames or len(set(card.outputs)) < len(card.outputs):
+        raise ModelError(f"{path}: expected a hop within the window and every output once")
     if (len(card.inputs), len(card.outputs)) != (sizes.n_keypoints, sizes.n_markers):
         raise ModelError(f"{path}: the network's sizes do not fit its inputs and {len(card.outputs)} outputs")
     return card
@@ -167,17 +173,22 @@ def save_model(folder: Path, card: Card, network: MarkerNetwork) -> Card:
 
 
 def _find_folder(name_or_folder: str | Path) -> Path:
-    for folder in (Path(name_or_folder), models_folder() / name_or_folder):
-        if folder.is_dir():
+    # A shipped model's name always means that model, whatever lies in the working folder.
+    for folder in (models_folder() / name_or_folder, Path(name_or_folder)):
+        if (folder / CARD_FILE).is_file():
             return folder
+    if Path(name_or_folder).is_dir() and str(name_or_folder):
+        raise ModelError(f"{name_or_folder}: expected a model folder with {CARD_FILE} and {WEIGHTS_FILE}, found none")
     known = ", ".join(card.name for card in list_models()) or "none"
     raise ModelError(f"no model '{name_or_folder}': expected a model folder or a shipped model ({known})")
 
 
 def _make_network(sizes: NetworkSizes, card_path: Path) -> MarkerNetwork:
+    """A network without numbers: drawing them only to overwrite them would move the caller's random state."""
     try:
-        return MarkerNetwork(sizes)
-    except RuntimeError as error:  # more than fits into memory
+        with torch.device("meta"):
+            return MarkerNetwork(sizes)
+    except RuntimeError as error:  # more than can be counted
         raise ModelError(f"{card_path}: there is no network of these sizes ({error})") from error
 
 
@@ -191,7 +202,7 @@ def _load_weights(network: MarkerNetwork, path: Path, sha256: str) -> None:
         raise ModelError(f"{path}: SHA-256 is {found[:12]}…, the card says {sha256[:12]}…; get the folder anew")
     try:
         tensors = load_tensors(weights)
-        network.load_state_dict(tensors, strict=True)
+        network.load_state_dict(tensors, strict=True, assign=True)
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{path}: not the weights of the network that the card describes ({reason})") from error

@@ -20,6 +20,9 @@ from trcaugment.marker_sets import KEYPOINTS
 _NECK, _R_SHOULDER, _L_SHOULDER, _R_HIP, _L_HIP = (
     KEYPOINTS.index(name) for name in ("Neck", "RShoulder", "LShoulder", "RHip", "LHip")
 )
+# What a model's card says of these steps; a change of the steps needs other words.
+ORIGIN = "midpoint of RHip and LHip, smoothed by a parabola over the window"
+ALIGNMENT = "mean midHip-Neck axis is Y, mean left-to-right axis of hips and shoulders lies in +Z"
 _ORIGIN_DEGREE = 2
 _SHORTEST_AXIS_M = 1e-4  # shorter than that, an axis of the body is rounding error
 

@@ -31,10 +31,8 @@ class Subject:
     mass_kg: float
 
     def __post_init__(self) -> None:
-        _check(
-            "height", self.height_m, HEIGHT_RANGE_M, "m", {"cm": 0.01, "mm": 0.001, "inches": 0.0254, "feet": 0.3048}
-        )
-        _check("mass", self.mass_kg, MASS_RANGE_KG, "kg", {"g": 0.001, "pounds": 0.4536})
+        _check("height", self.height_m, HEIGHT_RANGE_M, "m", _METERS)
+        _check("mass", self.mass_kg, MASS_RANGE_KG, "kg", _KILOGRAMS)
 
 
 def _check(what: str, value: float, limits: tuple[float, float], unit: str, others: dict[str, float]) -> None:

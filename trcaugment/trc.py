@@ -6,6 +6,7 @@ import codecs
 import os
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -117,10 +118,25 @@ def _parse(data: bytes) -> Markers:
     time_s, positions = read_rows(data, start, names, PER_METER[header.unit], notes)
     if header.n_frames != len(time_s):
         notes.append(f"The header says {header.n_frames:g} frames, the file has {len(time_s)}.")
-    rate_hz = (len(time_s) - 1) / (time_s[-1] - time_s[0]) if len(time_s) > 1 else header.rate_hz
-    if not abs(header.rate_hz - rate_hz) < 0.01 * rate_hz:
-        notes.append(f"The header says {header.rate_hz:g} Hz, the time stamps say {rate_hz:.4g} Hz: these count.")
+    notes += _odd_times(header, time_s)
     return Markers(names, positions, time_s, header.unit, tuple(notes))
+
+
+def _odd_times(header: _Header, time_s: FloatArray) -> Iterator[str]:
+    """Sentences on leaps between time stamps, and on another rate than the header's."""
+    steps_s = np.diff(time_s)
+    if not steps_s.size:
+        return
+    usual_s = float(np.median(steps_s))
+    leaps = np.flatnonzero(steps_s > 1.5 * usual_s + 0.001)
+    if leaps.size:
+        k = int(leaps[0])
+        others = f", and {leaps.size - 1} times more" if leaps.size > 1 else ""
+        yield f"Time leaps by {steps_s[k]:.3g} s after frame {k + 1}{others}: frames were left out."
+    # Without the leaps, and a mean rather than the median: rounded time stamps still have the right mean.
+    rate_hz = 1 / float(steps_s[steps_s <= 1.5 * usual_s + 0.001].mean())
+    if not abs(header.rate_hz - rate_hz) < 0.01 * rate_hz:
+        yield f"The header says {header.rate_hz:g} Hz, the time stamps say {rate_hz:.4g} Hz: these count."
 
 
 def _split(data: bytes) -> tuple[list[Line], int]:

@@ -70,14 +70,24 @@ def blend(windows: FloatArray, starts: IntArray, n_frames: int) -> FloatArray:
     Raises:
         ValueError: a frame lies in no window, or two windows start at the same frame.
     """
-    length = windows.shape[1]
-    weights = blend_weights(starts, length, n_frames)
     joined = np.zeros((n_frames, *windows.shape[2:]))
-    for k in range(length):
-        inside = _inside(starts + k, n_frames)
+    add_windows(joined, windows, starts, blend_weights(starts, windows.shape[1], n_frames))
+    return joined
+
+
+def add_windows(joined: FloatArray, windows: FloatArray, starts: IntArray, weights: FloatArray) -> None:
+    """Add weighted windows to a segment in place: long segments are blended block by block.
+
+    Args:
+        joined: the segment so far, (n_frames, ...); changed.
+        windows: values per window and frame, (n_windows, length, ...).
+        starts: start frames of these windows, (n_windows,).
+        weights: the same windows' part of `blend_weights`, (n_windows, length).
+    """
+    for k in range(windows.shape[1]):
+        inside = _inside(starts + k, len(joined))
         weight = weights[inside, k].reshape(-1, *[1] * (windows.ndim - 2))
         joined[starts[inside] + k] += weight * windows[inside, k]
-    return joined
 
 
 def blend_weights(starts: IntArray, length: int, n_frames: int) -> FloatArray:

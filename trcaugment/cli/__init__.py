@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from importlib import import_module
 
 import click
@@ -29,3 +31,7 @@ def main() -> None:
 
     Exit codes: 0 done, 1 a trial failed, 2 wrong usage.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # Names of people and files may not fit the console's encoding: print a ? rather than fail.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

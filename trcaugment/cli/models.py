@@ -21,6 +21,8 @@ def models() -> None:
     for card in cards:
         table = Table(title=card.name + (" (default)" if card.name == DEFAULT_MODEL else ""), show_header=False)
         table.title_justify = "left"
+        table.add_column()
+        table.add_column(overflow="fold")
         low, high = card.height_m
         lean, heavy = card.body_mass_index
         rows = {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.markup import escape
+import numpy as np
 
 from trcaugment.errors import ModelError, SubjectError, TrcAugmentError
 from trcaugment.subject import Subject
@@ -37,7 +39,7 @@ class _Choices:
 @click.argument("inputs", metavar="IN.trc [IN2.trc ...]", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--height", required=True, type=float, metavar="M", help="Height of the person in m, such as 1.584.")
 @click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="A file, or a folder to fill.")
+@click.option("-o", "--output", required=True, help="A file, or a folder to fill.")
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
 @click.option("--with-keypoints", is_flag=True, help="Also write the input's keypoints.")
@@ -46,7 +48,7 @@ def predict(
     inputs: tuple[Path, ...],
     height: float,
     mass: float,
-    output: Path,
+    output: str,
     model_name: str | None,
     device: str,
     with_keypoints: bool,
@@ -59,51 +61,53 @@ def predict(
     """
     try:
         subject = Subject(height, mass)
-        outputs = _plan(inputs, output, overwrite)
+        folder = len(inputs) > 1 or output.endswith(("/", os.sep)) or Path(output).is_dir()
+        outputs = [Path(output) / source.name if folder else Path(output) for source in inputs]
+        _check_outputs(inputs, outputs, overwrite)
         from trcaugment.model import DEFAULT_MODEL, load_model
 
-        choices = _Choices(subject, load_model(model_name or DEFAULT_MODEL, device), with_keypoints)
+        model = load_model(DEFAULT_MODEL if model_name is None else model_name, device)
+        if folder:
+            Path(output).mkdir(parents=True, exist_ok=True)
     except (SubjectError, ModelError) as error:
         raise click.UsageError(str(error)) from error
-    console, complaints = (
-        Console(highlight=False, soft_wrap=True),
-        Console(stderr=True, highlight=False, soft_wrap=True),
-    )
+    except OSError as error:
+        raise click.UsageError(f"cannot write to {output}: {error.strerror}.") from error
+    choices = _Choices(subject, model, with_keypoints)
     failed = 0
     for source, target in zip(inputs, outputs, strict=True):
         try:
-            _predict_trial(source, target, choices, console)
+            _say(_predict_trial(source, target, choices))
         except TrcAugmentError as error:
             failed += 1
-            complaints.print(f"[red]failed[/red]  {escape(_place(source, error))}")
+            _say(f"{click.style('failed', fg='red')}  {_place(source, error)}", err=True)
     if failed:
         if len(inputs) > 1:
-            complaints.print(f"{failed} of {len(inputs)} trials failed; the others are done.")
+            _say(f"{failed} of {len(inputs)} trials failed; the others are done.", err=True)
         sys.exit(1)
 
 
-def _plan(inputs: tuple[Path, ...], output: Path, overwrite: bool) -> list[Path]:
-    """The output file of every input; refused before anything is computed."""
-    into_folder = len(inputs) > 1 or output.is_dir()
-    if into_folder and output.exists() and not output.is_dir():
-        raise click.UsageError(f"{len(inputs)} inputs need a folder as output, but {output} is a file.")
-    outputs = [output / source.name if into_folder else output for source in inputs]
-    for source, target in zip(inputs, outputs, strict=True):
-        if outputs.count(target) > 1:
-            raise click.UsageError(f"several inputs are named {source.name} and would become one {target}.")
-        if target.exists() and source.exists() and target.samefile(source):
-            raise click.UsageError(f"the output {target} is the input itself; choose another.")
+def _say(text: str, err: bool = False) -> None:
+    # A closed pipe or a full disk behind the screen must not end the session: what counts is in the output files.
+    with contextlib.suppress(OSError):
+        click.echo(text, err=err)
+
+
+def _check_outputs(inputs: tuple[Path, ...], outputs: list[Path], overwrite: bool) -> None:
+    """Refuses outputs that would be inputs or each other, through links too, before anything is computed."""
+    sources = {os.path.realpath(source) for source in inputs}
+    targets = [os.path.realpath(target) for target in outputs]
+    for target, real in zip(outputs, targets, strict=True):
+        if targets.count(real) > 1:
+            raise click.UsageError(f"several inputs would become the one output {target}.")
+        if real in sources:
+            raise click.UsageError(f"the output {target} is an input; choose another.")
         if target.exists() and not overwrite:
             raise click.UsageError(f"{target} exists; add --overwrite to replace it.")
-    if into_folder:
-        try:
-            output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise click.UsageError(f"the folder {output} cannot be made ({error.strerror}).") from error
-    return outputs
 
 
-def _predict_trial(source: Path, target: Path, choices: _Choices, console: Console) -> None:
+def _predict_trial(source: Path, target: Path, choices: _Choices) -> str:
+    """Reads, predicts and writes one trial; returns its summary."""
     from trcaugment.augmentation import augment
     from trcaugment.trc import read_trc, write_trc
 
@@ -112,14 +116,12 @@ def _predict_trial(source: Path, target: Path, choices: _Choices, console: Conso
     result = augment(markers, choices.subject, choices.model)
     written = _join(markers, result.markers) if choices.with_keypoints else result.markers
     write_trc(target, written, unit=markers.unit)
-    _summarize(source, target, markers, result, console)
-    console.print(f"  {time.perf_counter() - started:.1f} s")
+    lines = [f"{click.style(str(source), bold=True)} -> {target}", *_summary(markers, result)]
+    return "\n  ".join([*lines, f"{time.perf_counter() - started:.1f} s"])
 
 
 def _join(markers: Markers, predicted: Markers) -> Markers:
     """The input's keypoints and the predicted markers in one."""
-    import numpy as np
-
     from trcaugment.marker_sets import input_keypoints
 
     keypoints = input_keypoints(markers)
@@ -127,25 +129,31 @@ def _join(markers: Markers, predicted: Markers) -> Markers:
     return replace(predicted, names=keypoints.names + predicted.names, positions=positions)
 
 
-def _summarize(source: Path, target: Path, markers: Markers, result: Augmentation, console: Console) -> None:
-    """What was done, and what was not known, in a few lines."""
+def _summary(markers: Markers, result: Augmentation) -> Iterator[str]:
+    """What was done, and what was not known, line by line."""
+    rate = f" at {markers.rate_hz:.4g} Hz" if markers.n_frames > 1 else ""
+    n_predicted = int(np.isfinite(result.markers.positions).all(axis=(1, 2)).sum())
     seconds = markers.time_s[-1] - markers.time_s[0]
-    console.print(
-        f"[bold]{escape(str(source))}[/bold] → {escape(str(target))}\n"
-        f"  {markers.n_frames} frames, {seconds:.1f} s at {markers.rate_hz:.4g} Hz, {len(result.markers.names)} markers"
-    )
-    renamed = [f"{name} is {source}" for name, source in result.sources.items() if name != source]
-    for title, lines in (("noted", markers.notes), ("named", renamed), ("derived", result.derived)):
-        if lines:
-            console.print(f"  {title}: {escape('; '.join(lines))}")
+    yield f"{_frames(markers.n_frames)}, {seconds:.1f} s{rate}, {len(result.markers.names)} markers"
+    if n_predicted < markers.n_frames:
+        yield f"predicted in {n_predicted} of {_frames(markers.n_frames)}, NaN in the others"
+    renamed = [f"{name} is {own}" for name, own in result.sources.items() if name != own]
+    for title, said in (("named", renamed), ("derived", result.derived), ("noted", (*markers.notes, *result.notes))):
+        if said:
+            yield f"{title}: {'; '.join(sentence.rstrip('.') for sentence in said)}"
     for title, gaps in (("filled", result.filled), ("missing, left as NaN", result.missing)):
         for name, spans in gaps.items():
-            console.print(f"  {title}: {name} in {_count(spans)} ({_list(spans)})")
+            yield f"{title}: {name} in {_count(spans)} ({_list(spans)})"
+    if result.odd:
+        yield f"no body in the keypoints, left as NaN: {_count(result.odd)} ({_list(result.odd)})"
+
+
+def _frames(n: int) -> str:
+    return f"{n} frame{'s' if n != 1 else ''}"
 
 
 def _count(spans: list[Span]) -> str:
-    n_frames = sum(stop - start for start, stop in spans)
-    return f"{n_frames} frame{'s' if n_frames > 1 else ''}"
+    return _frames(sum(stop - start for start, stop in spans))
 
 
 def _list(spans: list[Span]) -> str:
