@@ -10,6 +10,7 @@ palpation (5-10 mm and more, della Croce et al. 2005, doi 10.1016/j.gaitpost.200
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import msgspec
 import torch
@@ -44,10 +45,9 @@ def draw_bodies(population: Population, n: int, generator: torch.Generator) -> B
     index = draw.body_mass_index(*population.body_mass_index)
     scale = _segment_scales(draw, height / GENERIC_HEIGHT_M, index)
     sizes = BodySizes.from_scale(scale, height, index * height**2)
-    points = _place_pelvis(draw, sizes, index)
-    points = _place_on_flesh(points, index)
-    points = _misplace(draw, points, population.placement_m)
-    return BodySizes(sizes.scale, sizes.joint_offsets, points, height, sizes.mass_kg)
+    sizes = _place_pelvis(draw, sizes, index)
+    points = _misplace(draw, _place_on_flesh(sizes.points, index), population.placement_m)
+    return replace(sizes, points=points)
 
 
 class _Draw:
@@ -103,33 +103,33 @@ def _segment_scales(draw: _Draw, stature: Tensor, index: Tensor) -> Tensor:
     return scale
 
 
-def _place_pelvis(draw: _Draw, sizes: BodySizes, index: Tensor) -> Tensor:
-    """Pelvis landmarks and hip joint centers, which do not follow the scale factors, (n, n_points, 3).
+def _place_pelvis(draw: _Draw, sizes: BodySizes, index: Tensor) -> BodySizes:
+    """The same bodies with pelvis landmarks and hip joint centers, which do not follow the scale factors.
 
     Breadth between the ASIS markers is 0.25 m whatever the hip width (0.02 m between people; wider with flesh). The
     hip joint centers' distance is drawn with the scale; both markers and joints then share it as Harrington et al. 2007
     (doi 10.1016/j.jbiomech.2006.02.003) found: half of it grows by 0.33 per unit of ASIS breadth.
     """
-    points = sizes.points.clone()
+    points, joint_offsets = sizes.points.clone(), sizes.joint_offsets.clone()
     size = (sizes.height_m / GENERIC_HEIGHT_M).sqrt()
-    breadth = (0.125 * size + 0.0008 * (index - 23.8)) + draw.normal(0.0, 0.009)
+    half_breadth = (0.125 * size + 0.0008 * (index - 23.8)) + draw.normal(0.0, 0.009)
     hip = JOINT_INDEX["hip_r"], JOINT_INDEX["hip_l"]
     # Harrington's slope for the part of the breadth that is not the mean's.
-    half_hips = sizes.joint_offsets[:, hip[0], 2] + 0.33 * 2 * (breadth - 0.125 * size)
+    half_hips = sizes.joint_offsets[:, hip[0], 2] + 0.33 * 2 * (half_breadth - 0.125 * size)
     forward, up = draw.normal(0.022, 0.008) + 0.0006 * (index - 23.8), draw.normal(0.007, 0.008)
     back, back_up, back_half = draw.normal(-0.172, 0.010) * size, draw.normal(0.031, 0.010), draw.normal(0.048, 0.007)
     for name, joint, sign in (("r.ASIS_study", hip[0], 1.0), ("L.ASIS_study", hip[1], -1.0)):
-        sizes.joint_offsets[:, joint, 2] = sign * half_hips
-        points[:, POINT_INDEX[name]] = torch.stack([forward, up, sign * breadth], dim=1)
+        joint_offsets[:, joint, 2] = sign * half_hips
+        points[:, POINT_INDEX[name]] = torch.stack([forward, up, sign * half_breadth], dim=1)
     for name, sign in (("r.PSIS_study", 1.0), ("L.PSIS_study", -1.0)):
         points[:, POINT_INDEX[name]] = torch.stack([back, back_up, sign * back_half], dim=1)
     for name, joint in (("RHJC_study", hip[0]), ("LHJC_study", hip[1])):
-        points[:, POINT_INDEX[name]] = sizes.joint_offsets[:, joint]
+        points[:, POINT_INDEX[name]] = joint_offsets[:, joint]
     # Detectors see the hips outside the joint centers: 17 mm in OpenCap's marker set, 22 mm in its HRNet session.
     for name, joint in (("RHip", hip[0]), ("LHip", hip[1])):
         sign = 1.0 if name == "RHip" else -1.0
-        points[:, POINT_INDEX[name], 2] = sizes.joint_offsets[:, joint, 2] + sign * 0.017 * size
-    return points
+        points[:, POINT_INDEX[name], 2] = joint_offsets[:, joint, 2] + sign * 0.017 * size
+    return replace(sizes, points=points, joint_offsets=joint_offsets)
 
 
 # Flesh moves these markers away from the bone's middle: m per unit of body mass index, along Z (away from the middle).
