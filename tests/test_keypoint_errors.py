@@ -233,10 +233,12 @@ def test_bodies_are_flattened_along_one_direction_and_feet_shortened_at_the_stat
 
 def test_one_kind_of_joint_goes_astray_by_centimetres_on_both_sides_at_the_stated_rate():
     rate = 0.2
-    seen = disturbed(only(misjudged_rate=rate), torch.zeros(N, N_FRAMES, len(KEYPOINTS), 3))[:, :, 1:]
-    away = seen.norm(dim=-1).amax(dim=1)  # (n, 14), in pairs of right and left
-    strayed = away.reshape(N, 7, 2).amax(dim=2) > 1e-3
-    # Eight kinds, the neck among them, each in an eighth of the rate; a touch of under a millimetre is not counted.
+    joints = index(*(side + kind for kind in ("Shoulder", "Hip", "Knee", "Ankle") for side in "RL"))
+    seen = disturbed(only(misjudged_rate=rate), torch.zeros(N, N_FRAMES, len(KEYPOINTS), 3))[:, :, joints]
+    seen = seen - seen.median(dim=2, keepdim=True).values  # flattening shifts all joints of a body that lost its feet
+    away = seen.norm(dim=-1).amax(dim=1)  # (n, 8), in pairs of right and left
+    strayed = away.reshape(N, 4, 2).amax(dim=2) > 1e-3
+    # Eight kinds, neck and feet among them, each in an eighth of the rate; a touch of under a millimetre is not one.
     assert share(strayed) == pytest.approx(rate / 8, abs=0.2 * rate / 8)
     size = away[away > 1e-3]
     assert 0.02 < float(size.median()) < 0.08
@@ -244,6 +246,21 @@ def test_one_kind_of_joint_goes_astray_by_centimetres_on_both_sides_at_the_state
     right, left = seen[:, :, 0::2].flatten(1), seen[:, :, 1::2].flatten(1)
     alike = torch.nn.functional.cosine_similarity(right, left, dim=1)[strayed.sum(dim=1) == 1]
     assert float(alike.median()) > 0.95
+
+
+def test_of_a_lost_foot_heel_and_toes_are_out_of_place_each_its_own_way_at_twice_the_rate():
+    rate = 0.1
+    seen = disturbed(only(misjudged_rate=rate), torch.zeros(N, N_FRAMES, len(KEYPOINTS), 3))
+    feet = [seen[:, :, index(s + "Heel", s + "SmallToe", s + "BigToe")] for s in "RL"]
+    lost = torch.stack([(foot.norm(dim=-1).amax(dim=1) > 2e-3).all(dim=1) for foot in feet])
+    assert [share(foot) for foot in lost] == pytest.approx([2 * rate, 2 * rate], abs=0.25 * rate)
+    assert share(lost[1][lost[0]]) == pytest.approx(0.6 + 0.4 * 2 * rate, abs=0.05)  # mostly both feet
+    size = torch.cat([foot[gone].norm(dim=-1).amax(dim=1) for foot, gone in zip(feet, lost, strict=True)])
+    assert 0.02 < float(size.median()) < 0.08
+    assert float(size.max()) < 0.4
+    middle = feet[0][lost[0]].mean(dim=1)
+    heel, toe = middle[:, 0], middle[:, 1]
+    assert abs(float(torch.nn.functional.cosine_similarity(heel, toe, dim=1).mean())) < 0.1
 
 
 def test_with_all_errors_at_their_defaults_most_keypoints_stay_within_centimetres():
