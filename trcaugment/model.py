@@ -18,13 +18,14 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from trcaugment.errors import ModelError
+from trcaugment.files import replace_file
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.network import Count, MarkerNetwork, NetworkSizes
 from trcaugment.normalization import ALIGNMENT, ORIGIN
 
 FORMAT_VERSION = 1
 DEFAULT_MODEL = "bilstm-attention-v1"
-WEIGHTS_FILE, CARD_FILE = "model.safetensors", "card.json"
+WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
 _BATCH_WINDOWS = 256
 
 
@@ -153,8 +154,10 @@ def read_card(folder: Path) -> Card:
     return card
 
 
-def save_model(folder: Path, card: Card, network: MarkerNetwork) -> Card:
-    """Write weights and card into a new folder; the card's checksum is replaced by that of the weights.
+def save_model(folder: Path, card: Card, network: MarkerNetwork, *, recipe: bytes | None = None) -> Card:
+    """Write weights, recipe (TOML) and card into a new folder; the card's checksum becomes that of the weights.
+
+    The card comes last: a folder without one, left by a full disk, is no model and can be written again.
 
     Raises:
         ModelError: the folder holds a model already, or cannot be written.
@@ -165,8 +168,10 @@ def save_model(folder: Path, card: Card, network: MarkerNetwork) -> Card:
     signed = msgspec.structs.replace(card, sha256=hashlib.sha256(weights).hexdigest())
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / WEIGHTS_FILE).write_bytes(weights)
-        (folder / CARD_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(signed), indent=1) + b"\n")
+        replace_file(folder / WEIGHTS_FILE, weights)
+        if recipe is not None:
+            replace_file(folder / RECIPE_FILE, recipe)
+        replace_file(folder / CARD_FILE, msgspec.json.format(msgspec.json.encode(signed), indent=1) + b"\n")
     except OSError as error:
         raise ModelError(f"{folder}: cannot write the model ({error.strerror})") from error
     return signed
