@@ -6,6 +6,8 @@ heel to big toe 0.11-0.135, distances that wander by 3-15 mm within a trial, noi
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 import torch
 from torch import Tensor
@@ -25,6 +27,9 @@ _OFFSET_SPREAD_M = {
 }
 # Shoulders are often seen nearer to the neck than the joint; never much farther out.
 _SHOULDER_INWARD_M = 0.012
+# A metre keeps out other units.
+_Length = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,11 +44,11 @@ class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             each; feet are shortened twice as often.
     """
 
-    offset: float = 1.0
-    drift_m: float = 0.008
-    noise_m: float = 0.020
-    accident_rate: float = 0.03
-    misjudged_rate: float = 0.10
+    offset: Annotated[float, msgspec.Meta(ge=0, le=100)] = 1.0
+    drift_m: _Length = 0.008
+    noise_m: _Length = 0.020
+    accident_rate: _Rate = 0.03
+    misjudged_rate: _Rate = 0.10
 
 
 def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> Tensor:

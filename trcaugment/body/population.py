@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Annotated
 
 import msgspec
 import torch
@@ -18,6 +19,10 @@ from torch import Tensor
 
 from trcaugment.body.kinematics import BodySizes
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, GENERIC_HEIGHT_M, JOINT_INDEX, MARKERS, POINT_INDEX, POINTS
+
+# Wide limits, which keep out other units.
+_Height = Annotated[float, msgspec.Meta(ge=0.5, le=2.5)]
+_BodyMassIndex = Annotated[float, msgspec.Meta(ge=5, le=100)]
 
 
 class Population(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -29,9 +34,9 @@ class Population(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         placement_m: standard deviation of a marker's place along every axis, in m.
     """
 
-    height_m: tuple[float, float] = (1.35, 2.10)
-    body_mass_index: tuple[float, float] = (15.0, 42.0)
-    placement_m: float = 0.005
+    height_m: tuple[_Height, _Height] = (1.35, 2.10)
+    body_mass_index: tuple[_BodyMassIndex, _BodyMassIndex] = (15.0, 42.0)
+    placement_m: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.005
 
 
 def draw_bodies(population: Population, n: int, generator: torch.Generator) -> BodySizes:

@@ -18,6 +18,8 @@ from trcaugment.network import Count, NetworkSizes
 _DATA_SIZES = (len(KEYPOINTS), 2, len(ANATOMICAL_MARKERS))
 # What all the random number generators take.
 Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
+# Of a folder: letters, digits, hyphens, dots and underlines, beginning with a letter or digit.
+Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][\w.-]*\Z", max_length=100)]
 
 
 class Motions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -49,7 +51,7 @@ class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batches_per_epoch: Count = 250
     batch_windows: Count = 128
     learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 1e-3
-    weight_decay: float = 0.01
+    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.01
     patience: Count = 12
     validation_windows: Count = 4096
 
@@ -58,13 +60,13 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `trcaugment train` reads.
 
     Attributes:
-        name: name of the model.
+        name: name of the model and its folder.
         description: one line for people.
         seed: start of all random numbers; the same recipe repeats the same run.
         licences: the motions' sources and licences, for the model card.
     """
 
-    name: str
+    name: Name
     description: str = ""
     seed: Seed = 1
     licences: tuple[str, ...] = ()
@@ -79,7 +81,8 @@ def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe.
 
     Raises:
-        TrainingError: it cannot be read, is not TOML, a key is unknown or of the wrong kind, or there are no motions.
+        TrainingError: it cannot be read, is not TOML, a key is unknown or of the wrong kind, a number is none that a
+            run can have, or there are no motions.
     """
     try:
         recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Recipe)
@@ -87,6 +90,10 @@ def read_recipe(path: Path) -> Recipe:
         raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise TrainingError(f"{path}: not a recipe ({error})") from error
+    for name in ("height_m", "body_mass_index"):
+        low, high = getattr(recipe.population, name)
+        if low > high:
+            raise TrainingError(f"{path}: expected population.{name} from low to high, found {low:g} before {high:g}")
     sizes = recipe.network
     if (sizes.n_keypoints, sizes.n_person_features, sizes.n_markers) != _DATA_SIZES:
         raise TrainingError(f"{path}: generated windows have {_DATA_SIZES} keypoints, person features and markers")
