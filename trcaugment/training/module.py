@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 from torch import Tensor
+from torch.nn.functional import mse_loss
 from torch.utils.data import DataLoader
 
 from trcaugment.body.windows import WindowGenerator
+from trcaugment.errors import TrainingError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
-from trcaugment.metrics import coordinate_rmse, distance_error, mpme
+from trcaugment.metrics import distance_error, mpme
 from trcaugment.network import N_AXES, MarkerNetwork
 from trcaugment.training.data import GeneratedBatches
 from trcaugment.training.recipe import Optimization, Recipe
@@ -66,10 +68,24 @@ class MarkerRegression(LightningModule):
         predicted = self.network(features)
         size_mm = 1000 * height_m[:, None, None, None]
         points, truth = (_points(values) * size_mm for values in (predicted, targets))
-        self.log("val_mse", torch.nn.functional.mse_loss(predicted, targets), prog_bar=True)
-        self.log("val_rmse_mm", coordinate_rmse(points, truth), prog_bar=True)
+        self.log("val_mse", mse_loss(predicted, targets))
+        self.log("val_mse_mm2", mse_loss(points, truth))
         self.log("val_mpme_mm", mpme(points, truth), prog_bar=True)
         self.log("val_distance_mm", distance_error(points, truth, RIGID_PAIRS))
+
+    def on_validation_epoch_end(self) -> None:
+        """The root of the mean square over all batches, which no mean of their roots is.
+
+        Raises:
+            TrainingError: the error is no number any more; this epoch leaves no checkpoint.
+        """
+        errors = self.trainer.callback_metrics
+        if not torch.isfinite(errors["val_mse"]):
+            raise TrainingError(
+                f"training diverged in epoch {self.current_epoch + 1}: the validation error is {errors['val_mse']}; "
+                "try a smaller optimization.learning_rate in another folder"
+            )
+        self.log("val_rmse_mm", errors["val_mse_mm2"].sqrt())
 
     def configure_optimizers(self) -> Any:
         """AdamW with a learning rate that rises over one epoch and then falls as a cosine to a hundredth."""
@@ -123,4 +139,4 @@ class GeneratedData(LightningDataModule):
     def _loader(self, first_seed: int, n_batches: int) -> Batches:
         seeds = range(first_seed, first_seed + n_batches)
         batches = GeneratedBatches(self.generator, self.optimization.batch_windows, seeds)
-        return DataLoader(batches, batch_size=None)
+        return DataLoader(batches, batch_size=None, generator=torch.Generator())  # else it draws from everybody's
