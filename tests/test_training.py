@@ -1,18 +1,28 @@
 """Training from tiny recipes: it learns, it can be interrupted, and it refuses what it cannot do."""
 
 import csv
+import json
+import logging
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
+import time
+import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 from lightning.pytorch import Callback
 
 import trcaugment.training.module
 from trcaugment.body.windows import WindowGenerator, make_library
+from trcaugment.cli import main
 from trcaugment.errors import ModelError, TrainingError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.model import load_model
@@ -63,7 +73,7 @@ def weights_of(folder):
 def assert_same_weights(first, second):
     assert first.keys() == second.keys()
     for name, tensor in first.items():
-        torch.testing.assert_close(tensor, second[name], rtol=0, atol=1e-6, msg=name)
+        torch.testing.assert_close(tensor, second[name], rtol=0, atol=0, msg=name)
 
 
 def logged(folder, column="val_mse"):
@@ -74,6 +84,14 @@ def logged(folder, column="val_mse"):
             if row.get(column):
                 values[int(row["epoch"])] = float(row[column])
     return values
+
+
+@pytest.fixture
+def unfinished(finished, tmp_path):
+    """Folder of a run of the same recipe that was interrupted in its second epoch."""
+    with pytest.raises(_PowerCut):
+        train(finished[0], tmp_path / "unfinished", callbacks=[_Stop(raising(_PowerCut()))])
+    return tmp_path / "unfinished"
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +170,51 @@ def test_windows_of_training_validation_and_fit_are_never_the_same():
     assert other.train_dataloader().dataset.seeds.start >= 10**9 + used[-2].start
 
 
+def global_state():
+    logger = logging.getLogger("lightning.pytorch")
+    numbers = (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())  # noqa: NPY002
+    return numbers, dict(os.environ), logger.level, list(warnings.filters), signal.getsignal(signal.SIGINT)
+
+
+def test_a_run_leaves_random_numbers_environment_and_logging_as_they_were(tmp_path):
+    before = global_state()
+    train(write_recipe(tmp_path), tmp_path / "run")
+    assert global_state() == before
+
+
+def test_a_run_says_nothing_unless_asked(tmp_path):
+    script = """
+import sys
+from pathlib import Path
+import trcaugment.training.module
+trcaugment.training.module._LINEAR_PATH_BATCHES = 30
+from trcaugment.training.run import train
+train(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
+    arguments = [sys.executable, "-c", script, write_recipe(tmp_path), tmp_path / "run"]
+    done = subprocess.run(arguments, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_logged_rmse_is_that_of_all_windows(finished):
+    _, folder, card = finished
+    rmse_mm, square_mm2 = logged(folder, "val_rmse_mm"), logged(folder, "val_mse_mm2")
+    assert sorted(rmse_mm) == [0, 1, 2]
+    for epoch, value in rmse_mm.items():
+        assert value == pytest.approx(square_mm2[epoch] ** 0.5, rel=1e-5)
+    recipe = read_recipe(finished[0])
+    library = make_library([], recipe.motions.procedural, recipe.seed)
+    data = GeneratedData(WindowGenerator(library, recipe.population, recipe.keypoint_errors), recipe)
+    model = load_model(folder / "model", "cpu")
+    squares = [
+        (1000 * height_m[:, None, None] * (model.predict(features) - targets)).square()
+        for features, targets, height_m in data.val_dataloader()
+    ]
+    best = min(logged(folder), key=logged(folder).get)
+    assert rmse_mm[best] == pytest.approx(float(torch.cat(squares).mean().sqrt()), rel=1e-4)
+    assert card.validation_mse == pytest.approx(logged(folder)[best], rel=1e-5)
+
+
 def test_a_batch_depends_on_its_seed_alone():
     recipe = Recipe(name="x")
     generator = WindowGenerator(make_library([], 3, 1), recipe.population, recipe.keypoint_errors)
@@ -184,7 +247,7 @@ class _PowerCut(BaseException):
 
 
 def raising(error):
-    def stop():
+    def stop(*_):
         raise error
 
     return stop
@@ -194,11 +257,9 @@ def raising(error):
 def test_an_interrupted_run_goes_on_to_the_same_end(finished, tmp_path, error):
     recipe, whole, card = finished
     handler = signal.getsignal(signal.SIGINT)
-    try:
-        with pytest.raises((SystemExit, KeyboardInterrupt, _PowerCut)):
-            train(recipe, tmp_path / "run", callbacks=[_Stop(raising(error))])
-    finally:
-        signal.signal(signal.SIGINT, handler)  # Lightning shuts its ears to a second Ctrl-C
+    with pytest.raises(type(error)):
+        train(recipe, tmp_path / "run", callbacks=[_Stop(raising(error))])
+    assert signal.getsignal(signal.SIGINT) is handler  # Lightning shuts its ears to a second Ctrl-C
     assert not (tmp_path / "run" / "model").exists()
     resumed = train(recipe, tmp_path / "run", resume=True)
     assert_same_weights(weights_of(whole), weights_of(tmp_path / "run"))
@@ -229,7 +290,7 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(finished
     recipe, whole, _ = finished
     with pytest.raises(_PowerCut):
         train(recipe, tmp_path / "run", callbacks=[_Stop(raising(_PowerCut()), epoch=0)])
-    with pytest.raises(TrainingError, match=r"expected a checkpoint last\.ckpt to resume from, found none"):
+    with pytest.raises(TrainingError, match=r"expected the checkpoints last\.ckpt and best\.ckpt to resume from"):
         train(recipe, tmp_path / "run", resume=True)
     train(recipe, tmp_path / "run")
     assert_same_weights(weights_of(whole), weights_of(tmp_path / "run"))
@@ -241,17 +302,175 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(finished
 def test_a_run_is_not_overwritten(finished):
     recipe, folder, _ = finished
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    with pytest.raises(TrainingError, match="holds a training run already; go on with --resume"):
-        train(recipe, folder)
+    for resume in (False, True):
+        with pytest.raises(TrainingError, match=f"this run is finished: {folder / 'model'}"):
+            train(recipe, folder, resume=resume)
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
-def test_resuming_a_finished_run_changes_no_model(finished):
-    recipe, folder, _ = finished
-    before = {path: path.read_bytes() for path in (folder / "model").iterdir()}
-    with pytest.raises(ModelError, match="holds a model already"):
-        train(recipe, folder, resume=True)
-    assert {path: path.read_bytes() for path in (folder / "model").iterdir()} == before
+def test_a_run_that_was_begun_is_not_overwritten_and_a_finished_one_not_lengthened(finished, unfinished, tmp_path):
+    recipe, _, _ = finished
+    with pytest.raises(TrainingError, match="holds a training run already; go on with --resume"):
+        train(recipe, unfinished)
+    longer = write_recipe(tmp_path, TINY.replace("epochs = 3", "epochs = 4"))
+    with pytest.raises(TrainingError, match="this run is finished"):
+        train(longer, finished[1], resume=True)
+
+
+@pytest.mark.parametrize("place", ["file", "file/run", "/proc/nix", "/dev/null/x"])
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_is_computed(tmp_path, monkeypatch, place):
+    monkeypatch.delattr(trcaugment.training.run, "make_library")
+    (tmp_path / "file").touch()
+    with pytest.raises(TrainingError, match=r"the run's folder .* cannot be written") as caught:
+        train(write_recipe(tmp_path), tmp_path / place)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (("hidden = 8", "hidden = 9"), r"network\.hidden"),
+        (("seed = 3", "seed = 4"), "seed"),
+        (("[network]", "[keypoint_errors]\nnoise_m = 0.01\n[network]"), r"keypoint_errors\.noise_m"),
+        (("learning_rate = 5e-3\n", ""), r"optimization\.learning_rate"),
+    ],
+)
+def test_a_run_goes_on_with_its_own_recipe_only(unfinished, tmp_path, change, name):
+    path = write_recipe(tmp_path, TINY.replace(*change))
+    before = (unfinished / "last.ckpt").read_bytes()
+    with pytest.raises(TrainingError, match=f"the run in this folder has another {name}; only optimization.epochs"):
+        train(path, unfinished, resume=True)
+    assert (unfinished / "last.ckpt").read_bytes() == before
+
+
+def test_a_recipe_of_the_same_values_goes_on_with_more_epochs(unfinished, tmp_path):
+    text = "# a remark\n" + TINY.replace("epochs = 3", "epochs = 4\npatience = 5")
+    train(write_recipe(tmp_path, text), unfinished, resume=True)
+    assert sorted(logged(unfinished)) == [0, 1, 2, 3]
+    assert (unfinished / "model" / "recipe.toml").read_text() == text
+
+
+def test_a_strangers_recipe_in_the_folder_is_kept(tmp_path):
+    recipe = write_recipe(tmp_path / "mine")
+    other = tmp_path / "recipe.toml"
+    other.write_text(TINY.replace("seed = 3", "seed = 5"))
+    with pytest.raises(TrainingError, match="has another seed"):
+        train(recipe, tmp_path)
+    assert "seed = 5" in other.read_text()
+
+
+@pytest.mark.parametrize("size", [0, 10, 5000, -100])
+@pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
+def test_damaged_checkpoints_are_refused(finished, unfinished, name, size):
+    path = unfinished / name
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(TrainingError, match=f"{name}: damaged, or not a checkpoint of this recipe's network"):
+        train(finished[0], unfinished, resume=True)
+    assert not (unfinished / "model").exists()
+
+
+class _Code:
+    """What runs when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (Path.touch, (self.path,))
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "best.ckpt"])
+def test_code_in_a_checkpoint_is_not_run(finished, unfinished, tmp_path, name):
+    content = torch.load(unfinished / name, weights_only=True)
+    torch.save(content | {"extra": _Code(tmp_path / "proof")}, unfinished / name)
+    with pytest.raises(TrainingError, match="damaged, or not a checkpoint"):
+        train(finished[0], unfinished, resume=True)
+    assert not (tmp_path / "proof").exists()
+    torch.load(unfinished / name, weights_only=False)
+    assert (tmp_path / "proof").exists()
+
+
+@contextmanager
+def full_disk(n_bytes):
+    """No file can grow beyond so many bytes."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_ends_a_run_with_one_line(tmp_path):
+    recipe = write_recipe(tmp_path)
+    with full_disk(20_000), pytest.raises(TrainingError, match=r"a checkpoint or the log in .* cannot be") as caught:
+        train(recipe, tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    train(recipe, tmp_path / "run")
+
+
+def test_a_disk_that_is_full_in_the_end_costs_no_training(finished, tmp_path):
+    recipe, whole, _ = finished
+
+    class AtTheEnd(Callback):
+        def on_fit_end(self, *_):
+            self.limit = full_disk(20_000)
+            self.limit.__enter__()
+
+    disk = AtTheEnd()
+    try:
+        with pytest.raises(ModelError, match="cannot write the model"):
+            train(recipe, tmp_path / "run", callbacks=[disk])
+    finally:
+        disk.limit.__exit__(None, None, None)
+    assert list((tmp_path / "run" / "model").iterdir()) == []
+    train(recipe, tmp_path / "run", resume=True)
+    assert_same_weights(weights_of(whole), weights_of(tmp_path / "run"))
+
+
+class _Break(Callback):
+    """Weights that are no numbers, from some epoch on."""
+
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_train_epoch_start(self, trainer, module):
+        if trainer.current_epoch >= self.epoch:
+            next(module.network.parameters()).data.fill_(float("nan"))
+
+
+@pytest.mark.parametrize("epoch", [0, 2])
+def test_a_run_that_diverges_leaves_no_model(finished, tmp_path, epoch):
+    with pytest.raises(TrainingError, match=f"training diverged in epoch {epoch + 1}: the validation error is nan"):
+        train(finished[0], tmp_path / "run", callbacks=[_Break(epoch)])
+    assert not (tmp_path / "run" / "model").exists()
+    assert (tmp_path / "run" / "last.ckpt").exists() == (epoch > 0)
+    if epoch:  # what is kept is from before
+        train(finished[0], tmp_path / "run", resume=True)
+        assert_same_weights(weights_of(finished[1]), weights_of(tmp_path / "run"))
+
+
+class _Worsen(Callback):
+    """Spoils the network, so that the first part of a run has the best epoch."""
+
+    def on_train_epoch_start(self, trainer, module):
+        for parameter in module.network.parameters():
+            parameter.data.fill_(1.0)
+
+
+def test_a_run_whose_folder_was_moved_goes_on_there_and_remembers_its_best_epoch(finished, unfinished, tmp_path):
+    recipe, whole, _ = finished
+    shutil.copytree(unfinished, tmp_path / "spoiled")
+    shutil.move(unfinished, tmp_path / "moved")
+    train(recipe, tmp_path / "moved", resume=True)
+    assert_same_weights(weights_of(whole), weights_of(tmp_path / "moved"))
+    assert not unfinished.exists()
+    before = logged(tmp_path / "spoiled")
+    card = train(recipe, tmp_path / "spoiled", resume=True, callbacks=[_Worsen()])
+    after = logged(tmp_path / "spoiled")
+    assert min(after[1], after[2]) > before[0]
+    assert card.validation_mse == pytest.approx(before[0], rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +484,19 @@ def test_resuming_a_finished_run_changes_no_model(finished):
         (("[motions]", "[motions"), "not a recipe"),
         (("[network]", "[keypoint_errors]\nnoise = 1\n[network]"), r"unknown field `noise`.*keypoint_errors"),
         (("[network]", "[population]\nheight_m = [1.5]\n[network]"), r"population\.height_m"),
+        (("[network]", "[population]\nheight_m = [2.0, 1.4]\n[network]"), r"population\.height_m.*found 2 before 1\.4"),
+        (("[network]", "[population]\nheight_m = [140.0, 200.0]\n[network]"), r"population\.height_m"),
+        (("[network]", "[population]\nbody_mass_index = [30, 20]\n[network]"), r"population\.body_mass_index"),
+        (("[network]", "[population]\nplacement_m = -0.1\n[network]"), r"population\.placement_m"),
+        (("[network]", "[keypoint_errors]\noffset = -1\n[network]"), r"keypoint_errors\.offset"),
+        (("[network]", "[keypoint_errors]\nnoise_m = -1\n[network]"), r"keypoint_errors\.noise_m"),
+        (("[network]", "[keypoint_errors]\ndrift_m = nan\n[network]"), r"keypoint_errors\.drift_m"),
+        (("[network]", "[keypoint_errors]\naccident_rate = 1.5\n[network]"), r"keypoint_errors\.accident_rate"),
+        (("[network]", "[keypoint_errors]\nmisjudged_rate = -0.1\n[network]"), r"keypoint_errors\.misjudged_rate"),
+        (("learning_rate = 5e-3", "weight_decay = -1"), r"optimization\.weight_decay"),
+        (('name = "tiny"', 'name = ""'), r"\$\.name"),
+        (('name = "tiny"', 'name = "../x"'), r"\$\.name"),
+        (('name = "tiny"', 'name = "tiny\\n"'), r"\$\.name"),
     ],
 )
 def test_a_wrong_recipe_is_refused_with_its_name_and_the_place(tmp_path, change, message):
@@ -322,3 +554,43 @@ def test_every_shipped_recipe_reads():
         pytest.skip("no recipes are shipped in this checkout")
     for path in paths:
         assert read_recipe(path).name
+
+
+# --- on the command line
+
+
+LONG = TINY.replace("epochs = 3", "epochs = 5000\npatience = 5000")
+
+
+def test_ctrl_c_says_how_to_go_on(tmp_path):
+    recipe, folder = write_recipe(tmp_path, LONG), tmp_path / "a run"
+    program = [sys.executable, "-c", "from trcaugment.cli import main; main()", "train", recipe, "-o", folder]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        deadline = time.monotonic() + 100
+        while not (folder / "last.ckpt").exists() and run.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        run.send_signal(signal.SIGINT)
+        output, errors = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert errors == f"Interrupted; go on with: trcaugment train {recipe} -o '{folder}' --resume\n"
+    lines = output.splitlines()
+    assert lines[0].startswith("Epoch 1 of 5000: mean marker error ")
+    assert all(line.startswith("Epoch ") and line.endswith(" mm") and len(line) < 80 for line in lines)
+    assert not (folder / "model").exists()
+
+
+def test_ctrl_c_before_the_first_epoch_is_over_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(trcaugment.training.run, "make_library", raising(KeyboardInterrupt()))
+    result = CliRunner().invoke(main, ["train", str(write_recipe(tmp_path)), "-o", str(tmp_path / "run")])
+    assert result.exit_code == 1
+    assert result.output == "Interrupted; no epoch was finished yet, so nothing is kept.\n"
+
+
+def test_a_run_on_the_command_line_shows_epochs_and_the_result(tmp_path):
+    recipe = write_recipe(tmp_path)
+    result = CliRunner().invoke(main, ["train", str(recipe), "-o", str(tmp_path / "run")])
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert [line.split(":")[0] for line in lines[:3]] == [f"Epoch {k} of 3" for k in (1, 2, 3)]
+    error_mm = 1e3 * json.loads((tmp_path / "run" / "model" / "card.json").read_text())["validation_mse"] ** 0.5
+    assert lines[3:] == [f"{tmp_path / 'run' / 'model'}: RMSE {error_mm:.2f} mm per m of height on generated people"]

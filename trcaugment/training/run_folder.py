@@ -1,0 +1,82 @@
+"""The folder of a training run: whose it is, and what its checkpoints hold."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+
+from trcaugment.errors import TrainingError
+from trcaugment.files import replace_file, why_not_written
+from trcaugment.model import CARD_FILE, RECIPE_FILE
+from trcaugment.network import MarkerNetwork
+from trcaugment.training.recipe import Recipe, read_recipe
+
+LAST, BEST, MODEL = "last.ckpt", "best.ckpt", "model"
+_MAY_CHANGE = ("optimization.epochs", "optimization.patience")
+# What torch makes of files that were cut off or are none of its own; OSError also where a file says to read before its
+# beginning.
+_DAMAGED = (OSError, EOFError, RuntimeError, pickle.UnpicklingError, LookupError, ValueError, TypeError, AttributeError)
+
+
+def claim_folder(folder: Path, recipe: Recipe, text: bytes, *, resume: bool) -> None:
+    """Make sure that the folder can hold this run and holds no other; a new run leaves its recipe there.
+
+    Raises:
+        TrainingError: it cannot be made, holds a finished run, one of another recipe, one that was not to be resumed,
+            or nothing to resume.
+    """
+    if (folder / MODEL / CARD_FILE).exists():
+        raise TrainingError(
+            f"this run is finished: {folder / MODEL}; nothing is left to --resume, choose another folder"
+        )
+    begun = (folder / LAST).exists()
+    if begun and not resume:
+        raise TrainingError(f"{folder}: holds a training run already; go on with --resume, or choose another folder")
+    if resume and not (begun and (folder / BEST).exists()):
+        raise TrainingError(f"{folder}: expected the checkpoints {LAST} and {BEST} to resume from, did not find both")
+    try:
+        if resume or (folder / RECIPE_FILE).exists():
+            _compare(folder / RECIPE_FILE, recipe)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            replace_file(folder / RECIPE_FILE, text)
+    except OSError as error:
+        raise TrainingError(f"the run's folder {folder} {why_not_written(error)}") from error
+
+
+def _compare(kept: Path, recipe: Recipe) -> None:
+    before, now = (_flat(msgspec.to_builtins(each)) for each in (read_recipe(kept), recipe))
+    changed = [name for name in now if now[name] != before[name] and name not in _MAY_CHANGE]
+    if changed:
+        raise TrainingError(
+            f"{kept}: the run in this folder has another {' and '.join(changed)}; only {' and '.join(_MAY_CHANGE)} may "
+            "change, choose another folder"
+        )
+
+
+def _flat(values: dict[str, Any]) -> dict[str, Any]:
+    """`{"network": {"hidden": 8}}` as `{"network.hidden": 8}`."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{inner}": each for inner, each in _flat(value).items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def load_weights(network: MarkerNetwork, path: Path) -> None:
+    """Put a checkpoint's weights into the network; code that a checkpoint may carry is not run.
+
+    Raises:
+        TrainingError: it cannot be read, is damaged, or is of another network.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+        network.load_state_dict({name.removeprefix("network."): value for name, value in state.items()})
+    except _DAMAGED as error:
+        raise TrainingError(f"{path}: damaged, or not a checkpoint of this recipe's network") from error
