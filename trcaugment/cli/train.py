@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import logging
+import shlex
+import sys
 from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.markup import escape
 
 
 @click.command()
@@ -19,20 +21,28 @@ def train(recipe: Path, output: Path | None, resume: bool) -> None:
     The run's folder gets checkpoints, the errors after every epoch (log/metrics.csv) and, in the end, the best network
     as a model folder (model/), ready for `trcaugment predict --model`.
     """
-    from lightning.pytorch.callbacks import RichProgressBar
+    from trcaugment.errors import TrainingError, TrcAugmentError
 
-    from trcaugment.errors import ModelError, TrainingError, TrcAugmentError
-    from trcaugment.training.run import train as run
-
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     folder = output or Path("runs") / recipe.stem
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     try:
-        card = run(recipe, folder, resume=resume, callbacks=[RichProgressBar(leave=True)])
+        from trcaugment.cli.train_progress import TrainProgress
+        from trcaugment.training.run import train as run
+
+        with TrainProgress(console) as progress:
+            card = run(recipe, folder, resume=resume, callbacks=[progress])
     except TrainingError as error:
         raise click.UsageError(str(error)) from error
-    except (ModelError, TrcAugmentError) as error:
+    except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
-    console.print(
-        f"{folder / 'model'}: RMSE {1e3 * card.validation_mse**0.5:.2f} mm per m of height on generated people"
-    )
+    except KeyboardInterrupt:
+        click.echo(f"Interrupted; {_how_to_go_on(recipe, folder)}", err=True)
+        sys.exit(1)
+    error_mm = 1e3 * card.validation_mse**0.5
+    console.print(f"{escape(str(folder / 'model'))}: RMSE {error_mm:.2f} mm per m of height on generated people")
+
+
+def _how_to_go_on(recipe: Path, folder: Path) -> str:
+    if not (folder / "last.ckpt").exists():
+        return "no epoch was finished yet, so nothing is kept."
+    return "go on with: " + shlex.join(["trcaugment", "train", str(recipe), "-o", str(folder), "--resume"])
