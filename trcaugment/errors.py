@@ -7,7 +7,8 @@
     ├── SubjectError      height or mass is not that of a person
     ├── ModelError        a model folder is missing, damaged or of another format
     ├── MotionError       a .mot file cannot be read
-    └── TrainingError     a training run cannot start, resume or go on
+    └── TrainingError     a training run cannot go on
+        └── RecipeError   a recipe, or the folder named for its run, cannot be used
 
 Messages are for people: what was expected, what was found, where, and what to do.
 """
@@ -42,4 +43,8 @@ class MotionError(TrcAugmentError):
 
 
 class TrainingError(TrcAugmentError):
-    """A training run cannot start, resume or go on."""
+    """A training run cannot go on."""
+
+
+class RecipeError(TrainingError):
+    """A recipe, or the folder named for its run, cannot be used."""

@@ -21,7 +21,7 @@ def train(recipe: Path, output: Path | None, resume: bool) -> None:
     The run's folder gets checkpoints, the errors after every epoch (log/metrics.csv) and, in the end, the best network
     as a model folder (model/), ready for `trcaugment predict --model`.
     """
-    from trcaugment.errors import TrainingError, TrcAugmentError
+    from trcaugment.errors import RecipeError, TrcAugmentError
 
     folder = output or Path("runs") / recipe.stem
     console = Console(highlight=False, soft_wrap=True)
@@ -31,7 +31,7 @@ def train(recipe: Path, output: Path | None, resume: bool) -> None:
 
         with TrainProgress(console) as progress:
             card = run(recipe, folder, resume=resume, callbacks=[progress])
-    except TrainingError as error:
+    except RecipeError as error:
         raise click.UsageError(str(error)) from error
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error

@@ -10,7 +10,7 @@ import msgspec
 
 from trcaugment.body.keypoints import KeypointErrors
 from trcaugment.body.population import Population
-from trcaugment.errors import TrainingError
+from trcaugment.errors import RecipeError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.network import Count, NetworkSizes
 
@@ -81,24 +81,24 @@ def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe.
 
     Raises:
-        TrainingError: it cannot be read, is not TOML, a key is unknown or of the wrong kind, a number is none that a
+        RecipeError: it cannot be read, is not TOML, a key is unknown or of the wrong kind, a number is none that a
             run can have, or there are no motions.
     """
     try:
         recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Recipe)
     except OSError as error:
-        raise TrainingError(f"{path}: cannot be read ({error.strerror})") from error
+        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
-        raise TrainingError(f"{path}: not a recipe ({error})") from error
+        raise RecipeError(f"{path}: not a recipe ({error})") from error
     for name in ("height_m", "body_mass_index"):
         low, high = getattr(recipe.population, name)
         if low > high:
-            raise TrainingError(f"{path}: expected population.{name} from low to high, found {low:g} before {high:g}")
+            raise RecipeError(f"{path}: expected population.{name} from low to high, found {low:g} before {high:g}")
     sizes = recipe.network
     if (sizes.n_keypoints, sizes.n_person_features, sizes.n_markers) != _DATA_SIZES:
-        raise TrainingError(f"{path}: generated windows have {_DATA_SIZES} keypoints, person features and markers")
+        raise RecipeError(f"{path}: generated windows have {_DATA_SIZES} keypoints, person features and markers")
     if not recipe.motions.folders and not recipe.motions.procedural:
-        raise TrainingError(f"{path}: no motions; name folders of .mot files or set motions.procedural above 0")
+        raise RecipeError(f"{path}: no motions; name folders of .mot files or set motions.procedural above 0")
     return recipe
 
 
@@ -106,12 +106,12 @@ def motion_files(recipe: Recipe, base: Path) -> list[Path]:
     """The recipe's `.mot` files, sorted.
 
     Raises:
-        TrainingError: a folder does not exist or holds none.
+        RecipeError: a folder does not exist or holds none.
     """
     files: list[Path] = []
     for folder in recipe.motions.folders:
         found = sorted((base / folder).glob("*.mot"))
         if not found:
-            raise TrainingError(f"expected .mot files in the recipe's motion folder {base / folder}, found none")
+            raise RecipeError(f"expected .mot files in the recipe's motion folder {base / folder}, found none")
         files += found
     return files

@@ -16,6 +16,7 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, ProgressBar
 from lightning.pytorch.loggers import CSVLogger
 
+from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
 from trcaugment.errors import TrainingError
 from trcaugment.files import why_not_written
@@ -27,7 +28,6 @@ from trcaugment.training.module import GeneratedData, MarkerRegression
 from trcaugment.training.recipe import Recipe, motion_files, read_recipe
 from trcaugment.training.run_folder import BEST, LAST, MODEL, claim_folder, load_weights
 
-RATE_HZ = 60.0
 HOP_FRAMES = 5
 
 
@@ -45,8 +45,8 @@ def train(recipe_path: Path, folder: Path, *, resume: bool = False, callbacks: S
         The card of the trained model.
 
     Raises:
-        TrainingError: the recipe is wrong, there is nothing to resume, or there is a run already; the folder cannot be
-            written, or the errors grow beyond all numbers.
+        RecipeError: the recipe is wrong, there is nothing to resume, or there is a run already.
+        TrainingError: a checkpoint cannot be read or written, or the errors grow beyond all numbers.
         ModelError: the model cannot be written.
         KeyboardInterrupt: Ctrl-C; what was reached after the last whole epoch can be resumed.
     """

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import torch
 
-from trcaugment.errors import TrainingError
+from trcaugment.errors import RecipeError, TrainingError
 from trcaugment.files import replace_file, why_not_written
 from trcaugment.model import CARD_FILE, RECIPE_FILE
 from trcaugment.network import MarkerNetwork
@@ -26,18 +26,16 @@ def claim_folder(folder: Path, recipe: Recipe, text: bytes, *, resume: bool) -> 
     """Make sure that the folder can hold this run and holds no other; a new run leaves its recipe there.
 
     Raises:
-        TrainingError: it cannot be made, holds a finished run, one of another recipe, one that was not to be resumed,
+        RecipeError: it cannot be made, holds a finished run, one of another recipe, one that was not to be resumed,
             or nothing to resume.
     """
     if (folder / MODEL / CARD_FILE).exists():
-        raise TrainingError(
-            f"this run is finished: {folder / MODEL}; nothing is left to --resume, choose another folder"
-        )
+        raise RecipeError(f"this run is finished: {folder / MODEL}; nothing is left to --resume, choose another folder")
     begun = (folder / LAST).exists()
     if begun and not resume:
-        raise TrainingError(f"{folder}: holds a training run already; go on with --resume, or choose another folder")
+        raise RecipeError(f"{folder}: holds a training run already; go on with --resume, or choose another folder")
     if resume and not (begun and (folder / BEST).exists()):
-        raise TrainingError(f"{folder}: expected the checkpoints {LAST} and {BEST} to resume from, did not find both")
+        raise RecipeError(f"{folder}: expected the checkpoints {LAST} and {BEST} to resume from, did not find both")
     try:
         if resume or (folder / RECIPE_FILE).exists():
             _compare(folder / RECIPE_FILE, recipe)
@@ -45,14 +43,14 @@ def claim_folder(folder: Path, recipe: Recipe, text: bytes, *, resume: bool) -> 
             folder.mkdir(parents=True, exist_ok=True)
             replace_file(folder / RECIPE_FILE, text)
     except OSError as error:
-        raise TrainingError(f"the run's folder {folder} {why_not_written(error)}") from error
+        raise RecipeError(f"the run's folder {folder} {why_not_written(error)}") from error
 
 
 def _compare(kept: Path, recipe: Recipe) -> None:
     before, now = (_flat(msgspec.to_builtins(each)) for each in (read_recipe(kept), recipe))
     changed = [name for name in now if now[name] != before[name] and name not in _MAY_CHANGE]
     if changed:
-        raise TrainingError(
+        raise RecipeError(
             f"{kept}: the run in this folder has another {' and '.join(changed)}; only {' and '.join(_MAY_CHANGE)} may "
             "change, choose another folder"
         )
