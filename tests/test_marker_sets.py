@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trcaugment.errors import MarkerSetError
-from trcaugment.marker_sets import ALIASES, ANATOMICAL_MARKERS, KEYPOINTS, find_keypoints, input_keypoints
+from trcaugment.marker_sets import (
+    ALIASES,
+    ANATOMICAL_MARKERS,
+    KEYPOINTS,
+    find_keypoints,
+    input_keypoints,
+    mirror_order,
+)
 from trcaugment.markers import Markers
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -36,6 +43,15 @@ def message(names):
     with pytest.raises(MarkerSetError) as error:
         find_keypoints(trial(names))
     return str(error.value)
+
+
+def test_mirror_order_pairs_left_and_right():
+    for names in (KEYPOINTS, ANATOMICAL_MARKERS):
+        order = mirror_order(names)
+        assert [order[k] for k in order] == list(range(len(names)))
+        alone = [name for k, name in enumerate(names) if order[k] == k]
+        assert alone == [name for name in ("Neck", "C7_study") if name in names]
+    assert mirror_order(("r.ASIS_study", "Nose", "L.ASIS_study", "RAnkle")) == [2, 1, 0, 3]
 
 
 def test_sizes_and_order_of_the_sets():

@@ -25,7 +25,7 @@ from trcaugment.model import (
     save_model,
 )
 from trcaugment.network import MarkerNetwork, NetworkSizes
-from trcaugment.normalization import ALIGNMENT, ORIGIN
+from trcaugment.normalization import ALIGNMENT, ORIGIN, mirror
 
 SIZES = NetworkSizes(hidden=6, n_layers=2)
 CARD = Card(
@@ -93,12 +93,21 @@ def refused(folder, message, device="cpu"):
 def test_a_loaded_model_predicts_what_the_saved_one_did(folder):
     model = load_model(folder, "cpu")
     with torch.inference_mode():
-        expected = random_network()(features().float()).double()
-    assert torch.equal(model.predict(features()), expected)
+        assert torch.equal(model.network(features().float()), random_network()(features().float()))
     assert not model.network.training
     assert model.device == torch.device("cpu")
     assert msgspec.structs.replace(model.card, sha256="") == CARD
     assert model.card.sha256 == hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
+
+
+def test_predictions_are_the_mean_of_a_window_and_its_mirror_image(folder):
+    model = load_model(folder, "cpu")
+    mirrored = mirror(features(), KEYPOINTS)
+    with torch.inference_mode():
+        own, other = (model.network(values.float()).double() for values in (features(), mirrored))
+    expected = (own + mirror(other, ANATOMICAL_MARKERS)) / 2
+    torch.testing.assert_close(model.predict(features()), expected)
+    torch.testing.assert_close(model.predict(mirrored), mirror(expected, ANATOMICAL_MARKERS))
 
 
 def test_the_saved_card_is_returned_with_its_checksum(tmp_path):

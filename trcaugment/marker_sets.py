@@ -69,6 +69,17 @@ class Keypoints:
     derived: tuple[str, ...]
 
 
+def mirror_order(names: tuple[str, ...]) -> list[int]:
+    """For every name the index of the other side's, or its own if it has none: RKnee and LKnee, r.ASIS and L.ASIS."""
+    return [names.index(_other_side(name, names)) for name in names]
+
+
+def _other_side(name: str, names: tuple[str, ...]) -> str:
+    """The two of a pair differ in their first letter."""
+    others = [first + name[1:] for first in "RrL" if first != name[0]] if name[0] in "RrL" else []
+    return next((other for other in others if other in names), name)
+
+
 def find_keypoints(markers: Markers) -> Keypoints:
     """Find the 15 keypoints by name or alias; a column without a single sample counts as absent.
 

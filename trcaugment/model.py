@@ -21,7 +21,7 @@ from trcaugment.errors import ModelError
 from trcaugment.files import replace_file
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.network import Count, MarkerNetwork, NetworkSizes
-from trcaugment.normalization import ALIGNMENT, ORIGIN
+from trcaugment.normalization import ALIGNMENT, ORIGIN, mirror
 
 FORMAT_VERSION = 1
 DEFAULT_MODEL = "bilstm-attention-v1"
@@ -80,7 +80,8 @@ class Model:
     device: torch.device
 
     def predict(self, features: Tensor) -> Tensor:
-        """Targets of windows of features, both in the body frame.
+        """Targets of windows of features, both in the body frame: the mean of what the network makes of each window and
+        of its mirror image, so that left and right are treated alike and chance errors of the two average out.
 
         Args:
             features: (n_windows, n_frames, n_features), any device and precision.
@@ -90,8 +91,13 @@ class Model:
         """
         with torch.inference_mode():
             batches = torch.split(features.to(torch.float32), _BATCH_WINDOWS)
-            predicted = [self.network(batch.to(self.device)).cpu().to(features) for batch in batches]
+            predicted = [self._predict(batch.to(self.device)).cpu().to(features) for batch in batches]
         return torch.cat(predicted)
+
+    def _predict(self, features: Tensor) -> Tensor:
+        mirrored = self.network(mirror(features, self.card.inputs))
+        both: Tensor = (self.network(features) + mirror(mirrored, self.card.outputs)) / 2
+        return both
 
 
 def load_model(name_or_folder: str | Path = DEFAULT_MODEL, device: str = "auto") -> Model:

@@ -15,7 +15,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.marker_sets import KEYPOINTS, mirror_order
 
 _NECK, _R_SHOULDER, _L_SHOULDER, _R_HIP, _L_HIP = (
     KEYPOINTS.index(name) for name in ("Neck", "RShoulder", "LShoulder", "RHip", "LHip")
@@ -86,6 +86,18 @@ def _unit(axis_m: Tensor) -> Tensor:
     """Direction of axes in m, (n, 3); NaN where there is none."""
     length = axis_m.norm(dim=-1, keepdim=True)
     return torch.where(length > _SHORTEST_AXIS_M, axis_m / length, torch.nan)
+
+
+def mirror(coordinates: Tensor, names: tuple[str, ...]) -> Tensor:
+    """Coordinates in the body frame with left and right exchanged.
+
+    Args:
+        coordinates: x, y, z of every named point, then whatever follows, (n_windows, n_frames, n_coordinates).
+        names: names of the points, (n_points,).
+    """
+    points, rest = torch.tensor_split(coordinates, [3 * len(names)], dim=-1)
+    swapped = points.reshape(*points.shape[:-1], -1, 3)[..., mirror_order(names), :]
+    return torch.cat([(swapped * points.new_tensor([1.0, 1.0, -1.0])).flatten(start_dim=-2), rest], dim=-1)
 
 
 @cache
