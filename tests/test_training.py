@@ -207,7 +207,7 @@ def test_the_logged_rmse_is_that_of_all_windows(finished):
     data = GeneratedData(WindowGenerator(library, recipe.population, recipe.keypoint_errors), recipe)
     model = load_model(folder / "model", "cpu")
     squares = [
-        (1000 * height_m[:, None, None] * (model.predict(features) - targets)).square()
+        (1000 * height_m[:, None, None] * (model.network(features).detach() - targets)).square()
         for features, targets, height_m in data.val_dataloader()
     ]
     best = min(logged(folder), key=logged(folder).get)
