@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from itertools import combinations
 
 import numpy as np
 
@@ -29,6 +30,18 @@ ANATOMICAL_MARKERS = (
     *("L_toe_study", "r_5meta_study", "L_5meta_study", "r_thigh1_study", "r_thigh2_study", "r_thigh3_study"),
     *("L_thigh1_study", "L_thigh2_study", "L_thigh3_study", "r_sh1_study", "r_sh2_study", "r_sh3_study"),
     *("L_sh1_study", "L_sh2_study", "L_sh3_study", "RHJC_study", "LHJC_study"),
+)
+
+# Pairs of markers of one rigid segment (pelvis, feet, thighs, shanks), as indices into ANATOMICAL_MARKERS.
+RIGID_PAIRS = tuple(
+    (ANATOMICAL_MARKERS.index(first), ANATOMICAL_MARKERS.index(second))
+    for segment in (
+        ("r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study", "RHJC_study", "LHJC_study"),
+        *((f"{s}_calc_study", f"{s}_toe_study", f"{s}_5meta_study") for s in "rL"),
+        *(tuple(f"{s}_{m}_study" for m in ("knee", "mknee", "thigh1", "thigh2", "thigh3")) for s in "rL"),
+        *(tuple(f"{s}_{m}_study" for m in ("ankle", "mankle", "sh1", "sh2", "sh3")) for s in "rL"),
+    )
+    for first, second in combinations(segment, 2)
 )
 
 _SIDES = {"R": ("R", "Right"), "L": ("L", "Left")}

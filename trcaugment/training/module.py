@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import combinations
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from trcaugment.body.windows import WindowGenerator
 from trcaugment.errors import TrainingError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.marker_sets import RIGID_PAIRS
 from trcaugment.metrics import distance_error, mpme
 from trcaugment.network import N_AXES, MarkerNetwork
 from trcaugment.training.data import GeneratedBatches
@@ -27,16 +26,6 @@ _VALIDATION_SEEDS = 9 * 10**8
 _LINEAR_PATH_SEEDS = 8 * 10**8
 _LINEAR_PATH_BATCHES = 100
 _DISTANCE_WEIGHT = 2.0  # with 1, lost feet were still seen to stretch and shrink by 2 cm
-RIGID_PAIRS = [
-    (ANATOMICAL_MARKERS.index(first), ANATOMICAL_MARKERS.index(second))
-    for segment in (
-        ("r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study", "RHJC_study", "LHJC_study"),
-        *((f"{s}_calc_study", f"{s}_toe_study", f"{s}_5meta_study") for s in "rL"),
-        *(tuple(f"{s}_{m}_study" for m in ("knee", "mknee", "thigh1", "thigh2", "thigh3")) for s in "rL"),
-        *(tuple(f"{s}_{m}_study" for m in ("ankle", "mankle", "sh1", "sh2", "sh3")) for s in "rL"),
-    )
-    for first, second in combinations(segment, 2)
-]
 _LINEAR_PATH_EVERY = 5  # neighbouring frames are nearly equal
 
 
