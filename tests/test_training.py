@@ -20,14 +20,13 @@ import torch
 from click.testing import CliRunner
 from lightning.pytorch import Callback
 
-import trcaugment.training.module
+import trcaugment.training.data
 from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.cli import main
 from trcaugment.errors import ModelError, TrainingError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.model import load_model
-from trcaugment.training.data import GeneratedBatches, make_batch
-from trcaugment.training.module import GeneratedData
+from trcaugment.training.data import GeneratedBatches, GeneratedData, make_batch
 from trcaugment.training.recipe import Recipe, motion_files, read_recipe
 from trcaugment.training.run import train
 
@@ -56,7 +55,7 @@ validation_windows = 32
 @pytest.fixture(autouse=True)
 def short_fit(monkeypatch):
     """A linear path from fewer windows than in earnest, which would take most of the time."""
-    monkeypatch.setattr(trcaugment.training.module, "_LINEAR_PATH_BATCHES", 30)
+    monkeypatch.setattr(trcaugment.training.data, "_LINEAR_PATH_BATCHES", 30)
 
 
 def write_recipe(folder, text=TINY):
@@ -98,7 +97,7 @@ def unfinished(finished, tmp_path):
 def finished(tmp_path_factory):
     """One uninterrupted run: recipe, folder, card."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trcaugment.training.module, "_LINEAR_PATH_BATCHES", 30)
+        patch.setattr(trcaugment.training.data, "_LINEAR_PATH_BATCHES", 30)
         base = tmp_path_factory.mktemp("finished")
         recipe = write_recipe(base)
         return recipe, base / "run", train(recipe, base / "run")
@@ -165,7 +164,7 @@ def test_windows_of_training_validation_and_fit_are_never_the_same():
     assert [len(seeds) for seeds in used] == [250, 250, 250, 32]
     assert len(set().union(*used)) == 250 * 3 + 32
     assert used[0].stop == used[1].start
-    other = GeneratedData(data.generator, Recipe(name="y", seed=2))
+    other = GeneratedData(data.source, Recipe(name="y", seed=2))
     other.trainer = data.trainer
     assert other.train_dataloader().dataset.seeds.start >= 10**9 + used[-2].start
 
@@ -186,8 +185,8 @@ def test_a_run_says_nothing_unless_asked(tmp_path):
     script = """
 import sys
 from pathlib import Path
-import trcaugment.training.module
-trcaugment.training.module._LINEAR_PATH_BATCHES = 30
+import trcaugment.training.data
+trcaugment.training.data._LINEAR_PATH_BATCHES = 30
 from trcaugment.training.run import train
 train(Path(sys.argv[1]), Path(sys.argv[2]))
 """
@@ -272,8 +271,8 @@ def test_a_killed_run_goes_on_to_the_same_end(finished, tmp_path):
     script = f"""
 import os, signal, sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
-import trcaugment.training.module
-trcaugment.training.module._LINEAR_PATH_BATCHES = 30
+import trcaugment.training.data
+trcaugment.training.data._LINEAR_PATH_BATCHES = 30
 from pathlib import Path
 from test_training import _Stop, train
 train(Path(sys.argv[1]), Path(sys.argv[2]), callbacks=[_Stop(lambda: os.kill(os.getpid(), signal.SIGKILL))])

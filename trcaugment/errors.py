@@ -7,6 +7,7 @@
     ├── SubjectError      height or mass is not that of a person
     ├── ModelError        a model folder is missing, damaged or of another format
     ├── MotionError       a .mot file cannot be read
+    ├── DatasetError      a data set is damaged, mislabelled or not there, or cannot be written
     └── TrainingError     a training run cannot go on
         └── RecipeError   a recipe, or the folder named for its run, cannot be used
 
@@ -40,6 +41,10 @@ class ModelError(TrcAugmentError):
 
 class MotionError(TrcAugmentError):
     """A .mot file cannot be read."""
+
+
+class DatasetError(TrcAugmentError):
+    """A data set is damaged, mislabelled or not there, or cannot be written."""
 
 
 class TrainingError(TrcAugmentError):

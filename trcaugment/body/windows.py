@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trcaugment.body.keypoints import KeypointErrors, disturb, draw_offsets
-from trcaugment.body.kinematics import forward_kinematics
+from trcaugment.body.kinematics import BodySizes, forward_kinematics
 from trcaugment.body.motions import MotionLibrary, perturb, read_mot
 from trcaugment.body.population import Population, draw_bodies
 from trcaugment.body.procedural import ACTIVITIES, make_motion
@@ -24,7 +25,7 @@ _MARKER_INDEX = [POINT_INDEX[name] for name in ANATOMICAL_MARKERS]
 
 @dataclass(frozen=True)
 class Windows:
-    """Generated windows at 60 Hz.
+    """Windows at 60 Hz, generated or read from a data set.
 
     Attributes:
         keypoints: what the detector reports in m, (n_windows, 30, 15, 3).
@@ -37,6 +38,15 @@ class Windows:
     markers: Tensor
     height_m: Tensor
     mass_kg: Tensor
+
+    def select(self, index: Tensor) -> Windows:
+        """The windows at `index`, (n_selected,)."""
+        return Windows(self.keypoints[index], self.markers[index], self.height_m[index], self.mass_kg[index])
+
+    @classmethod
+    def join(cls, parts: Sequence[Windows]) -> Windows:
+        """All windows of the parts, one part after the other."""
+        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
 
 
 @dataclass(frozen=True)
@@ -55,14 +65,23 @@ class WindowGenerator:
 
     def draw(self, n: int, generator: torch.Generator) -> Windows:
         """Draw n windows, each of another person."""
+        return self.draw_windows(self.draw_people(n, generator), generator)
+
+    def draw_people(self, n: int, generator: torch.Generator) -> BodySizes:
+        """Draw n people, with keypoints where a detector's constant offsets put them."""
         sizes = draw_bodies(self.population, n, generator)
         offsets = draw_offsets(self.errors, n, generator) * (sizes.height_m / GENERIC_HEIGHT_M)[:, None, None]
         seen_points = sizes.points.clone()
         seen_points[:, _KEYPOINT_INDEX] += offsets
+        return replace(sizes, points=seen_points)
+
+    def draw_windows(self, people: BodySizes, generator: torch.Generator) -> Windows:
+        """Draw one window of each of the people from `draw_people`; who stands there twice gets two."""
+        n = len(people.height_m)
         coordinates = perturb(self.library.draw(n, N_FRAMES, generator), generator)
-        points = forward_kinematics(replace(sizes, points=seen_points), coordinates, _KEYPOINT_INDEX + _MARKER_INDEX)
+        points = forward_kinematics(people, coordinates, _KEYPOINT_INDEX + _MARKER_INDEX)
         keypoints, markers = points[:, :, : len(KEYPOINTS)], points[:, :, len(KEYPOINTS) :]
-        return Windows(disturb(self.errors, keypoints, generator), markers, sizes.height_m, sizes.mass_kg)
+        return Windows(disturb(self.errors, keypoints, generator), markers, people.height_m, people.mass_kg)
 
 
 def make_library(motion_files: list[Path], n_procedural: int, seed: int) -> MotionLibrary:

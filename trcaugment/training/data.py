@@ -1,15 +1,54 @@
-"""Generated windows as batches of features and targets; batch k is the same in every run of a recipe."""
+"""Windows as batches of features and targets; batch k is the same in every run of a recipe."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
+from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from trcaugment.body.windows import WindowGenerator, Windows
+from trcaugment.body.windows import Windows
 from trcaugment.normalization import body_frame, make_features, to_body
+from trcaugment.training.prefetch import Prefetched
+from trcaugment.training.recipe import Recipe
+
+Batches = Prefetched[tuple[Tensor, Tensor, Tensor]]
+# Seeds of one recipe: training counts up from the first, validation and the linear path have ranges of their own.
+_SEEDS_PER_RECIPE = 10**9
+_VALIDATION_SEEDS = 9 * 10**8
+_LINEAR_PATH_SEEDS = 8 * 10**8
+_LINEAR_PATH_BATCHES = 100
+_LINEAR_PATH_EVERY = 5  # neighbouring frames are nearly equal
+
+
+class WindowSource(Protocol):
+    """Whatever windows come from: the generator, a data set, several of them mixed."""
+
+    def draw(self, n: int, generator: torch.Generator) -> Windows:
+        """Draw n windows; the same state of the random generator gives the same ones."""
+
+
+@dataclass(frozen=True)
+class MixedWindows:
+    """Draws from several sources by weight.
+
+    Attributes:
+        sources: the sources.
+        weights: how often a window comes from each, above 0, (n_sources,).
+    """
+
+    sources: tuple[WindowSource, ...]
+    weights: tuple[float, ...]
+
+    def draw(self, n: int, generator: torch.Generator) -> Windows:
+        """Draw n windows, source after source."""
+        which = torch.multinomial(torch.tensor(self.weights), n, replacement=True, generator=generator)
+        counts = torch.bincount(which, minlength=len(self.sources)).tolist()
+        drawn = zip(self.sources, counts, strict=True)
+        return Windows.join([source.draw(count, generator) for source, count in drawn if count])
 
 
 @dataclass(frozen=True)
@@ -37,9 +76,9 @@ def make_batch(windows: Windows) -> Batch:
 class GeneratedBatches(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """Batches that are made when asked for, each from its own seed."""
 
-    def __init__(self, generator: WindowGenerator, batch_windows: int, seeds: range) -> None:
-        """Args: the generator; windows in a batch; one seed per batch, never used for anything else."""
-        self.generator = generator
+    def __init__(self, source: WindowSource, batch_windows: int, seeds: range) -> None:
+        """Args: where windows come from; windows in a batch; one seed per batch, never used for anything else."""
+        self.source = source
         self.batch_windows = batch_windows
         self.seeds = seeds
 
@@ -48,5 +87,51 @@ class GeneratedBatches(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         random = torch.Generator().manual_seed(self.seeds[index])
-        batch = make_batch(self.generator.draw(self.batch_windows, random))
+        batch = make_batch(self.source.draw(self.batch_windows, random))
         return batch.features, batch.targets, batch.height_m
+
+
+class GeneratedData(LightningDataModule):
+    """New draws of training windows in every epoch, the same validation windows always."""
+
+    def __init__(self, source: WindowSource, recipe: Recipe, validation: WindowSource | None = None) -> None:
+        """Args: where windows come from; the recipe with seed and batch sizes.
+
+        Where validation windows come from is the third; without it they come from the same source, which must be one
+        of ever new people.
+        """
+        super().__init__()
+        self.source = source
+        self.validation = validation or source
+        self.optimization = recipe.optimization
+        self.first_seed = recipe.seed * _SEEDS_PER_RECIPE
+
+    def train_dataloader(self) -> Batches:
+        """The batches of the current epoch."""
+        assert self.trainer is not None
+        n = self.optimization.batches_per_epoch
+        return self._loader(self.source, self.first_seed + self.trainer.current_epoch * n, n)
+
+    def val_dataloader(self) -> Batches:
+        """The validation batches."""
+        n = max(1, self.optimization.validation_windows // self.optimization.batch_windows)
+        return self._loader(self.validation, self.first_seed + _VALIDATION_SEEDS, n)
+
+    def on_before_batch_transfer(self, batch: tuple[Tensor, ...], dataloader_idx: int) -> tuple[Tensor, ...]:
+        """This process's share of a batch; all shares are alike, so the mean of their means is that of the batch."""
+        assert self.trainer is not None
+        return tuple(part[self.trainer.global_rank :: self.trainer.world_size] for part in batch)
+
+    def linear_path_samples(self) -> tuple[Tensor, Tensor]:
+        """Features and targets to fit the linear path on, (n_samples, n_features) and (n_samples, n_targets)."""
+        loader = self._loader(self.source, self.first_seed + _LINEAR_PATH_SEEDS, _LINEAR_PATH_BATCHES)
+        pairs = [
+            (features[:, ::_LINEAR_PATH_EVERY].flatten(0, 1), targets[:, ::_LINEAR_PATH_EVERY].flatten(0, 1))
+            for features, targets, _ in loader
+        ]
+        return torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
+
+    def _loader(self, source: WindowSource, first_seed: int, n_batches: int) -> Batches:
+        seeds = range(first_seed, first_seed + n_batches)
+        batches = GeneratedBatches(source, self.optimization.batch_windows, seeds)
+        return Prefetched(batches)

@@ -6,27 +6,17 @@ import math
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn.functional import mse_loss
-from torch.utils.data import DataLoader
 
-from trcaugment.body.windows import WindowGenerator
 from trcaugment.errors import TrainingError
 from trcaugment.marker_sets import RIGID_PAIRS
 from trcaugment.metrics import distance_error, mpme
 from trcaugment.network import N_AXES, MarkerNetwork
-from trcaugment.training.data import GeneratedBatches
-from trcaugment.training.recipe import Optimization, Recipe
+from trcaugment.training.recipe import Optimization
 
-Batches = DataLoader[tuple[Tensor, Tensor, Tensor]]
-# Seeds of one recipe: training counts up from the first, validation and the linear path have ranges of their own.
-_SEEDS_PER_RECIPE = 10**9
-_VALIDATION_SEEDS = 9 * 10**8
-_LINEAR_PATH_SEEDS = 8 * 10**8
-_LINEAR_PATH_BATCHES = 100
 _DISTANCE_WEIGHT = 2.0  # with 1, lost feet were still seen to stretch and shrink by 2 cm
-_LINEAR_PATH_EVERY = 5  # neighbouring frames are nearly equal
 
 
 class MarkerRegression(LightningModule):
@@ -94,38 +84,3 @@ class MarkerRegression(LightningModule):
 def _points(targets: Tensor) -> Tensor:
     """(n_windows, n_frames, n_targets) as (n_windows, n_frames, n_markers, 3)."""
     return targets.reshape(*targets.shape[:2], -1, N_AXES)
-
-
-class GeneratedData(LightningDataModule):
-    """New training windows in every epoch, the same validation windows always."""
-
-    def __init__(self, generator: WindowGenerator, recipe: Recipe) -> None:
-        """Args: where windows come from; the recipe with seed and batch sizes."""
-        super().__init__()
-        self.generator = generator
-        self.optimization = recipe.optimization
-        self.first_seed = recipe.seed * _SEEDS_PER_RECIPE
-
-    def train_dataloader(self) -> Batches:
-        """The batches of the current epoch."""
-        assert self.trainer is not None
-        n = self.optimization.batches_per_epoch
-        return self._loader(self.first_seed + self.trainer.current_epoch * n, n)
-
-    def val_dataloader(self) -> Batches:
-        """The validation batches."""
-        n = max(1, self.optimization.validation_windows // self.optimization.batch_windows)
-        return self._loader(self.first_seed + _VALIDATION_SEEDS, n)
-
-    def linear_path_samples(self) -> tuple[Tensor, Tensor]:
-        """Features and targets to fit the linear path on, (n_samples, n_features) and (n_samples, n_targets)."""
-        pairs = [
-            (features[:, ::_LINEAR_PATH_EVERY].flatten(0, 1), targets[:, ::_LINEAR_PATH_EVERY].flatten(0, 1))
-            for features, targets, _ in self._loader(self.first_seed + _LINEAR_PATH_SEEDS, _LINEAR_PATH_BATCHES)
-        ]
-        return torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
-
-    def _loader(self, first_seed: int, n_batches: int) -> Batches:
-        seeds = range(first_seed, first_seed + n_batches)
-        batches = GeneratedBatches(self.generator, self.optimization.batch_windows, seeds)
-        return DataLoader(batches, batch_size=None, generator=torch.Generator())  # else it draws from everybody's

@@ -24,7 +24,8 @@ from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.model import FORMAT_VERSION, Card, save_model
 from trcaugment.network import MarkerNetwork
 from trcaugment.normalization import ALIGNMENT, ORIGIN
-from trcaugment.training.module import GeneratedData, MarkerRegression
+from trcaugment.training.data import GeneratedData
+from trcaugment.training.module import MarkerRegression
 from trcaugment.training.recipe import Recipe, motion_files, read_recipe
 from trcaugment.training.run_folder import BEST, LAST, MODEL, claim_folder, load_weights
 

@@ -1,0 +1,1 @@
+"""Local data sets: windows of known subjects, read, examined, split by subject and written."""

@@ -1,0 +1,110 @@
+"""A set of windows whose subjects are known, as every reader of data sets returns it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from trcaugment.body.keypoints import KeypointErrors, disturb
+from trcaugment.body.windows import N_FRAMES, WindowGenerator, Windows
+from trcaugment.errors import DatasetError
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+
+_BLOCK_WINDOWS = 1024  # generated at once, so that a large set needs hardly more memory than it has
+
+
+@dataclass(frozen=True)
+class WindowSet:
+    """Windows, and whose they are.
+
+    Attributes:
+        windows: the windows, without missing samples.
+        subjects: name of every window's subject, (n_windows,).
+        activities: what is done in every window, "" where that is not known, (n_windows,).
+
+    Raises:
+        DatasetError: numbers of windows or shapes disagree, or a sample is missing.
+    """
+
+    windows: Windows
+    subjects: tuple[str, ...]
+    activities: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        n, windows = len(self.subjects), self.windows
+        expected = {
+            "keypoints": (n, N_FRAMES, len(KEYPOINTS), 3),
+            "markers": (n, N_FRAMES, len(ANATOMICAL_MARKERS), 3),
+            "height_m": (n,),
+            "mass_kg": (n,),
+        }
+        for name, shape in expected.items():
+            values = getattr(windows, name)
+            if tuple(values.shape) != shape:
+                raise DatasetError(f"expected {name} of shape {shape}, found {tuple(values.shape)}")
+            if not torch.isfinite(values).all():
+                raise DatasetError(f"expected {name} without missing samples")
+        if len(self.activities) != n:
+            raise DatasetError(f"expected an activity for each of {n} windows, found {len(self.activities)}")
+
+    def __len__(self) -> int:
+        return len(self.subjects)
+
+    def of_subjects(self, names: Collection[str]) -> WindowSet:
+        """The windows of the named subjects."""
+        wanted = frozenset(names)
+        return self.select([k for k, subject in enumerate(self.subjects) if subject in wanted])
+
+    def select(self, index: Sequence[int]) -> WindowSet:
+        """The windows at `index`, (n_selected,)."""
+        return WindowSet(
+            self.windows.select(torch.tensor(index, dtype=torch.long)),
+            tuple(self.subjects[k] for k in index),
+            tuple(self.activities[k] for k in index),
+        )
+
+
+@dataclass(frozen=True)
+class FixedWindows:
+    """Draws from windows that are there, each as often as any other.
+
+    Attributes:
+        windows: the windows.
+        errors: what is done to the keypoints of every window that is drawn; None for nothing.
+    """
+
+    windows: Windows
+    errors: KeypointErrors | None = None
+
+    def draw(self, n: int, generator: torch.Generator) -> Windows:
+        """Draw n windows; the same one can come twice."""
+        chosen = self.windows.select(torch.randint(len(self.windows.height_m), (n,), generator=generator))
+        if self.errors is None:
+            return chosen
+        seen = disturb(self.errors, chosen.keypoints, generator)
+        return Windows(seen, chosen.markers, chosen.height_m, chosen.mass_kg)
+
+
+def generate_set(generator: WindowGenerator, n_subjects: int, n_windows: int, seed: int) -> WindowSet:
+    """Generate windows that share subjects: body and detector offsets of each are drawn once.
+
+    Args:
+        generator: where they come from.
+        n_subjects: number of subjects, all with as many windows (some with one more).
+        n_windows: number of windows, at least one per subject.
+        seed: the same seed gives the same set.
+
+    Raises:
+        DatasetError: there are fewer windows than subjects, or none at all.
+    """
+    if not 1 <= n_subjects <= n_windows:
+        raise DatasetError(f"expected at least a window for each subject, found {n_windows} for {n_subjects}")
+    random = torch.Generator().manual_seed(seed)
+    people = generator.draw_people(n_subjects, random)
+    whose = torch.arange(n_windows) % n_subjects
+    blocks = [whose[first : first + _BLOCK_WINDOWS] for first in range(0, n_windows, _BLOCK_WINDOWS)]
+    parts = [generator.draw_windows(people.select(block), random) for block in blocks]
+    names = tuple(f"generated{k + 1:0{len(str(n_subjects))}d}" for k in range(n_subjects))
+    return WindowSet(Windows.join(parts), tuple(names[k] for k in whose.tolist()), ("",) * n_windows)
