@@ -13,8 +13,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, ProgressBar
-from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, ProgressBar
 
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
@@ -25,21 +24,26 @@ from trcaugment.model import FORMAT_VERSION, Card, save_model
 from trcaugment.network import MarkerNetwork
 from trcaugment.normalization import ALIGNMENT, ORIGIN
 from trcaugment.training.data import GeneratedData
+from trcaugment.training.log import LOG, RunLog
 from trcaugment.training.module import MarkerRegression
+from trcaugment.training.processes import Job, check_devices, start_workers
 from trcaugment.training.recipe import Recipe, motion_files, read_recipe
 from trcaugment.training.run_folder import BEST, LAST, MODEL, claim_folder, load_weights
 
 HOP_FRAMES = 5
 
 
-def train(recipe_path: Path, folder: Path, *, resume: bool = False, callbacks: Sequence[Callback] = ()) -> Card:
+def train(
+    recipe_path: Path, folder: Path, *, resume: bool = False, devices: int = 1, callbacks: Sequence[Callback] = ()
+) -> Card:
     """Train a network after a recipe and save it as a model folder.
 
     Args:
         recipe_path: the recipe (TOML).
-        folder: where the recipe, checkpoints, the log (`log/metrics.csv`; after resuming, `log-2/metrics.csv`) and, in
-            `model/`, the result go.
+        folder: where the recipe, checkpoints, the log (`log/metrics.csv`, and for TensorBoard) and, in `model/`, the
+            result go.
         resume: go on from the last checkpoint in the folder; the recipe may have other epochs and patience by then.
+        devices: GPUs to train on, or processes on a machine without; the result is the same within rounding.
         callbacks: Lightning callbacks, for progress.
 
     Returns:
@@ -47,41 +51,70 @@ def train(recipe_path: Path, folder: Path, *, resume: bool = False, callbacks: S
 
     Raises:
         RecipeError: the recipe is wrong, there is nothing to resume, or there is a run already.
-        TrainingError: a checkpoint cannot be read or written, or the errors grow beyond all numbers.
+        TrainingError: a checkpoint or the log cannot be read or written, or the errors grow beyond all numbers.
         ModelError: the model cannot be written.
         KeyboardInterrupt: Ctrl-C; what was reached after the last whole epoch can be resumed.
     """
     recipe = read_recipe(recipe_path)
     text = recipe_path.read_bytes()
-    files = motion_files(recipe, recipe_path.parent)
+    check_devices(recipe, devices)
+    job = Job(
+        recipe=recipe, base=str(recipe_path.parent.resolve()), folder=str(folder), resume=resume, n_processes=devices
+    )
+    motion_files(recipe, recipe_path.parent)
     claim_folder(folder, recipe, text, resume=resume)
-    network = _new_network(recipe)
+    network = new_network(recipe)
     if resume:  # before the long work, learn whether both can be read
         load_weights(network, folder / BEST)
         load_weights(network, folder / LAST)
-    library = make_library(files, recipe.motions.procedural, recipe.seed)
-    data = GeneratedData(WindowGenerator(library, recipe.population, recipe.keypoint_errors), recipe)
-    if not resume:
-        network.fit_linear_path(*data.linear_path_samples())
-    best = _Best(folder, filename=Path(BEST).stem, monitor="val_mse", save_last=True, enable_version_counter=False)
-    with _lightning_kept_quiet(), _lightning_kept_interruptible():
-        trainer = _trainer(recipe, folder, [best, *callbacks])
-        module = MarkerRegression(network, recipe.optimization)
-        try:
-            trainer.fit(module, data, ckpt_path=str(folder / LAST) if resume else None, weights_only=True)
-        except OSError as error:
-            raise TrainingError(f"a checkpoint or the log in {folder} {why_not_written(error)}") from error
+    with start_workers(job) as workers:
+        data = make_data(job)
+        if not resume:
+            network.fit_linear_path(*data.linear_path_samples())
+        workers.wait()
+        validation_mse = fit(workers.job, network, data, callbacks)
     load_weights(network, folder / BEST)
-    assert best.best_model_score is not None
-    card = _card(recipe, float(best.best_model_score))
-    return save_model(folder / MODEL, card, network, recipe=text)
+    return save_model(folder / MODEL, _card(recipe, validation_mse), network, recipe=text)
 
 
-def _new_network(recipe: Recipe) -> MarkerNetwork:
+def new_network(recipe: Recipe) -> MarkerNetwork:
     """The network with the weights that the recipe's seed gives; the caller's random numbers stay as they are."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
         return MarkerNetwork(recipe.network)
+
+
+def make_data(job: Job) -> GeneratedData:
+    """The batches of a job."""
+    recipe = job.recipe
+    library = make_library(motion_files(recipe, Path(job.base)), recipe.motions.procedural, recipe.seed)
+    return GeneratedData(WindowGenerator(library, recipe.population, recipe.keypoint_errors), recipe)
+
+
+def fit(job: Job, network: MarkerNetwork, data: GeneratedData, callbacks: Sequence[Callback] = ()) -> float:
+    """Train in this process, and return the validation error (MSE in height²) of the epoch that is kept as the best.
+
+    Raises:
+        TrainingError: a checkpoint or the log cannot be read or written, or the errors grow beyond all numbers.
+    """
+    folder, recipe = Path(job.folder), job.recipe
+    best = _Best(
+        folder,
+        filename=Path(BEST).stem,
+        monitor="val_mse",
+        save_last=True,
+        save_on_train_epoch_end=True,  # after the log
+        enable_version_counter=False,
+    )
+    with _lightning_kept_quiet(), _lightning_kept_interruptible():
+        trainer = _trainer(job, [RunLog(folder / LOG), *callbacks, best])
+        module = MarkerRegression(network, recipe.optimization, recipe.loss)
+        try:
+            trainer.fit(module, data, ckpt_path=str(folder / LAST) if job.resume else None, weights_only=True)
+        except OSError as error:
+            raise TrainingError(f"a checkpoint or the log in {folder} {why_not_written(error)}") from error
+    assert best.best_model_score is not None
+    return float(best.best_model_score)
 
 
 class _Best(ModelCheckpoint):
@@ -95,26 +128,24 @@ class _Best(ModelCheckpoint):
         super().load_state_dict(state_dict | paths | {"dirpath": self.dirpath, "best_k_models": scores})
 
 
-def _trainer(recipe: Recipe, folder: Path, callbacks: Sequence[Callback]) -> Trainer:
+def _trainer(job: Job, callbacks: Sequence[Callback]) -> Trainer:
+    chosen = job.recipe.optimization
+    averaging = [EMAWeightAveraging(decay=chosen.average)] if chosen.average else []
     return Trainer(
         accelerator="cuda" if torch.cuda.is_available() else "cpu",
-        devices=1,
-        max_epochs=recipe.optimization.epochs,
-        callbacks=[EarlyStopping("val_mse", patience=recipe.optimization.patience), *callbacks],
-        logger=CSVLogger(folder, name="", version=_new_log(folder)),
+        devices=job.n_processes,
+        strategy=job.strategy(),
+        precision="bf16-mixed" if chosen.precision == "bf16" else "32-true",
+        max_epochs=chosen.epochs,
+        callbacks=[EarlyStopping("val_mse", patience=chosen.patience), *averaging, *callbacks],
+        logger=False,
         gradient_clip_val=1.0,
         reload_dataloaders_every_n_epochs=1,
+        use_distributed_sampler=False,
         enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
         enable_model_summary=False,
         num_sanity_val_steps=0,
-        log_every_n_steps=recipe.optimization.batches_per_epoch,
     )
-
-
-def _new_log(folder: Path) -> str:
-    """Name of a folder for the log: `log`, and `log-2`, ... after resuming, as Lightning empties one that exists."""
-    n_before = len(list(folder.glob("log*")))
-    return f"log-{n_before + 1}" if n_before else "log"
 
 
 @contextmanager
@@ -125,9 +156,6 @@ def _lightning_kept_quiet() -> Iterator[None]:
     logger.setLevel(max(level, logging.WARNING))
     try:
         with warnings.catch_warnings():
-            # Lightning advises worker processes. On a CPU, windows are made faster than the network takes them; a GPU
-            # does wait for them.
-            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
             # Lightning 2.6 asks newer versions of torch in an old way whether a loader stands alone.
             warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*", category=FutureWarning)
             # The log lies in the checkpoints' folder; that there is no checkpoint yet, or one to resume from, is known.

@@ -1,0 +1,83 @@
+"""The log of a run: one row per epoch in metrics.csv, and the same for TensorBoard. A resumed run goes on in it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from trcaugment.errors import TrainingError
+from trcaugment.files import replace_file
+
+LOG = "log"
+METRICS_FILE = "metrics.csv"
+
+
+class RunLog(Callback):
+    """Writes what the module logs, after every epoch and before its checkpoint, so that no checkpoint lacks its row."""
+
+    def __init__(self, folder: Path) -> None:
+        """Args: folder of the log."""
+        self.folder = folder
+        self.rows: list[dict[str, str]] = []
+        self.board: SummaryWriter | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep what was logged up to the checkpoint and drop what will come again.
+
+        Raises:
+            TrainingError: there is a log, but no log of epochs.
+        """
+        self.rows = _rows_before(self.folder / METRICS_FILE, trainer.current_epoch)
+        # TensorBoard hides what it saw from this step on.
+        self.board = SummaryWriter(str(self.folder), purge_step=trainer.global_step + 1)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The epoch's row."""
+        assert self.board is not None
+        metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        row = {"epoch": trainer.current_epoch, "step": trainer.global_step} | metrics
+        self.rows.append({name: str(value) for name, value in row.items()})
+        _write(self.folder / METRICS_FILE, self.rows)
+        for name, value in metrics.items():
+            self.board.add_scalar(name, value, trainer.global_step)
+        self.board.flush()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """The end, however it came."""
+        if self.board is not None:
+            self.board.close()
+            self.board = None
+
+
+def read_log(path: Path) -> list[dict[str, str]]:
+    """The rows of a `metrics.csv`.
+
+    Raises:
+        TrainingError: it cannot be read, or is no log of epochs.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            int(row["epoch"])
+    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
+        raise TrainingError(f"{path}: expected a log with one row per epoch; move it away to begin another") from error
+    return rows
+
+
+def _rows_before(path: Path, epoch: int) -> list[dict[str, str]]:
+    if not path.exists():
+        return []
+    return [row for row in read_log(path) if int(row["epoch"]) < epoch]
+
+
+def _write(path: Path, rows: list[dict[str, str]]) -> None:
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    replace_file(path, text.getvalue().encode())

@@ -1,0 +1,47 @@
+"""Batches made ahead of the network, by threads: tensor operations let each other run."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, Protocol, TypeVar
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Batches(Protocol[T_co]):
+    """Batches that can be made in any order."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> T_co: ...
+
+
+class Prefetched(Generic[T_co]):
+    """The batches in their order, the next ones in the making while one is used.
+
+    Threads need neither a second copy of the motions nor care at Ctrl-C, as worker processes would.
+    """
+
+    def __init__(self, dataset: Batches[T_co]) -> None:
+        """Args: what to make; what a batch is must depend on its index alone."""
+        self.dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[T_co]:
+        # More threads than four only wait for Python's lock.
+        n_threads = max(1, min(4, (os.cpu_count() or 1) - 1))
+        pool = ThreadPoolExecutor(n_threads, thread_name_prefix="batches")
+        try:
+            coming = deque(pool.submit(self.dataset.__getitem__, k) for k in range(min(2 * n_threads, len(self))))
+            for k in range(len(self)):
+                batch = coming.popleft().result()
+                if k + 2 * n_threads < len(self):
+                    coming.append(pool.submit(self.dataset.__getitem__, k + 2 * n_threads))
+                yield batch
+        finally:
+            pool.shutdown(cancel_futures=True)
