@@ -1,0 +1,236 @@
+"""What lies in a data set: windows as they were found, and as they are left when unusable ones are taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from trcaugment.body.windows import Windows
+from trcaugment.datasets.window_set import WindowSet
+from trcaugment.errors import DatasetError
+from trcaugment.guards import TRUNK_SHARE
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.subject import HEIGHT_RANGE_M, MASS_RANGE_KG
+
+# No point of a body lies farther from the hips, in heights, arms excepted.
+_REACH = 1.0
+# From neck to hips to knee to ankle, in heights: 0.74 to 0.81 in generated people and real files.
+_BODY_SHARE = (0.65, 0.95)
+# A keypoint and the marker beside it, in heights, as the median over a subject: 0.02 to 0.06, and 0.12 between the hips.
+_PAIR_SHARE = 0.09
+_PAIRS = [
+    (f"{right}{part}", f"{side}{marker}")
+    for right, side in (("R", "r_"), ("L", "L_"))
+    for part, marker in (
+        *(("Shoulder", "shoulder_study"), ("Knee", "knee_study"), ("Ankle", "ankle_study")),
+        *(("Heel", "calc_study"), ("BigToe", "toe_study")),
+    )
+] + [("RHip", "RHJC_study"), ("LHip", "LHJC_study")]
+# What is wrong with more windows than this is wrong with the data set.
+_MOST_IMPLAUSIBLE = 0.1
+_BLOCK_WINDOWS = 4096
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Split:
+    """Whose windows are for what, by name of the subject.
+
+    Attributes:
+        training: to learn from.
+        validation: to choose the best epoch with.
+        test: to measure the error with in the end.
+    """
+
+    training: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Windows as a file has them: samples may be missing, and anything may be wrong.
+
+    Attributes:
+        windows: the windows.
+        subjects: name of every window's subject, (n_windows,).
+        activities: what is done in every window, "" where unknown, (n_windows,).
+        places: where every window stands, for messages, (n_windows,).
+    """
+
+    windows: Windows
+    subjects: tuple[str, ...]
+    activities: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set that was read.
+
+    Attributes:
+        path: where it lies.
+        layout: its layout, in words.
+        window_set: its usable windows.
+        split: its own split, where it has one.
+        left_out: what was left out and why, one sentence each; nothing where all is well.
+        notes: what else is odd, one sentence each.
+    """
+
+    path: Path
+    layout: str
+    window_set: WindowSet
+    split: Split | None = None
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def sift(path: Path, found: Found) -> tuple[WindowSet, tuple[str, ...]]:
+    """Take out windows with missing samples, and the few that can be no body of the stated height.
+
+    Args:
+        path: the data set, for messages.
+        found: its windows.
+
+    Returns:
+        What is left, and a sentence on each kind that was taken out.
+
+    Raises:
+        DatasetError: nothing is left, more than a tenth of the windows are no body (another unit, say), or a subject's
+            keypoints and markers do not lie beside each other (columns in another order).
+    """
+    if not found.subjects:
+        raise DatasetError(f"{path}: expected windows, found none")
+    measured = _measure(found.windows)
+    complete = measured.finite
+    person = _within(found.windows.height_m, HEIGHT_RANGE_M) & _within(found.windows.mass_kg, MASS_RANGE_KG)
+    body = _within(measured.trunk, TRUNK_SHARE) & (measured.reach < _REACH)
+    left_out = [
+        f"{_count(~complete)} with missing samples: {_listed(found.places, ~complete)}",
+        f"{_count(complete & ~person)} of no person: {_listed(found.places, complete & ~person)}",
+        f"{_count(complete & person & ~body)} with no body in them: {_listed(found.places, complete & person & ~body)}",
+    ]
+    kinds = (~complete, complete & ~person, complete & person & ~body)
+    _refuse_systematic(path, found, measured, kinds)
+    kept = torch.nonzero(complete & person & body).flatten()
+    if not len(kept):
+        raise DatasetError(f"{path}: no window is usable: {'; '.join(_spoken(left_out, kinds))}")
+    _check_subjects(path, found, measured, kept)
+    index = kept.tolist()
+    usable = found.windows if len(index) == len(found.subjects) else found.windows.select(kept)
+    names = (tuple(values[k] for k in index) for values in (found.subjects, found.activities))
+    return WindowSet(usable, *names), tuple(_spoken(left_out, kinds))
+
+
+@dataclass(frozen=True)
+class _Measures:
+    """Sizes of every window in heights: finite (n,), trunk (n,), reach (n,), body (n,), pairs (n, n_pairs)."""
+
+    finite: Tensor
+    trunk: Tensor
+    reach: Tensor
+    body: Tensor
+    pairs: Tensor
+
+
+def _measure(windows: Windows) -> _Measures:
+    n = len(windows.height_m)
+    blocks = [slice(first, first + _BLOCK_WINDOWS) for first in range(0, n, _BLOCK_WINDOWS)]
+    parts = [_measure_block(windows.keypoints[k], windows.markers[k], windows.height_m[k]) for k in blocks]
+    finite = torch.isfinite(windows.height_m) & torch.isfinite(windows.mass_kg)
+    columns = [torch.cat([part[k] for part in parts]) for k in range(5)]
+    return _Measures(columns[0] & finite, *columns[1:])
+
+
+def _measure_block(keypoints: Tensor, markers: Tensor, height_m: Tensor) -> tuple[Tensor, ...]:
+    def seen(name: str) -> Tensor:
+        return keypoints[:, :, KEYPOINTS.index(name)]
+
+    def length(first: Tensor, second: Tensor) -> Tensor:
+        """Median over the frames, in heights."""
+        median: Tensor = (first - second).norm(dim=-1).median(dim=1).values / height_m
+        return median
+
+    hips = (seen("RHip") + seen("LHip")) / 2
+    trunk = length(seen("Neck"), hips)
+    legs = [length(seen(s + "Hip"), seen(s + "Knee")) + length(seen(s + "Knee"), seen(s + "Ankle")) for s in "RL"]
+    points = torch.cat([keypoints, markers], dim=2)
+    reach = (points - hips[:, :, None]).norm(dim=-1).amax(dim=(1, 2)) / height_m
+    pairs = [length(seen(first), markers[:, :, ANATOMICAL_MARKERS.index(second)]) for first, second in _PAIRS]
+    finite = torch.isfinite(points).flatten(1).all(dim=1)
+    return finite, trunk, reach, trunk + (legs[0] + legs[1]) / 2, torch.stack(pairs, dim=1)
+
+
+def _refuse_systematic(path: Path, found: Found, measured: _Measures, kinds: Sequence[Tensor]) -> None:
+    """Raises where too many windows are of no person, or no body of that height."""
+    missing, nobody, shapeless = kinds
+    present = int((~missing).sum())
+    heights_m, masses_kg = found.windows.height_m, found.windows.mass_kg
+    if int(nobody.sum()) > _MOST_IMPLAUSIBLE * present:
+        k = int(nobody.nonzero()[0])
+        raise DatasetError(
+            f"{path}: {_count(nobody)} of {present} have an impossible height or mass, such as {float(heights_m[k]):g} "
+            f"m and {float(masses_kg[k]):g} kg in {found.places[k]}; are they in m and kg?"
+        )
+    if int(shapeless.sum()) > _MOST_IMPLAUSIBLE * present:
+        k = int(shapeless.nonzero()[0])
+        low, high = TRUNK_SHARE
+        raise DatasetError(
+            f"{path}: {_count(shapeless)} of {present} are no body: expected {low:g} to {high:g} of height from hips "
+            f"to neck and nothing farther than {_REACH:g} from the hips, found {float(measured.trunk[k]):.3g} and "
+            f"{float(measured.reach[k]):.3g} in {found.places[k]}; another unit, or columns in another order?"
+        )
+
+
+def _check_subjects(path: Path, found: Found, measured: _Measures, kept: Tensor) -> None:
+    """Raises where a subject's sizes are not those of the stated height, or its markers not beside its keypoints."""
+    by_subject: dict[str, list[int]] = {}
+    for k in kept.tolist():
+        by_subject.setdefault(found.subjects[k], []).append(k)
+    low, high = _BODY_SHARE
+    for name, index in by_subject.items():
+        place = found.places[index[0]]
+        body = float(measured.body[index].median())
+        if not low <= body <= high:
+            raise DatasetError(
+                f"{path}: {name} is no body of {float(found.windows.height_m[index[0]]):.3g} m: expected {low:g} to "
+                f"{high:g} of height from neck to hips to ankle, found {body:.3g} (in {place}, say); another height or "
+                "unit, or values that were not divided by height?"
+            )
+        apart = measured.pairs[index].median(dim=0).values
+        worst = int(apart.argmax())
+        if float(apart[worst]) > _PAIR_SHARE:
+            keypoint, marker = _PAIRS[worst]
+            raise DatasetError(
+                f"{path}: mislabelled: {marker} of {name} lies {float(apart[worst]):.2f} heights from {keypoint} (in "
+                f"{place}, say), expected less than {_PAIR_SHARE:g}; are the columns in another order, or left and "
+                "right exchanged?"
+            )
+
+
+def _within(values: Tensor, limits: tuple[float, float]) -> Tensor:
+    return (values >= limits[0]) & (values <= limits[1])
+
+
+def _count(chosen: Tensor) -> str:
+    n = int(chosen.sum())
+    return f"{n} window{'s' if n != 1 else ''}"
+
+
+def _listed(places: Sequence[str], chosen: Tensor) -> str:
+    return listed([places[k] for k in chosen.nonzero().flatten().tolist()])
+
+
+def _spoken(sentences: Sequence[str], kinds: Sequence[Tensor]) -> list[str]:
+    return [sentence for sentence, kind in zip(sentences, kinds, strict=True) if bool(kind.any())]
+
+
+def listed(names: Iterable[str]) -> str:
+    """The first few names, and how many more."""
+    all_names = list(names)
+    more = f" and {len(all_names) - _SHOWN} more" if len(all_names) > _SHOWN else ""
+    return ", ".join(all_names[:_SHOWN]) + more
