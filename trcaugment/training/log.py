@@ -17,7 +17,10 @@ METRICS_FILE = "metrics.csv"
 
 
 class RunLog(Callback):
-    """Writes what the module logs, after every epoch and before its checkpoint, so that no checkpoint lacks its row."""
+    """Writes what the module logs, after every epoch and before its checkpoint, so that no checkpoint lacks its row.
+
+    It belongs into every process of a run; the first one writes.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Args: folder of the log."""
@@ -31,14 +34,18 @@ class RunLog(Callback):
         Raises:
             TrainingError: there is a log, but no log of epochs.
         """
+        if not trainer.is_global_zero:
+            return
         self.rows = _rows_before(self.folder / METRICS_FILE, trainer.current_epoch)
         # TensorBoard hides what it saw from this step on.
         self.board = SummaryWriter(str(self.folder), purge_step=trainer.global_step + 1)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The epoch's row."""
-        assert self.board is not None
+        # In every process, as the means over all processes are formed here.
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        if self.board is None:
+            return
         row = {"epoch": trainer.current_epoch, "step": trainer.global_step} | metrics
         self.rows.append({name: str(value) for name, value in row.items()})
         _write(self.folder / METRICS_FILE, self.rows)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, ProgressBar
 
 from trcaugment.body.motions import RATE_HZ
@@ -91,7 +91,7 @@ def make_data(job: Job) -> GeneratedData:
     return GeneratedData(WindowGenerator(library, recipe.population, recipe.keypoint_errors), recipe)
 
 
-def fit(job: Job, network: MarkerNetwork, data: GeneratedData, callbacks: Sequence[Callback] = ()) -> float:
+def fit(job: Job, network: MarkerNetwork, data: LightningDataModule, callbacks: Sequence[Callback] = ()) -> float:
     """Train in this process, and return the validation error (MSE in height²) of the epoch that is kept as the best.
 
     Raises:
@@ -151,9 +151,10 @@ def _trainer(job: Job, callbacks: Sequence[Callback]) -> Trainer:
 @contextmanager
 def _lightning_kept_quiet() -> Iterator[None]:
     """Lightning without its tips, its news of the machine, and warnings that say nothing here."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(max(level, logging.WARNING))
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(max(level, logging.WARNING))
     try:
         with warnings.catch_warnings():
             # Lightning 2.6 asks newer versions of torch in an old way whether a loader stands alone.
@@ -164,7 +165,8 @@ def _lightning_kept_quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", message="GPU available but not used")
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager
