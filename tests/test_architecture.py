@@ -15,7 +15,7 @@ PACKAGE = Path(trcaugment.__file__).parent
 ORDER = (
     *("errors", "files", "subject", "markers", "marker_sets", "decimals"),
     *("trc_rows", "trc", "signals", "windows", "normalization", "metrics", "network", "model"),
-    *("guards", "body", "augmentation", "datasets", "training", "cli", "__main__"),
+    *("guards", "body", "augmentation", "datasets", "evaluation", "training", "report", "cli", "__main__"),
 )
 ALLOWED_IN_BODY = {"body", "markers", "marker_sets", "errors"}
 SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]

@@ -27,9 +27,28 @@ def coordinate_rmse(predicted: Tensor, true: Tensor) -> Tensor:
     return (predicted - true).square().mean().sqrt()
 
 
+def pair_distances(points: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
+    """Distances between pairs of points in every frame, (..., n_pairs) from (..., n_points, 3)."""
+    first, second = (list(side) for side in zip(*pairs, strict=True))
+    distance: Tensor = (points[..., first, :] - points[..., second, :]).norm(dim=-1)
+    return distance
+
+
 def distance_error(predicted: Tensor, true: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
     """Mean absolute error of the distances between pairs of points: how well rigid bodies keep their size."""
-    first, second = (list(side) for side in zip(*pairs, strict=True))
-    distances = [(points[..., first, :] - points[..., second, :]).norm(dim=-1) for points in (predicted, true)]
-    error: Tensor = (distances[0] - distances[1]).abs().mean()
-    return error
+    return (pair_distances(predicted, pairs) - pair_distances(true, pairs)).abs().mean()
+
+
+def acceleration(points: Tensor, step_s: float) -> Tensor:
+    """Size of every point's acceleration, from the second difference of three frames that are `step_s` apart.
+
+    Args:
+        points: positions, (..., n_frames, n_points, 3).
+        step_s: time from one frame to the next in s.
+
+    Returns:
+        (..., n_frames - 2, n_points), per s².
+    """
+    before, here, after = points[..., :-2, :, :], points[..., 1:-1, :, :], points[..., 2:, :, :]
+    size: Tensor = (after - 2 * here + before).norm(dim=-1) / step_s**2
+    return size

@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-_COMMANDS = {"predict": "predict", "train": "train", "models": "models"}
+_COMMANDS = {"predict": "predict", "train": "train", "evaluate": "evaluate", "models": "models"}
 
 
 class _LazyGroup(click.Group):

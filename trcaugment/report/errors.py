@@ -10,6 +10,7 @@ import torch
 
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
 from trcaugment.body.skeleton import BODIES, COORDINATES, GENERIC_HEIGHT_M, POINT_INDEX
+from trcaugment.evaluation.baselines import LINEAR_MAP, MEAN_OFFSETS
 from trcaugment.evaluation.run import Evaluation
 from trcaugment.evaluation.scores import Score
 from trcaugment.evaluation.sums import MPME
@@ -18,7 +19,9 @@ from trcaugment.markers import FloatArray
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_COLORS = ("#2b5fa8", "#b8bec9", "#8a94a6", "#d1495b", "#2a9d8f", "#e9a23b")
+_COLORS = ("#2b5fa8", "#e9a23b", "#2a9d8f", "#7b4fa3")
+_BASELINE_COLORS = {MEAN_OFFSETS: "#b8bec9", LINEAR_MAP: "#8a94a6"}
+_ERROR_COLOR = "#d1495b"
 _BONES = (
     *((f"{s}Hip", f"{s}Knee") for s in "RL"),
     *((f"{s}Knee", f"{s}Ankle") for s in "RL"),
@@ -68,9 +71,10 @@ def _draw_bars(axes: Axes, models: tuple[str, ...], markers: list[str], scores: 
         x = np.arange(len(markers)) - 0.4 + width * (k + 0.5)
         height = np.array([score.value for score in chosen])
         ends = np.array([(s.value if s.low is None else s.low, s.value if s.high is None else s.high) for s in chosen])
-        # An interval need not hold the value itself where there are few subjects.
+        # With few subjects an interval need not hold the value itself.
         spread = np.abs(ends.T - height) if any(score.low is not None for score in chosen) else None
-        axes.bar(x, height, width, label=model, color=_COLORS[k % len(_COLORS)], yerr=spread, error_kw={"lw": 0.7})
+        color = _BASELINE_COLORS.get(model, _COLORS[k % len(_COLORS)])
+        axes.bar(x, height, width, label=model, color=color, yerr=spread, error_kw={"lw": 0.7})
     axes.set_xticks(np.arange(len(markers)), [name.removesuffix("_study") for name in markers], rotation=60, ha="right")
     axes.set_xlim(-0.6, len(markers) - 0.4)
     axes.set_ylabel("mean per-marker error (mm)")
@@ -90,7 +94,7 @@ def _draw_body(axes: Axes, title: str, errors_mm: dict[str, float]) -> None:
         axes.plot(*np.array([places[first], places[second]]).T, color="#9db4d6", lw=1.5, zorder=1)
     for marker, error_mm in errors_mm.items():
         if np.isfinite(error_mm):
-            axes.add_patch(Circle(places[marker], error_mm / 1000, color=_COLORS[3], alpha=0.55, lw=0, zorder=2))
+            axes.add_patch(Circle(places[marker], error_mm / 1000, color=_ERROR_COLOR, alpha=0.55, lw=0, zorder=2))
     axes.set_aspect("equal")
     axes.set_title(title, fontsize=10, color="#555555")
     axes.axis("off")

@@ -1,0 +1,214 @@
+"""`trcaugment evaluate`: how good models are on people whose markers are known."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import track
+
+from trcaugment.errors import MarkersError, ModelError, SubjectError, TrcAugmentError
+
+if TYPE_CHECKING:
+    from trcaugment.evaluation.run import Evaluation
+    from trcaugment.model import Model
+    from trcaugment.subject import Subject
+
+_FIGURE_KINDS = (".png", ".pdf", ".svg")
+_FOUND = click.Path(exists=True, path_type=Path)
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What is to be evaluated: a data set, or trials of a subject with their truth."""
+
+    path: Path
+    truth: Path | None
+    subject: Subject | None
+    names: dict[str, str]
+
+
+@click.command()
+@click.argument("path", metavar="PATH", type=_FOUND)
+@click.option(
+    "--model", "model_names", metavar="MODEL", multiple=True, help="A shipped model or a model folder; repeat."
+)
+@click.option(
+    "--truth", type=_FOUND, metavar="TRC|FOLDER", help="True markers of PATH, a keypoint TRC or folder of them."
+)
+@click.option("--height", type=float, metavar="M", help="With --truth: height of the person in m.")
+@click.option("--mass", type=float, metavar="KG", help="With --truth: mass of the person in kg.")
+@click.option(
+    "--names", multiple=True, metavar="OURS=THEIRS", help="A true marker's name, or a CSV file of them; repeat."
+)
+@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write all scores as JSON.")
+@click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="Write all scores as a tidy table.")
+@click.option(
+    "--figure", "figure_file", type=_FILE, metavar="FILE", help="Draw the errors by marker (.png, .pdf, .svg)."
+)
+@click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+def evaluate(
+    path: Path,
+    model_names: tuple[str, ...],
+    truth: Path | None,
+    height: float | None,
+    mass: float | None,
+    names: tuple[str, ...],
+    json_file: Path | None,
+    csv_file: Path | None,
+    figure_file: Path | None,
+    overwrite: bool,
+) -> None:
+    """Measure models on people whose anatomical markers are known, beside two simple baselines.
+
+    PATH is a data set of any layout, or, with --truth, a TRC of keypoints or a folder of them. Prints MPME, coordinate
+    RMSE, steadiness of rigid distances and jitter, overall and by marker, activity and subject.
+    """
+    asked = ((json_file, _as_json), (csv_file, _as_csv), (figure_file, _as_figure))
+    outputs = [(target, made) for target, made in asked if target is not None]
+    _check_outputs([target for target, _ in outputs], path, truth, overwrite)
+    if figure_file and figure_file.suffix.casefold() not in _FIGURE_KINDS:
+        raise click.UsageError(
+            f"expected a figure named {', '.join('*' + k for k in _FIGURE_KINDS)}, found {figure_file}."
+        )
+    console = Console(highlight=False, markup=False)  # names may hold brackets
+    try:
+        question = _ask(path, truth, (height, mass), names)
+        models = _load_models(model_names)
+    except (SubjectError, ModelError, MarkersError) as error:
+        raise click.UsageError(str(error)) from error
+    except TrcAugmentError as error:
+        raise click.ClickException(str(error)) from error
+    try:
+        with console.status("Fitting the baselines"):
+            from trcaugment.evaluation.baselines import make_baselines
+
+            everything = models | {model.card.name: model for model in make_baselines()}
+        found = _evaluate(question, everything, console)
+    except TrcAugmentError as error:
+        raise click.ClickException(str(error)) from error
+    if found.scores:
+        from trcaugment.cli.evaluate_tables import show
+
+        checksums = {name: model.card.sha256 for name, model in models.items()}
+        for target, made in outputs:  # first, as the screen may be a pipe that somebody closes
+            _write(target, made(target, found, checksums))
+        show(console, found)
+    for name, reason in found.failed.items():
+        click.echo(f"{click.style('failed', fg='red')}  {name}: {reason}", err=True)
+    if found.failed:
+        click.echo(f"{len(found.failed)} of {len(found.failed) + found.n_pieces} trials are left out.", err=True)
+        sys.exit(1)
+
+
+def _ask(path: Path, truth: Path | None, size: tuple[float | None, float | None], names: Sequence[str]) -> _Question:
+    """Checks which options go together."""
+    from trcaugment.evaluation.truth import read_names
+    from trcaugment.subject import Subject
+
+    height, mass = size
+    if truth is None:
+        if path.is_file():
+            raise click.UsageError(f"{path} is a file; say with --truth where its true markers are.")
+        if height is not None or mass is not None:
+            raise click.UsageError("--height and --mass go with --truth; a data set knows its subjects.")
+        return _Question(path, None, None, read_names(names))
+    if height is None or mass is None:
+        raise click.UsageError("--truth needs --height and --mass of the person.")
+    return _Question(path, truth, Subject(height, mass), read_names(names))
+
+
+def _load_models(names: Sequence[str]) -> dict[str, Model]:
+    """The models by the names on their cards, or as they were asked for where two have the same."""
+    import torch
+
+    from trcaugment.evaluation.baselines import LINEAR_MAP, MEAN_OFFSETS
+    from trcaugment.evaluation.run import TRUTH
+    from trcaugment.model import DEFAULT_MODEL, load_model
+
+    torch.set_num_threads(1)  # as for predict: on a busy machine several wait for each other
+    loaded = {name: load_model(name) for name in names or (DEFAULT_MODEL,)}
+    taken = [LINEAR_MAP, MEAN_OFFSETS, TRUTH, *(model.card.name for model in loaded.values())]
+    return {model.card.name if taken.count(model.card.name) == 1 else name: model for name, model in loaded.items()}
+
+
+def _evaluate(question: _Question, models: dict[str, Model], console: Console) -> Evaluation:
+    from trcaugment.evaluation.run import evaluate_trials, evaluate_windows
+    from trcaugment.evaluation.trials import read_paired_folder, read_trials
+
+    def progress(numbers: Sequence[int]) -> Iterable[int]:
+        return track(numbers, "Evaluating", console=console, transient=True, disable=not console.is_terminal)
+
+    with console.status("Reading"):
+        if question.truth is not None and question.subject is not None:
+            trials = read_trials(question.path, question.truth, question.subject, question.names)
+        elif (question.path / "subjects.csv").is_file():
+            trials = read_paired_folder(question.path, question.names)
+        else:
+            if question.names:
+                raise click.UsageError("--names is for true TRC files; a data set of windows has our names.")
+            from trcaugment.datasets.reading import read_dataset
+
+            dataset = read_dataset(question.path)
+            trials = None
+    if trials is None:
+        return evaluate_windows(dataset, models, progress)
+    found = evaluate_trials(trials.trials, models, progress)
+    return replace(found, failed=trials.failed | found.failed, notes=(*trials.notes, *found.notes))
+
+
+def _check_outputs(targets: Sequence[Path], path: Path, truth: Path | None, overwrite: bool) -> None:
+    """Refuses outputs that cannot be written or would fall among the data, before anything is computed."""
+    data = [Path(os.path.realpath(source)) for source in (path, truth) if source is not None]
+    real = [Path(os.path.realpath(target)) for target in targets]
+    for target, place in zip(targets, real, strict=True):
+        if real.count(place) > 1:
+            raise click.UsageError(f"two outputs would become the one file {target}.")
+        if any(place.is_relative_to(source) for source in data):
+            raise click.UsageError(f"the output {target} would lie among the data; choose another place.")
+        if place.exists() and not overwrite:
+            raise click.UsageError(f"{target} exists; add --overwrite to replace it.")
+        if not place.parent.is_dir():
+            raise click.UsageError(f"there is no folder {target.parent}; create it first.")
+
+
+def _write(target: Path, data: bytes) -> None:
+    from trcaugment.files import replace_file, why_not_written
+
+    try:
+        replace_file(target, data)
+    except OSError as error:
+        raise click.ClickException(f"{target} {why_not_written(error)}") from error
+
+
+def _as_csv(target: Path, found: Evaluation, checksums: dict[str, str]) -> bytes:
+    from trcaugment.evaluation.scores import Score
+
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(field.name for field in fields(Score))
+    # Empty where there is no number.
+    table.writerows([None if cell != cell else cell for cell in astuple(score)] for score in found.scores)
+    return text.getvalue().encode()
+
+
+def _as_json(target: Path, found: Evaluation, checksums: dict[str, str]) -> bytes:
+    import msgspec
+
+    # msgspec writes NaN, which JSON does not know, as null.
+    return msgspec.json.format(msgspec.json.encode({"sha256": checksums, **msgspec.to_builtins(found)}), indent=1)
+
+
+def _as_figure(target: Path, found: Evaluation, checksums: dict[str, str]) -> bytes:
+    from trcaugment.report.errors import draw_errors
+
+    return draw_errors(found, target.suffix.casefold().removeprefix("."))

@@ -1,0 +1,79 @@
+"""What `trcaugment evaluate` shows: one table of all models, then MPME by marker, activity and subject."""
+
+from __future__ import annotations
+
+import math
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from trcaugment.evaluation.run import TRUTH, Evaluation
+from trcaugment.evaluation.scores import Score
+from trcaugment.evaluation.sums import JITTER, MPME, NOT_PREDICTED, RIGID, RMSE
+
+_MEASURES = {
+    "MPME (mm)": MPME,
+    "coordinate RMSE (mm)": RMSE,
+    "rigid distance SD (mm)": RIGID,
+    "acceleration (m/s²)": JITTER,
+}
+_GROUPS = ("marker", "activity", "subject")
+_MOST_ROWS = 40
+
+
+def show(console: Console, found: Evaluation) -> None:
+    """Print all tables and notes."""
+    people = f"{found.n_people} subject{'s' if found.n_people != 1 else ''}"
+    console.print(f"{found.n_pieces} {found.pieces[: -1 if found.n_pieces == 1 else None]} of {people}", end="")
+    console.print("; in brackets 95 % intervals by bootstrap over subjects" if found.n_people > 1 else "")
+    scores = {(score.model, score.group_kind, score.group, score.metric): score for score in found.scores}
+    _show_overall(console, found, scores)
+    for kind in _GROUPS:
+        groups = list(dict.fromkeys(score.group for score in found.scores if score.group_kind == kind))
+        if len(groups) > 1:
+            _show_groups(console, found, scores, (kind, groups))
+    for note in found.notes:
+        console.print(f"note: {note}", soft_wrap=True)
+
+
+_Scores = dict[tuple[str, str, str, str], Score]
+
+
+def _show_overall(console: Console, found: Evaluation, scores: _Scores) -> None:
+    columns = (*found.models, TRUTH)
+    table = _table("overall", columns)
+    for title, metric in _MEASURES.items():
+        table.add_row(title, *(_cell(scores.get((name, "overall", "all", metric))) for name in columns))
+    table.add_row("not predicted", *(_missed(scores.get((name, "overall", "all", NOT_PREDICTED))) for name in columns))
+    console.print(table)
+
+
+def _show_groups(console: Console, found: Evaluation, scores: _Scores, groups: tuple[str, list[str]]) -> None:
+    kind, names = groups
+    table = _table(f"MPME (mm) by {kind}", found.models)
+    for name in names[:_MOST_ROWS]:
+        table.add_row(name, *(_cell(scores.get((model, kind, name, MPME))) for model in found.models))
+    console.print(table)
+    if len(names) > _MOST_ROWS:
+        console.print(f"and {len(names) - _MOST_ROWS} more {kind}s; --csv and --json have them all")
+
+
+def _table(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table(title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in columns:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _cell(score: Score | None) -> str:
+    if score is None or math.isnan(score.value):
+        return "-"
+    interval = f" ({score.low:.1f}-{score.high:.1f})" if score.low is not None and score.high is not None else ""
+    return f"{score.value:.1f}{interval}"
+
+
+def _missed(score: Score | None) -> str:
+    if score is None:
+        return "-"
+    return f"{score.value:.0f} of {score.n}" if score.value else "0"

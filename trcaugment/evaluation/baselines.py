@@ -1,0 +1,89 @@
+"""Two simple models that a network must beat, fitted on generated people: mean offsets, and a linear map per frame."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.motions import RATE_HZ
+from trcaugment.body.population import Population
+from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.model import FORMAT_VERSION, Card, Model
+from trcaugment.network import N_AXES, MarkerNetwork, NetworkSizes
+from trcaugment.normalization import ALIGNMENT, ORIGIN, body_frame, make_features, to_body
+
+MEAN_OFFSETS, LINEAR_MAP = "mean offsets", "linear map"
+_SEED, _N_MOTIONS, _N_WINDOWS = 7, 160, 4096
+_EVERY = 5  # neighbouring frames are nearly equal
+_HOP_FRAMES = 5
+
+
+def make_baselines() -> list[Model]:
+    """Both baselines, always the same; they go the same ways as any model."""
+    library = make_library([], _N_MOTIONS, _SEED)
+    random = torch.Generator().manual_seed(_SEED)
+    windows = WindowGenerator(library, Population(), KeypointErrors()).draw(_N_WINDOWS, random)
+    frame = body_frame(windows.keypoints, windows.height_m)
+    features = make_features(windows.keypoints, frame, windows.mass_kg)[:, ::_EVERY].flatten(0, 1)
+    targets = to_body(windows.markers, frame)[:, ::_EVERY].flatten(0, 1)
+    return fit_baselines(features.double(), targets.double())
+
+
+def fit_baselines(features: Tensor, targets: Tensor) -> list[Model]:
+    """Mean offsets and the linear map of samples in the body frame, in multiples of height.
+
+    Both are networks of which nothing but the linear path is fitted. Mean offsets are a linear map too: each marker is
+    the keypoint from which it varies least, plus a constant.
+
+    Args:
+        features: (n_samples, 47).
+        targets: (n_samples, 35, 3).
+    """
+    offsets, linear = _linear_network(features, targets), _linear_network(features, targets)
+    keypoints = features[:, : N_AXES * len(KEYPOINTS)].reshape(len(features), -1, N_AXES)
+    # Of each keypoint and marker: how much the way from one to the other varies.
+    variance = torch.stack([(targets - place[:, None]).var(dim=0).sum(dim=-1) for place in keypoints.unbind(dim=1)])
+    nearest = variance.argmin(dim=0)  # keypoint of each marker
+    weight = torch.zeros(len(ANATOMICAL_MARKERS), N_AXES, features.shape[1])
+    for axis in range(N_AXES):
+        weight[torch.arange(len(nearest)), axis, N_AXES * nearest + axis] = 1.0
+    path = offsets.linear_path
+    assert path is not None
+    with torch.no_grad():
+        # The path reads standardized features, and its bias is what it says of mean ones: the markers' mean.
+        path.weight.copy_(weight.flatten(0, 1) * offsets.deviation)
+    return [_model(MEAN_OFFSETS, offsets), _model(LINEAR_MAP, linear)]
+
+
+def _linear_network(features: Tensor, targets: Tensor) -> MarkerNetwork:
+    """A network whose LSTM adds nothing to its linear path."""
+    with torch.random.fork_rng(devices=[]):
+        network = MarkerNetwork(NetworkSizes(hidden=1, n_layers=1))
+    network.fit_linear_path(features, targets.flatten(1))
+    return network.eval()
+
+
+def _model(name: str, network: MarkerNetwork) -> Model:
+    people = Population()
+    card = Card(
+        format_version=FORMAT_VERSION,
+        name=name,
+        description="a baseline",
+        created="",
+        inputs=KEYPOINTS,
+        outputs=ANATOMICAL_MARKERS,
+        origin=ORIGIN,
+        alignment=ALIGNMENT,
+        rate_hz=RATE_HZ,
+        window_frames=N_FRAMES,
+        hop_frames=_HOP_FRAMES,
+        sizes=network.sizes,
+        training_data=("generated windows (trcaugment.body)",),
+        height_m=people.height_m,
+        body_mass_index=people.body_mass_index,
+        validation_mse=float("nan"),
+        sha256="",
+    )
+    return Model(card, network, torch.device("cpu"))

@@ -1,0 +1,187 @@
+"""Run models on windows or trials whose markers are known, and score what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trcaugment.augmentation import augment
+from trcaugment.body.motions import RATE_HZ
+from trcaugment.body.windows import Windows
+from trcaugment.datasets.window_set import WindowSet
+from trcaugment.errors import TrcAugmentError
+from trcaugment.evaluation.scores import Score, score
+from trcaugment.evaluation.sums import MPME, NOT_PREDICTED, RMSE, Sums, join, sum_errors
+from trcaugment.evaluation.trials import Trial
+from trcaugment.evaluation.truth import arrange, at_times, same_times
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.markers import FloatArray
+from trcaugment.model import Model
+from trcaugment.normalization import body_frame, make_features, to_lab
+from trcaugment.signals import JITTER_S, BoolArray, has_rate
+
+TRUTH = "truth"  # the row of the truth's own steadiness and jitter
+_BLOCK_WINDOWS = 1024
+_FEW_PEOPLE = 10
+Track = Callable[[Sequence[int]], Iterable[int]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was found.
+
+    Attributes:
+        scores: all scores of all models, and of the truth where a measure needs no prediction.
+        models: names of the models in the order they were given.
+        pieces: "windows" or "trials".
+        n_pieces: how many were evaluated.
+        n_people: of how many subjects.
+        failed: trial -> why it could not be evaluated.
+        notes: what else the user should know, one sentence each.
+    """
+
+    scores: list[Score]
+    models: tuple[str, ...]
+    pieces: str
+    n_pieces: int
+    n_people: int
+    failed: dict[str, str]
+    notes: tuple[str, ...]
+
+
+def evaluate_windows(dataset: WindowSet, models: Mapping[str, Model], track: Track = iter) -> Evaluation:
+    """Evaluate models on a data set of windows.
+
+    Args:
+        dataset: the windows.
+        models: name -> model.
+        track: shows progress while it hands on the numbers it is given.
+    """
+    sums: dict[str, list[Sums]] = {name: [] for name in (*models, TRUTH)}
+    n_windows = len(dataset.subjects)
+    for first in track(range(0, n_windows, _BLOCK_WINDOWS)):
+        block = dataset.windows.select(torch.arange(first, min(first + _BLOCK_WINDOWS, n_windows)))
+        predicted = {name: predict_windows(block, model) for name, model in models.items()}
+        _add(sums, predicted, block.markers.double(), 1 / RATE_HZ)
+    n_people = len(set(dataset.subjects))
+    scores = _score(sums, dataset.subjects, dataset.activities)
+    return Evaluation(scores, tuple(models), "windows", n_windows, n_people, {}, tuple(_on_intervals(n_people)))
+
+
+def predict_windows(windows: Windows, model: Model) -> Tensor:
+    """Markers in m in the lab in the order of `ANATOMICAL_MARKERS`, NaN where the model has none, float64."""
+    keypoints, height_m, mass_kg = (
+        values.double() for values in (windows.keypoints, windows.height_m, windows.mass_kg)
+    )
+    frame = body_frame(keypoints, height_m)
+    targets = model.predict(make_features(keypoints, frame, mass_kg))
+    points = to_lab(targets.reshape(*targets.shape[:2], -1, 3), frame)
+    arranged = points.new_full((*points.shape[:2], len(ANATOMICAL_MARKERS), 3), torch.nan)
+    known = [name for name in ANATOMICAL_MARKERS if name in model.card.outputs]
+    arranged[:, :, [ANATOMICAL_MARKERS.index(name) for name in known]] = points[
+        :, :, [model.card.outputs.index(name) for name in known]
+    ]
+    return arranged
+
+
+def evaluate_trials(trials: Sequence[Trial], models: Mapping[str, Model], track: Track = iter) -> Evaluation:
+    """Evaluate models on whole trials, each through the same chain as `trcaugment predict`.
+
+    Where the truth has other time stamps than the input, predictions are interpolated to the truth's.
+
+    Args:
+        trials: the trials.
+        models: name -> model.
+        track: shows progress while it hands on the numbers it is given.
+    """
+    sums: dict[str, list[Sums]] = {name: [] for name in (*models, TRUTH)}
+    done: list[Trial] = []
+    failed, differ = {}, []
+    for k in track(range(len(trials))):
+        trial = trials[k]
+        try:
+            predicted = {name: _predict_trial(trial, model) for name, model in models.items()}
+        except TrcAugmentError as error:
+            failed[trial.name] = str(error)
+            continue
+        difference = same_times(trial.keypoints, trial.truth)
+        differ += [f"{trial.name}: {difference}"] if difference else []
+        step_s, even = _steps(trial.truth.time_s)
+        _add(sums, predicted, torch.from_numpy(arrange(trial.truth))[None], step_s, even)
+        done.append(trial)
+    notes = list(_on_truth(done))
+    if differ:
+        notes.append(
+            f"in {len(differ)} of {len(trials)} trials input and truth have other time stamps ({differ[0]}); "
+            "predictions were interpolated to the truth's, which is right only if both clocks started together"
+        )
+    people = [trial.person for trial in done]
+    notes += _on_intervals(len(set(people)))
+    scores = _score(sums, people, [trial.activity for trial in done]) if done else []
+    return Evaluation(scores, tuple(models), "trials", len(done), len(set(people)), failed, tuple(notes))
+
+
+def _predict_trial(trial: Trial, model: Model) -> Tensor:
+    """Markers in m at the truth's time stamps in the order of `ANATOMICAL_MARKERS`, (1, n_frames, 35, 3)."""
+    markers = augment(trial.keypoints, trial.subject, model).markers
+    if same_times(trial.keypoints, trial.truth):
+        markers = at_times(markers, trial.truth.time_s)
+    return torch.from_numpy(arrange(markers))[None]
+
+
+def _steps(time_s: FloatArray) -> tuple[float, BoolArray]:
+    """Time from frame to frame in s, and whether each frame but the outer two has both its neighbours that far away."""
+    if len(time_s) < 3:
+        return 1.0, np.zeros(max(0, len(time_s) - 2), dtype=np.bool_)
+    steps_s = np.diff(time_s)
+    step_s = float(np.median(steps_s))
+    if has_rate(time_s, 1 / step_s):  # rounded time stamps make steps uneven that are not
+        return float(steps_s.mean()), np.ones(len(steps_s) - 1, dtype=np.bool_)
+    even = np.abs(steps_s - step_s) <= min(JITTER_S, step_s / 2)
+    return step_s, np.asarray(even[:-1] & even[1:])
+
+
+def _add(
+    sums: dict[str, list[Sums]],
+    predicted: Mapping[str, Tensor],
+    true: Tensor,
+    step_s: float,
+    even: BoolArray | None = None,
+) -> None:
+    """Adds the sums of every model, and of the truth in the samples that the first model predicts."""
+    for name, points in predicted.items():
+        sums[name].append(sum_errors(points, true, step_s, even))
+    first = next(iter(predicted.values()))
+    seen = torch.where(first.isfinite().all(dim=-1, keepdim=True), true, torch.nan)
+    sums[TRUTH].append(sum_errors(seen, true, step_s, even))
+
+
+def _score(sums: Mapping[str, list[Sums]], people: Sequence[str], activities: Sequence[str]) -> list[Score]:
+    return [
+        each
+        for name, parts in sums.items()
+        for each in score(name, join(parts), people, activities)
+        if name != TRUTH or each.metric not in (MPME, RMSE, NOT_PREDICTED)
+    ]
+
+
+def _on_truth(trials: Sequence[Trial]) -> Iterator[str]:
+    """Sentences on what the truth does not have."""
+    absent = [name for name in ANATOMICAL_MARKERS if not any(name in trial.truth.names for trial in trials)]
+    if trials and absent:
+        yield f"the truth has {len(ANATOMICAL_MARKERS) - len(absent)} of {len(ANATOMICAL_MARKERS)} markers"
+    n_samples = sum(trial.truth.n_frames * len(trial.truth.names) for trial in trials)
+    n_gaps = sum(int(np.isnan(trial.truth.positions).any(axis=2).sum()) for trial in trials)
+    if n_gaps:
+        yield f"in {n_gaps} of {n_samples} samples of these markers the truth has a gap; they were left out"
+
+
+def _on_intervals(n_people: int) -> Iterator[str]:
+    if n_people == 1:
+        yield "one subject: how much the errors of others would differ is not known, so there are no intervals"
+    elif 1 < n_people < _FEW_PEOPLE:
+        yield f"95 % intervals from {n_people} subjects are rather too narrow"

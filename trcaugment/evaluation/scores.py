@@ -1,0 +1,122 @@
+"""Scores: every measure of every group, with an interval that says how much it hangs on whom was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from trcaugment.evaluation.sums import NOT_PREDICTED, Measures, Sums, join, measure
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.markers import FloatArray
+
+N_RESAMPLES = 2000
+INTERVAL_PERCENT = (2.5, 97.5)
+_SEED = 20_261_123  # the same people are drawn for every model, so that models can be compared
+_WEIGHTS_AT_ONCE = 4_000_000
+UNKNOWN_ACTIVITY = "unknown"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One measure of one model in one group.
+
+    Attributes:
+        model: name of the model.
+        group_kind: "overall", "marker", "activity" or "subject".
+        group: name of the marker, activity or subject; "all" overall.
+        metric: name of the measure with its unit, such as "mpme_mm".
+        value: the measure.
+        low: lower end of the 95 % interval; None where there is one subject only.
+        high: upper end.
+        n: samples (one marker or rigid pair in one frame) that it is made of.
+    """
+
+    model: str
+    group_kind: str
+    group: str
+    metric: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+def score(model: str, sums: Sums, subjects: Sequence[str], activities: Sequence[str]) -> list[Score]:
+    """Score all pieces together, and by marker, activity and subject.
+
+    Args:
+        model: the model's name.
+        sums: one row for each piece.
+        subjects: whom each piece shows, (n_pieces,).
+        activities: what that person does, (n_pieces,); "" where unknown.
+    """
+    names, person = np.unique(subjects, return_inverse=True)
+    people = sums.group(person, len(names))
+    resampled = _resample(people)
+    scores = list(_score_group(model, ("overall", "all"), people, resampled))
+    scores += _score_markers(model, people, resampled)
+    if any(activities):
+        named = np.array([activity or UNKNOWN_ACTIVITY for activity in activities])
+        for activity in np.unique(named):
+            rows = named == activity
+            doing, place = np.unique(person[rows], return_inverse=True)
+            doers = sums.take(rows).group(place, len(doing))
+            scores += _score_group(model, ("activity", str(activity)), doers, _resample(doers))
+    each = measure(people)
+    for k, name in enumerate(names):
+        alone = {metric: (value[[k]], n[[k]]) for metric, (value, n) in each.items()}
+        scores += _rows(model, ("subject", str(name)), alone, None)
+    return scores
+
+
+def _score_group(model: str, group: tuple[str, str], people: Sums, resampled: Sums | None) -> Iterator[Score]:
+    """Scores of one group from one row of sums for each of its people."""
+    yield from _rows(model, group, measure(_whole(people)), None if resampled is None else measure(resampled))
+
+
+def _score_markers(model: str, people: Sums, resampled: Sums | None) -> Iterator[Score]:
+    """Scores of every marker that the truth ever has."""
+    whole = measure(_whole(people), by_marker=True)
+    drawn = None if resampled is None else measure(resampled, by_marker=True)
+    for k, marker in enumerate(ANATOMICAL_MARKERS):
+        if whole[NOT_PREDICTED][1][0, k]:
+            yield from _rows(model, ("marker", marker), _column(whole, k), None if drawn is None else _column(drawn, k))
+
+
+def _column(measures: Measures, k: int) -> Measures:
+    return {name: (value[:, k], n[:, k]) for name, (value, n) in measures.items()}
+
+
+def _rows(model: str, group: tuple[str, str], whole: Measures, resampled: Measures | None) -> Iterator[Score]:
+    for metric, (value, n) in whole.items():
+        low = high = None
+        if resampled is not None and metric != NOT_PREDICTED:
+            drawn = resampled[metric][0]
+            known = drawn[np.isfinite(drawn)]
+            if known.size:
+                low, high = (float(end) for end in np.percentile(known, INTERVAL_PERCENT))
+        yield Score(model, *group, metric, float(value[0]), low, high, int(n[0]))
+
+
+def _whole(people: Sums) -> Sums:
+    return people.weigh(np.ones((1, len(people.n))))
+
+
+def _resample(people: Sums) -> Sums | None:
+    """Sums of groups of the same size drawn from these people with replacement, one row each; None for one person.
+
+    People and not frames or trials are drawn: what one person's next frame shows is no news.
+    """
+    n_people = len(people.n)
+    if n_people < 2:
+        return None
+    rng = np.random.default_rng(_SEED)
+    block = max(1, _WEIGHTS_AT_ONCE // n_people)
+    parts = []
+    for first in range(0, N_RESAMPLES, block):
+        n_draws = min(block, N_RESAMPLES - first)
+        weights: FloatArray = rng.multinomial(n_people, np.full(n_people, 1 / n_people), n_draws).astype(np.float64)
+        parts.append(people.weigh(weights))
+    return join(parts)

@@ -1,0 +1,188 @@
+"""The truth beside a trial: which file it is, which of its markers are ours, and its time stamps."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from trcaugment.errors import DatasetError, MarkersError
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.markers import FloatArray, Markers
+from trcaugment.signals import find_segments, resample
+
+SAME_TIME_S = 0.001  # time stamps are written with three decimals
+_INPUT_ENDING = "_keypoints"
+_NAMES_SHOWN = 5
+
+
+def read_names(values: Sequence[str]) -> dict[str, str]:
+    """Our marker names -> those of the truth, from OURS=THEIRS or CSV files with two columns (ours, theirs).
+
+    Raises:
+        MarkersError: neither form fits, a file cannot be read, a name is none of ours, or is given twice.
+    """
+    names: dict[str, str] = {}
+    for value in values:
+        is_file = value.casefold().endswith(".csv") and "=" not in Path(value).name
+        for where, ours, theirs in _read_map(Path(value)) if is_file else [_split(value)]:
+            if ours not in ANATOMICAL_MARKERS:
+                raise MarkersError(
+                    f"{where}: expected one of our markers, found '{ours}'; there are {', '.join(ANATOMICAL_MARKERS)}"
+                )
+            if ours in names or theirs in names.values():
+                raise MarkersError(f"{where}: {ours if ours in names else theirs} is named twice; keep one of them")
+            names[ours] = theirs
+    return names
+
+
+def _split(value: str) -> tuple[str, str, str]:
+    ours, _, theirs = (part.strip() for part in value.partition("="))
+    if not ours or not theirs:
+        raise MarkersError(f"expected names as OURS=THEIRS or the path of a .csv file, found '{value}'")
+    return "names", ours, theirs
+
+
+def _read_map(path: Path) -> list[tuple[str, str, str]]:
+    """Line, our name and theirs of each row of a CSV file; a heading and blank lines are skipped."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise MarkersError(f"{path}: expected a CSV file of names, cannot read it ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise MarkersError(f"{path}: expected a CSV file in UTF-8; save it as that") from error
+    rows = []
+    reader = csv.reader(io.StringIO(text))
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        if not any(cells) or [cell.casefold() for cell in cells] == ["ours", "theirs"]:
+            continue
+        if len(cells) != 2 or not all(cells):
+            raise MarkersError(f"{path}, line {reader.line_num}: expected two names (ours, theirs), found {row}")
+        rows.append((f"{path}, line {reader.line_num}", cells[0], cells[1]))
+    return rows
+
+
+def rename(truth: Markers, names: Mapping[str, str]) -> Markers:
+    """The truth's markers under our names; others are left out.
+
+    Args:
+        truth: the markers of a file.
+        names: our names -> those of the file, where they differ.
+
+    Raises:
+        MarkersError: none of the markers is one of ours.
+    """
+    columns = {ours: names.get(ours, ours) for ours in ANATOMICAL_MARKERS if names.get(ours, ours) in truth.names}
+    if not columns:
+        raise MarkersError(
+            f"expected true markers under our names ({', '.join(ANATOMICAL_MARKERS[:3])}, ...), found "
+            f"{shorten(truth.names)}; say which is which with --names OURS=THEIRS or a CSV file"
+        )
+    return replace(truth, names=tuple(columns), positions=truth.select(columns.values()))
+
+
+def unused(truth: Markers, names: Mapping[str, str]) -> tuple[str, ...]:
+    """The truth's markers that `rename` leaves out."""
+    used = {names.get(ours, ours) for ours in ANATOMICAL_MARKERS}
+    return tuple(name for name in truth.names if name not in used)
+
+
+def arrange(markers: Markers) -> FloatArray:
+    """Positions in the order of `ANATOMICAL_MARKERS`, NaN for markers that are not there, (n_frames, 35, 3)."""
+    positions = np.full((markers.n_frames, len(ANATOMICAL_MARKERS), 3), np.nan)
+    known = [name for name in ANATOMICAL_MARKERS if name in markers.names]
+    positions[:, [ANATOMICAL_MARKERS.index(name) for name in known]] = markers.select(known)
+    return positions
+
+
+def pair_files(inputs: Path, truth: Path) -> list[tuple[str, Path, Path]]:
+    """Name, keypoint file and true file of each trial.
+
+    A single file goes with a single file. In folders, the truth of NAME.trc or NAME_keypoints.trc is the one file
+    called NAME.trc or NAME_....trc in the folder of the truth, which may be the same folder.
+
+    Raises:
+        DatasetError: a file meets a folder, there are no keypoint files, or a trial has no truth or several.
+    """
+    if inputs.is_dir() != truth.is_dir():
+        raise DatasetError(f"expected two files or two folders, found {inputs} and {truth}")
+    if not inputs.is_dir():
+        return [(_trial_name(inputs), inputs, truth)]
+    files = sorted(inputs.glob(f"*{_INPUT_ENDING}.trc")) or sorted(inputs.glob("*.trc"))
+    if not files:
+        raise DatasetError(f"{inputs}: expected keypoint files (NAME.trc or NAME{_INPUT_ENDING}.trc), found none")
+    names = [_trial_name(file) for file in files]
+    return [(name, file, _find_truth(file, truth, names)) for name, file in zip(names, files, strict=True)]
+
+
+def _trial_name(file: Path) -> str:
+    return file.stem.removesuffix(_INPUT_ENDING)
+
+
+def _find_truth(file: Path, folder: Path, names: Sequence[str]) -> Path:
+    """The truth of one of the named trials; walk_fast_optical.trc is not that of walk where there is a walk_fast."""
+    name = _trial_name(file)
+    longer = [other for other in names if other.startswith(f"{name}_")]
+    found = [
+        path
+        for path in sorted(folder.glob("*.trc"))
+        if _begins(path, name) and not any(_begins(path, other) for other in longer) and not path.samefile(file)
+    ]
+    if len(found) != 1:
+        raise DatasetError(
+            f"{file}: expected one true file {name}.trc or {name}_....trc in {folder}, found "
+            f"{', '.join(path.name for path in found) or 'none'}"
+        )
+    return found[0]
+
+
+def _begins(path: Path, name: str) -> bool:
+    return path.stem == name or path.stem.startswith(f"{name}_")
+
+
+def same_times(predicted: Markers, truth: Markers) -> str:
+    """Where the time stamps of a prediction and its truth first differ, in words; empty where they do not."""
+    n_both = min(predicted.n_frames, truth.n_frames)
+    apart = np.abs(predicted.time_s[:n_both] - truth.time_s[:n_both]) > SAME_TIME_S
+    if apart.any():
+        k = int(np.argmax(apart))
+        return f"frame {k + 1} is at {predicted.time_s[k]:.4g} s in the input, at {truth.time_s[k]:.4g} s in the truth"
+    if predicted.n_frames != truth.n_frames:
+        return f"{predicted.n_frames} frames in the input, {truth.n_frames} in the truth"
+    return ""
+
+
+def at_times(predicted: Markers, time_s: FloatArray) -> Markers:
+    """Predicted markers at other time stamps, NaN where they lie outside the runs of predicted frames.
+
+    Args:
+        predicted: markers that are complete or NaN as a whole in every frame.
+        time_s: the truth's time stamps, (n_new_frames,).
+
+    Raises:
+        MarkersError: the two have no time in common.
+    """
+    if time_s[-1] < predicted.time_s[0] or time_s[0] > predicted.time_s[-1]:
+        raise MarkersError(
+            f"expected input and truth to overlap in time, found {predicted.time_s[0]:.4g} to "
+            f"{predicted.time_s[-1]:.4g} s and {time_s[0]:.4g} to {time_s[-1]:.4g} s; give both the same clock"
+        )
+    positions = np.full((len(time_s), *predicted.positions.shape[1:]), np.nan)
+    complete = np.asarray(np.isfinite(predicted.positions).all(axis=(1, 2)))
+    for start, stop in find_segments(complete, predicted.time_s):
+        own_s = predicted.time_s[start:stop]
+        inside = (time_s >= own_s[0]) & (time_s <= own_s[-1])
+        if inside.any():
+            positions[inside] = resample(predicted.positions[start:stop], own_s, time_s[inside])
+    return replace(predicted, positions=positions, time_s=time_s)
+
+
+def shorten(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(names[:_NAMES_SHOWN]) + more
