@@ -23,8 +23,9 @@ def sizes_of(scale, mass_kg=75.0):
 
 
 def drawn_sizes(seed):
-    """One person of the population in double precision."""
+    """One person of the population in double precision, with markers that keep their place: in OpenSim they do."""
     sizes = draw_bodies(Population(), 1, torch.Generator().manual_seed(seed))
+    sizes = replace(sizes, slides=torch.zeros_like(sizes.slides))
     return BodySizes(*(getattr(sizes, name).double() for name in sizes.__dataclass_fields__))
 
 

@@ -39,13 +39,13 @@ def _sit_to_stand(rng: Rng) -> list[Key]:
     knee = rng.uniform(75, 105)
     sit: Pose = {
         "knee_angle": knee,
-        "hip_flexion": rng.uniform(65, 95),
+        "hip_flexion": rng.uniform(60, 100),
         "ankle_angle": rng.uniform(-5, 20),
-        "pelvis_tilt": rng.uniform(0, 20),
+        "pelvis_tilt": rng.uniform(-10, 25),
         "lumbar_extension": rng.uniform(-30, 0),
-        "hip_adduction": rng.uniform(-12, 3),
-        "arm_flex": rng.uniform(0, 40),
-        "elbow_flex": rng.uniform(20, 100),
+        "hip_adduction": rng.uniform(-18, 3),
+        "arm_flex": rng.uniform(0, 80),
+        "elbow_flex": rng.uniform(20, 130),
     }
     lean = sit | {
         "pelvis_tilt": rng.uniform(-45, -10),
@@ -53,10 +53,10 @@ def _sit_to_stand(rng: Rng) -> list[Key]:
         "lumbar_extension": rng.uniform(-40, -10),
         "ankle_angle": rng.uniform(5, 25),
     }
-    rise = rng.uniform(0.5, 1.2)
+    rise = rng.uniform(0.4, 1.8)
     return [
-        (rng.uniform(0.3, 1.0), sit),
-        (rng.uniform(0.4, 0.9), lean),
+        (rng.uniform(0.3, 1.5), sit),
+        (rng.uniform(0.3, 1.2), lean),
         (rise, _STAND),
         (rng.uniform(0.2, 1.0), _STAND),
         (rise, lean),

@@ -12,12 +12,13 @@ import msgspec
 import torch
 from torch import Tensor
 
+from trcaugment.body.slides import draw_seen_slides
 from trcaugment.marker_sets import KEYPOINTS
 
 # Spread of a person's constant offset along (forward, up, right), in m, the same on both sides (mirrored).
 _OFFSET_SPREAD_M = {
     "Neck": (0.010, 0.012, 0.002),
-    "Shoulder": (0.012, 0.014, 0.016),
+    "Shoulder": (0.012, 0.014, 0.018),
     "Hip": (0.012, 0.012, 0.010),
     "Knee": (0.010, 0.012, 0.009),
     "Ankle": (0.008, 0.009, 0.007),
@@ -26,7 +27,7 @@ _OFFSET_SPREAD_M = {
     "BigToe": (0.012, 0.007, 0.009),
 }
 # Shoulders are often seen nearer to the neck than the joint; never much farther out.
-_SHOULDER_INWARD_M = 0.012
+_SHOULDER_INWARD_M = 0.018
 # A metre keeps out other units.
 _Length = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -36,10 +37,12 @@ class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How wrong the keypoints are; lengths in m at 1.70 m height.
 
     Attributes:
-        offset: size of a person's constant offsets (1 = a detector at work, 0 = keypoints as in the skeleton).
+        offset: size of a person's constant offsets and slides (1 = a detector at work, 0 = keypoints as in the
+            skeleton).
         drift_m: largest standard deviation of the slow drift.
         noise_m: largest standard deviation of the noise along each axis.
-        accident_rate: share of windows with swapped legs and with a burst, each; gaps were filled twice as often.
+        accident_rate: share of windows with swapped legs, with a burst, and with one point for both toes, each; gaps
+            were filled twice as often.
         misjudged_rate: share of windows with a flattened body, and with joints of one kind gone astray for a while,
             each; feet are shortened twice as often.
     """
@@ -51,13 +54,19 @@ class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     misjudged_rate: _Rate = 0.10
 
 
-def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> Tensor:
-    """Constant offsets of n people's keypoints, in the frame of the body that carries them, (n, n_keypoints, 3) in m.
+def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Constant offsets of n people's keypoints, and how they slide as joints bend.
 
-    Half the people are seen well (a third of the spread), the other half as detectors in the field see them.
+    Half the people are seen well (a third of the spread, next to no slides), the other half as detectors in the field
+    see them.
+
+    Returns:
+        Offsets in the frames of the bodies that carry the keypoints, (n, n_keypoints, 3), and slides per right angle,
+        (n, n_drivers, n_points, 3) as in `slides.py`, both in m.
     """
     well = torch.rand(n, generator=generator) < 0.5
     size = errors.offset * torch.where(well, 0.35, 1.0)
+    slid = errors.offset * torch.where(well, 0.1, 1.0) * (0.3 + 1.2 * torch.rand(n, generator=generator))
     shared = {kind: torch.randn(n, 3, generator=generator) for kind in _OFFSET_SPREAD_M}
     offsets = torch.zeros(n, len(KEYPOINTS), 3)
     for k, name in enumerate(KEYPOINTS):
@@ -68,7 +77,7 @@ def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> 
         if kind == "Shoulder":
             offset[:, 2] -= _SHOULDER_INWARD_M
         offsets[:, k] = offset * mirror * size[:, None]
-    return offsets
+    return offsets, draw_seen_slides(n, generator) * slid[:, None, None, None]
 
 
 def disturb(errors: KeypointErrors, keypoints: Tensor, generator: torch.Generator) -> Tensor:
@@ -76,11 +85,20 @@ def disturb(errors: KeypointErrors, keypoints: Tensor, generator: torch.Generato
     seen = _stray(errors.misjudged_rate, keypoints, generator)
     seen = _shorten_feet(2 * errors.misjudged_rate, seen, generator)
     seen = _flatten(errors.misjudged_rate, seen, generator)
+    seen = _merge_toes(errors.accident_rate, seen, generator)
     seen = seen + _drift(errors.drift_m, seen, generator) + _noise(errors.noise_m, seen, generator)
     seen = _swap_legs(errors.accident_rate, seen, generator)
     seen = _burst(errors.accident_rate, seen, generator)
     seen = _bridge_gap(errors.accident_rate, seen, generator)
     return _neck_from_shoulders(seen, generator)
+
+
+def _merge_toes(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
+    """Some pipelines have one point for both toes, under two names."""
+    merged = seen.clone()
+    for side in "RL":
+        merged[:, :, KEYPOINTS.index(side + "SmallToe")] = seen[:, :, KEYPOINTS.index(side + "BigToe")]
+    return torch.where(_uniform(len(seen), generator) < rate, merged, seen)
 
 
 def _neck_from_shoulders(seen: Tensor, generator: torch.Generator) -> Tensor:
@@ -138,10 +156,15 @@ def _shorten_feet(rate: float, seen: Tensor, generator: torch.Generator) -> Tens
 
 
 def _flatten(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """The body squeezed by up to 30 %, or stretched by up to 10 %, along the depth that near cameras misjudge."""
+    """The body squeezed by up to 30 %, or stretched by up to 10 %, along the depth that near cameras misjudge.
+
+    In half the cases that is the line through the hips: who lies on a side hides one half of the body.
+    """
     n, n_frames, _, _ = seen.shape
     direction = torch.randn(n, 1, 1, 3, generator=generator)
-    direction = direction / direction.norm(dim=-1, keepdim=True)
+    sideways = (seen[:, :, KEYPOINTS.index("RHip")] - seen[:, :, KEYPOINTS.index("LHip")]).mean(dim=1)[:, None, None]
+    direction = torch.where(_uniform(n, generator) < 0.5, direction, sideways)
+    direction = direction / direction.norm(dim=-1, keepdim=True).clamp(min=1e-6)
     share = _bump(rate, (n, n_frames), generator)[:, :, None, None] * (0.4 * _uniform(n, generator) - 0.1)
     depth = ((seen - seen.mean(dim=2, keepdim=True)) * direction).sum(dim=-1, keepdim=True)
     flat: Tensor = seen - share * depth * direction
@@ -161,9 +184,9 @@ def _drift(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor
 
 
 def _noise(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor:
-    """White noise; in half the windows low-passed, as files of pipelines that filter are; in a quarter next to none."""
+    """White noise; in half the windows low-passed, as files of pipelines that filter are; in most of them small."""
     n, n_frames, n_keypoints, _ = like.shape
-    size = largest_m * _uniform(n, generator)
+    size = largest_m * _uniform(n, generator) ** 2
     size = torch.where(_uniform(n, generator) < 0.25, 0.1 * size, size)
     white = torch.randn(n, n_frames + 8, n_keypoints, 3, generator=generator)
     width = 0.8 + 1.7 * _uniform(n, generator)

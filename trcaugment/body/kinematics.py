@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, COORDINATE_INDEX, JOINTS, POINTS, Axis, Joint
+from trcaugment.body.slides import DRIVERS, slid
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,8 @@ class BodySizes:
     Attributes:
         scale: size of every body segment relative to the generic one, (n, n_bodies, 3).
         joint_offsets: origin of every joint frame in its parent in m, (n, n_joints, 3).
-        points: place of every marker and keypoint in its body in m, (n, n_points, 3).
+        points: place of every marker and keypoint in its body in m, in standing, (n, n_points, 3).
+        slides: how far the points slide per right angle of each driver, (n, n_drivers, n_points, 3) in m (`slides.py`).
         height_m: standing height, (n,).
         mass_kg: body mass, (n,).
     """
@@ -28,25 +30,25 @@ class BodySizes:
     scale: Tensor
     joint_offsets: Tensor
     points: Tensor
+    slides: Tensor
     height_m: Tensor
     mass_kg: Tensor
 
     @classmethod
     def from_scale(cls, scale: Tensor, height_m: Tensor, mass_kg: Tensor) -> BodySizes:
-        """Bodies whose joints and points follow the scale of their segments, (n, n_bodies, 3)."""
+        """Bodies whose joints and points follow the scale of their segments, (n, n_bodies, 3); no point slides."""
         # The ground is not scaled; its factor stands for it so that every joint has a parent.
         parents = [BODY_INDEX.get(joint.parent, -1) for joint in JOINTS]
         with_ground = torch.cat([scale, torch.ones_like(scale[:, :1])], dim=1)
         joint_offsets = scale.new_tensor([joint.offset for joint in JOINTS]) * with_ground[:, parents]
         carriers = [BODY_INDEX[point.body] for point in POINTS]
         points = scale.new_tensor([point.offset for point in POINTS]) * scale[:, carriers]
-        return cls(scale, joint_offsets, points, height_m, mass_kg)
+        slides = scale.new_zeros(len(scale), len(DRIVERS), len(POINTS), 3)
+        return cls(scale, joint_offsets, points, slides, height_m, mass_kg)
 
     def select(self, index: Tensor) -> BodySizes:
         """The bodies at `index`, (n_selected,)."""
-        return BodySizes(
-            self.scale[index], self.joint_offsets[index], self.points[index], self.height_m[index], self.mass_kg[index]
-        )
+        return BodySizes(*(getattr(self, field.name)[index] for field in fields(self)))
 
 
 def forward_kinematics(sizes: BodySizes, coordinates: Tensor, points: list[int]) -> Tensor:
@@ -62,8 +64,8 @@ def forward_kinematics(sizes: BodySizes, coordinates: Tensor, points: list[int])
     """
     origins, rotations = body_frames(sizes, coordinates)
     carriers = [BODY_INDEX[POINTS[k].body] for k in points]
-    local = sizes.points[:, points].unsqueeze(1).unsqueeze(-1)
-    return origins[:, :, carriers] + (rotations[:, :, carriers] @ local).squeeze(-1)
+    local = sizes.points[:, points].unsqueeze(1) + slid(sizes.slides, coordinates, points)
+    return origins[:, :, carriers] + (rotations[:, :, carriers] @ local.unsqueeze(-1)).squeeze(-1)
 
 
 def body_frames(sizes: BodySizes, coordinates: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from trcaugment.body.kinematics import BodySizes
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, GENERIC_HEIGHT_M, JOINT_INDEX, MARKERS, POINT_INDEX, POINTS
+from trcaugment.body.slides import draw_skin_slides
 
 # Wide limits, which keep out other units.
 _Height = Annotated[float, msgspec.Meta(ge=0.5, le=2.5)]
@@ -52,7 +53,8 @@ def draw_bodies(population: Population, n: int, generator: torch.Generator) -> B
     sizes = BodySizes.from_scale(scale, height, index * height**2)
     sizes = _place_pelvis(draw, sizes, index)
     points = _misplace(draw, _place_on_flesh(sizes.points, index), population.placement_m)
-    return replace(sizes, points=points)
+    slides = draw_skin_slides(n, generator) * (height / GENERIC_HEIGHT_M)[:, None, None, None]
+    return replace(sizes, points=points, slides=slides)
 
 
 class _Draw:
@@ -87,15 +89,18 @@ def _segment_scales(draw: _Draw, stature: Tensor, index: Tensor) -> Tensor:
     scale = torch.ones(draw.n, len(BODIES), 3) * stature[:, None, None]
     # People of one height differ in leg length: what the legs gain, the trunk loses.
     legs = draw.normal(0.0, 0.025)
-    pelvis = torch.stack([draw.normal(1.09, 0.05), draw.normal(1.08, 0.05), draw.normal(1.22, 0.07)], dim=1)
+    fat = index - 23.8
+    pelvis = torch.stack(
+        [draw.normal(1.09, 0.05), draw.normal(1.08, 0.05), draw.normal(1.25, 0.08) + 0.005 * fat], dim=1
+    )
     depth = draw.normal(0.95, 0.04)
-    torso = torch.stack([depth, draw.normal(0.95, 0.035) - legs, draw.normal(1.13, 0.055)], dim=1)
+    torso = torch.stack([depth, draw.normal(0.94, 0.04) - legs, draw.normal(1.13, 0.06)], dim=1)
     scale[:, BODY_INDEX["pelvis"]] *= pelvis
     scale[:, BODY_INDEX["torso"]] *= torso
     thigh, shank = draw.normal(0.985, 0.025) + legs, draw.normal(1.03, 0.025) + legs
-    foot = draw.normal(1.05, 0.045)
+    foot = draw.normal(1.06, 0.05)
     upper_arm, forearm = draw.normal(1.0, 0.035), draw.normal(1.0, 0.035)
-    width = 1 + 0.006 * (index - 23.8)
+    width = 1 + 0.006 * fat
     for side in "rl":
         for name, factor in (("femur", thigh), ("tibia", shank), ("humerus", upper_arm)):
             own = factor * draw.normal(1.0, 0.008)
@@ -111,18 +116,23 @@ def _segment_scales(draw: _Draw, stature: Tensor, index: Tensor) -> Tensor:
 def _place_pelvis(draw: _Draw, sizes: BodySizes, index: Tensor) -> BodySizes:
     """The same bodies with pelvis landmarks and hip joint centers, which do not follow the scale factors.
 
-    Breadth between the ASIS markers is 0.25 m whatever the hip width (0.02 m between people; wider with flesh). The
-    hip joint centers' distance is drawn with the scale; both markers and joints then share it as Harrington et al. 2007
-    (doi 10.1016/j.jbiomech.2006.02.003) found: half of it grows by 0.33 per unit of ASIS breadth.
+    Breadth between the ASIS markers is 0.25 m whatever the hip width (0.02 m between people; flesh puts the markers,
+    not the bones, wider and farther forward). The hip joint centers' distance is drawn with the scale; both markers
+    and joints then share it as Harrington et al. 2007 (doi 10.1016/j.jbiomech.2006.02.003) found: half of it grows by
+    0.33 per unit of ASIS breadth.
     """
     points, joint_offsets = sizes.points.clone(), sizes.joint_offsets.clone()
     size = (sizes.height_m / GENERIC_HEIGHT_M).sqrt()
-    half_breadth = (0.125 * size + 0.0008 * (index - 23.8)) + draw.normal(0.0, 0.009)
+    wide, fat = draw.normal(0.0, 0.009), index - 23.8
+    half_breadth = 0.125 * size + wide + 0.0008 * fat
     hip = JOINT_INDEX["hip_r"], JOINT_INDEX["hip_l"]
-    # Harrington's slope for the part of the breadth that is not the mean's.
-    half_hips = sizes.joint_offsets[:, hip[0], 2] + 0.33 * 2 * (half_breadth - 0.125 * size)
-    forward, up = draw.normal(0.022, 0.008) + 0.0006 * (index - 23.8), draw.normal(0.007, 0.008)
-    back, back_up, back_half = draw.normal(-0.172, 0.010) * size, draw.normal(0.031, 0.010), draw.normal(0.048, 0.007)
+    half_hips = sizes.joint_offsets[:, hip[0], 2] + 0.33 * 2 * wide
+    forward, up = draw.normal(0.022, 0.008) + 0.0009 * fat, draw.normal(0.009, 0.009)
+    back, back_up, back_half = (
+        draw.normal(-0.175, 0.011) * size - 0.0003 * fat,
+        draw.normal(0.031, 0.010),
+        draw.normal(0.048, 0.007),
+    )
     for name, joint, sign in (("r.ASIS_study", hip[0], 1.0), ("L.ASIS_study", hip[1], -1.0)):
         joint_offsets[:, joint, 2] = sign * half_hips
         points[:, POINT_INDEX[name]] = torch.stack([forward, up, sign * half_breadth], dim=1)

@@ -68,12 +68,13 @@ class WindowGenerator:
         return self.draw_windows(self.draw_people(n, generator), generator)
 
     def draw_people(self, n: int, generator: torch.Generator) -> BodySizes:
-        """Draw n people, with keypoints where a detector's constant offsets put them."""
+        """Draw n people, with keypoints where a detector sees them, constant offset and slides."""
         sizes = draw_bodies(self.population, n, generator)
-        offsets = draw_offsets(self.errors, n, generator) * (sizes.height_m / GENERIC_HEIGHT_M)[:, None, None]
+        size = sizes.height_m / GENERIC_HEIGHT_M
+        offsets, slides = draw_offsets(self.errors, n, generator)
         seen_points = sizes.points.clone()
-        seen_points[:, _KEYPOINT_INDEX] += offsets
-        return replace(sizes, points=seen_points)
+        seen_points[:, _KEYPOINT_INDEX] += offsets * size[:, None, None]
+        return replace(sizes, points=seen_points, slides=sizes.slides + slides * size[:, None, None, None])
 
     def draw_windows(self, people: BodySizes, generator: torch.Generator) -> Windows:
         """Draw one window of each of the people from `draw_people`; who stands there twice gets two."""

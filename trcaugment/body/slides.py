@@ -1,0 +1,104 @@
+"""How markers and keypoints slide over the bones as joints bend.
+
+Skin moves over bones (lateral knee and pelvis markers by a centimetre and more; Leardini et al. 2005, doi
+10.1016/j.gaitpost.2004.05.002), shoulders follow the arms, a rounded back is no rigid trunk, and detectors see the hip
+of a bent body in its crease. A place moves in proportion to the angle of one joint, from where it is in standing.
+
+Means and spreads are ours. Those of keypoints bracket OpenCap and HRNet recordings of squats and bending, in which
+thigh and trunk become 3-5 % of height shorter than in a rigid body, the foot longer.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from trcaugment.body.skeleton import COORDINATE_INDEX, POINT_INDEX, POINTS, Vec3, left_name
+
+_MOST = 1.4  # right angles; nothing slides on for ever
+
+
+class Slide(NamedTuple):
+    """One place that moves with one joint.
+
+    Attributes:
+        point: marker or keypoint (the right one; the left one mirrors it).
+        coordinate: angle that moves it.
+        mean_m: how far it moves in its body per right angle, of all people, in m at 1.70 m.
+        spread_m: standard deviation between people.
+    """
+
+    point: str
+    coordinate: str
+    mean_m: Vec3
+    spread_m: Vec3
+
+
+_SKIN = (
+    Slide("r_knee_study", "knee_angle_r", (-0.010, 0.000, 0.002), (0.005, 0.004, 0.003)),
+    Slide("r_mknee_study", "knee_angle_r", (-0.008, 0.000, 0.000), (0.005, 0.004, 0.003)),
+    Slide("r_thigh1_study", "hip_flexion_r", (0.000, 0.000, 0.000), (0.006, 0.006, 0.006)),
+    Slide("r_thigh2_study", "hip_flexion_r", (0.000, 0.000, 0.000), (0.006, 0.006, 0.006)),
+    Slide("r_thigh3_study", "hip_flexion_r", (0.000, 0.000, 0.000), (0.006, 0.006, 0.006)),
+    Slide("r.ASIS_study", "hip_flexion_r", (-0.004, 0.003, 0.000), (0.006, 0.005, 0.004)),
+    Slide("r.PSIS_study", "hip_flexion_r", (0.000, -0.006, 0.000), (0.006, 0.006, 0.003)),
+    Slide("r_shoulder_study", "arm_flex_r", (0.010, 0.010, -0.008), (0.008, 0.008, 0.008)),
+    Slide("C7_study", "lumbar_extension", (0.025, 0.012, 0.000), (0.015, 0.012, 0.002)),
+)
+_SEEN = (
+    Slide("RHip", "hip_flexion_r", (0.035, 0.038, 0.000), (0.020, 0.020, 0.008)),
+    Slide("RKnee", "knee_angle_r", (0.000, 0.000, 0.000), (0.010, 0.010, 0.006)),
+    Slide("RAnkle", "knee_angle_r", (0.000, 0.000, 0.000), (0.007, 0.007, 0.004)),
+    Slide("RHeel", "knee_angle_r", (-0.008, 0.000, 0.000), (0.008, 0.006, 0.004)),
+    Slide("RBigToe", "knee_angle_r", (0.003, 0.000, 0.000), (0.007, 0.005, 0.004)),
+    Slide("RSmallToe", "knee_angle_r", (0.003, 0.000, 0.000), (0.007, 0.005, 0.004)),
+    Slide("RShoulder", "arm_flex_r", (0.014, 0.012, -0.008), (0.012, 0.012, 0.010)),
+    Slide("RShoulder", "lumbar_extension", (0.000, 0.040, 0.000), (0.020, 0.020, 0.005)),
+    Slide("Neck", "lumbar_extension", (0.000, 0.040, 0.000), (0.020, 0.020, 0.002)),
+)
+DRIVERS = tuple(
+    sorted({name for slide in (*_SKIN, *_SEEN) for name in (slide.coordinate, left_name(slide.coordinate))})
+)
+_DRIVER_INDEX = [COORDINATE_INDEX[name] for name in DRIVERS]
+
+
+def draw_skin_slides(n: int, generator: torch.Generator) -> Tensor:
+    """How far the markers of n people slide per right angle of each driver, (n, n_drivers, n_points, 3) in m."""
+    return _draw(_SKIN, n, generator)
+
+
+def draw_seen_slides(n: int, generator: torch.Generator) -> Tensor:
+    """The same of the keypoints, as a detector in the field sees them."""
+    return _draw(_SEEN, n, generator)
+
+
+def _draw(slides: tuple[Slide, ...], n: int, generator: torch.Generator) -> Tensor:
+    drawn = torch.zeros(n, len(DRIVERS), len(POINTS), 3)
+    for slide in slides:
+        mean, spread = torch.tensor(slide.mean_m), torch.tensor(slide.spread_m)
+        person = torch.randn(n, 3, generator=generator)
+        for point, sign in {slide.point: 1.0, left_name(slide.point): -1.0}.items():
+            own = torch.randn(n, 3, generator=generator)
+            # Both sides of a person are much alike.
+            per_angle = (mean + spread * (0.9 * person + 0.45 * own)) * torch.tensor([1.0, 1.0, sign])
+            coordinate = slide.coordinate if sign > 0 else left_name(slide.coordinate)
+            drawn[:, DRIVERS.index(coordinate), POINT_INDEX[point]] = per_angle
+    return drawn
+
+
+def slid(slides: Tensor, coordinates: Tensor, points: list[int]) -> Tensor:
+    """How far points have slid in every frame.
+
+    Args:
+        slides: per right angle of every driver, (n, n_drivers, n_points, 3) in m.
+        coordinates: values of all coordinates in rad or m, (n, n_frames, n_coordinates).
+        points: indices into `skeleton.POINTS` of the points wanted.
+
+    Returns:
+        In the points' bodies, (n, n_frames, len(points), 3) in m.
+    """
+    right_angles = (coordinates[..., _DRIVER_INDEX] / (math.pi / 2)).clamp(-_MOST, _MOST)
+    return torch.einsum("ntd,ndpk->ntpk", right_angles, slides[:, :, points])
