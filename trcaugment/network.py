@@ -1,8 +1,9 @@
-"""The network: bidirectional LSTM with spatial attention, after the report (section 4.3), beside a linear path."""
+"""The networks of the report: LSTM or Bi-LSTM, spatial and temporal attention; beside them a linear path of ours."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+from typing import Annotated, Literal
 
 import msgspec
 import torch
@@ -11,20 +12,26 @@ from torch import Tensor, nn
 N_AXES = 3
 _RIDGE = 1e-3  # of the standardized features' variance
 _SMALLEST_DEVIATION = 1e-4  # of height, or m or kg: a feature that never varies must not blow up
+_HEADS = 4  # of self-attention, or as many as the hidden states can be shared among
 
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
 class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Sizes of the network; they travel with the weights.
+    """Sizes and parts of the network; they travel with the weights.
 
     Attributes:
         n_keypoints: keypoints in, three features each.
         n_person_features: features after the keypoints that describe the person (height, mass).
         n_markers: markers out, three targets each.
         hidden: LSTM units per direction.
-        n_layers: bidirectional LSTM layers after the attention.
+        n_layers: LSTM layers after the attention: the main one and the additional ones (the report's nLayers + 1).
+        bidirectional: whether the LSTM layers read the window backward too.
+        spatial_attention: whether keypoints are weighed in every frame.
+        temporal_attention: "none"; "frames", one weight per frame, as the report's second attention layer; or "self",
+            where every frame attends to every other.
+        linear_path: whether a linear map of every frame's features runs beside.
     """
 
     n_keypoints: Count = 15
@@ -32,6 +39,10 @@ class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     n_markers: Count = 35
     hidden: Count = 96
     n_layers: Count = 2
+    bidirectional: bool = True
+    spatial_attention: bool = True
+    temporal_attention: Literal["none", "frames", "self"] = "none"
+    linear_path: bool = True
 
     @property
     def n_features(self) -> int:
@@ -43,40 +54,46 @@ class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Number of output coordinates."""
         return N_AXES * self.n_markers
 
+    @property
+    def n_states(self) -> int:
+        """Number of hidden states per frame, of all directions."""
+        return self.hidden * (2 if self.bidirectional else 1)
+
 
 class MarkerNetwork(nn.Module):
     """Keypoint features in, marker coordinates out, both in the body frame and in multiples of height.
 
-    A first Bi-LSTM reads the window and scores the keypoints in every frame, s = tanh(W h + b); their softmax are the
-    attention weights, which multiply the keypoints; further Bi-LSTM layers read the weighted keypoints. A linear map of
-    every frame's features, fitted by least squares before training, runs beside, and the LSTM learns what it leaves.
+    A first LSTM reads the window and scores the keypoints in every frame, s = tanh(W h + b); their softmax are the
+    attention weights, which multiply the keypoints; further LSTM layers read the weighted keypoints; temporal attention
+    may follow. A linear map of every frame's features, fitted by least squares before training, runs beside, and the
+    LSTM learns what it leaves. `NetworkSizes` says which of these parts there are.
     """
 
     mean: Tensor
     deviation: Tensor
 
     def __init__(self, sizes: NetworkSizes) -> None:
-        """A network that predicts zeros until its statistics and linear path are fitted (`fit_linear_path`)."""
+        """A network to be started by `fit_linear_path`; until then, one with a linear path predicts zeros."""
         super().__init__()
         self.sizes = sizes
         self.register_buffer("mean", torch.zeros(sizes.n_features))
         self.register_buffer("deviation", torch.ones(sizes.n_features))
-        self.reader = nn.LSTM(sizes.n_features, sizes.hidden, batch_first=True, bidirectional=True)
-        self.score = nn.Linear(2 * sizes.hidden, sizes.n_keypoints)
-        self.lstm = nn.LSTM(
-            sizes.n_features, sizes.hidden, num_layers=sizes.n_layers, batch_first=True, bidirectional=True
-        )
-        self.output = nn.Linear(2 * sizes.hidden, sizes.n_targets)
-        self.linear_path = nn.Linear(sizes.n_features, sizes.n_targets)
-        # Training starts from the linear path alone.
-        for layer in (self.output, self.linear_path):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
+        self.reader = _lstm(sizes, 1) if sizes.spatial_attention else None
+        self.score = nn.Linear(sizes.n_states, sizes.n_keypoints) if sizes.spatial_attention else None
+        self.lstm = _lstm(sizes, sizes.n_layers)
+        self.temporal = _TEMPORAL_ATTENTION[sizes.temporal_attention](sizes.n_states)
+        self.output = nn.Linear(sizes.n_states, sizes.n_targets)
+        self.linear_path = nn.Linear(sizes.n_features, sizes.n_targets) if sizes.linear_path else None
+        if self.linear_path is not None:  # training starts from it alone
+            for layer in (self.output, self.linear_path):
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)
 
     def fit_linear_path(self, features: Tensor, targets: Tensor) -> None:
         """Set the features' mean and deviation, and the linear path by least squares.
 
-        Ridge regression, because the two hips are nearly exact opposites after centering.
+        Ridge regression, because the two hips are nearly exact opposites after centering. A network without that path
+        will start from the targets' mean.
 
         Args:
             features: (n_samples, n_features).
@@ -86,17 +103,23 @@ class MarkerNetwork(nn.Module):
         mean, deviation = features.mean(dim=0), features.std(dim=0).clamp(min=_SMALLEST_DEVIATION)
         standardized = (features - mean) / deviation
         middle = targets.mean(dim=0)
-        ridge = _RIDGE * len(features) * torch.eye(features.shape[1], dtype=torch.float64)
-        weight = torch.linalg.solve(standardized.T @ standardized + ridge, standardized.T @ (targets - middle))
         with torch.no_grad():
             self.mean.copy_(mean)
             self.deviation.copy_(deviation)
+            (self.linear_path or self.output).bias.copy_(middle)
+        if self.linear_path is None:
+            return
+        ridge = _RIDGE * len(features) * torch.eye(features.shape[1], dtype=torch.float64)
+        weight = torch.linalg.solve(standardized.T @ standardized + ridge, standardized.T @ (targets - middle))
+        with torch.no_grad():
             self.linear_path.weight.copy_(weight.T)
-            self.linear_path.bias.copy_(middle)
 
     def attention(self, features: Tensor) -> Tensor:
-        """Weights of the keypoints, summing to one in every frame, (n_windows, n_frames, n_keypoints)."""
-        return self._attend(self._standardize(features))
+        """Weights of the keypoints, summing to one in every frame, (n_windows, n_frames, n_keypoints).
+
+        Even ones where the network has no spatial attention.
+        """
+        return self._weigh(self._standardize(features))
 
     def forward(self, features: Tensor) -> Tensor:
         """Predict marker coordinates from features.
@@ -107,21 +130,70 @@ class MarkerNetwork(nn.Module):
         Returns:
             Marker coordinates, x, y, z after each other, (n_windows, n_frames, n_targets).
         """
+        return self.predict_and_attend(features)[0]
+
+    def predict_and_attend(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """What `forward` and `attention` return, for the price of one."""
         standardized = self._standardize(features)
+        weights = self._weigh(standardized)
         # Times their number, so that even attention leaves the keypoints as they are.
-        weights = self._attend(standardized) * self.sizes.n_keypoints
-        per_feature = weights.repeat_interleave(N_AXES, dim=-1)
-        n_coordinates = per_feature.shape[-1]
-        weighted = torch.cat(
-            [standardized[..., :n_coordinates] * per_feature, standardized[..., n_coordinates:]], dim=-1
-        )
-        hidden, _ = self.lstm(weighted)
-        predicted: Tensor = self.output(hidden) + self.linear_path(standardized)
-        return predicted
+        per_feature = (weights * self.sizes.n_keypoints).repeat_interleave(N_AXES, dim=-1)
+        coordinates, person = standardized.tensor_split([per_feature.shape[-1]], dim=-1)
+        hidden = self.temporal(self.lstm(torch.cat([coordinates * per_feature, person], dim=-1))[0])
+        # Half precision would round positions to millimetres.
+        with torch.autocast(features.device.type, enabled=False):
+            predicted: Tensor = self.output(hidden.to(self.output.weight.dtype))
+            if self.linear_path is not None:
+                predicted = predicted + self.linear_path(standardized)
+        return predicted, weights
 
     def _standardize(self, features: Tensor) -> Tensor:
         return (features - self.mean) / self.deviation
 
-    def _attend(self, standardized: Tensor) -> Tensor:
+    def _weigh(self, standardized: Tensor) -> Tensor:
+        if self.reader is None or self.score is None:
+            n_keypoints = self.sizes.n_keypoints
+            return standardized.new_full((*standardized.shape[:2], n_keypoints), 1 / n_keypoints)
         hidden, _ = self.reader(standardized)
-        return torch.softmax(torch.tanh(self.score(hidden)), dim=-1)
+        return torch.softmax(torch.tanh(self.score(hidden)), dim=-1, dtype=standardized.dtype)
+
+
+def _lstm(sizes: NetworkSizes, n_layers: int) -> nn.LSTM:
+    return nn.LSTM(sizes.n_features, sizes.hidden, n_layers, batch_first=True, bidirectional=sizes.bidirectional)
+
+
+class FrameAttention(nn.Module):
+    """Weighs the frames of a window: a softmax over their scores multiplies the hidden states (Song et al., 2018).
+
+    Times the number of frames, so that even attention leaves the states as they are.
+    """
+
+    def __init__(self, n_states: int) -> None:
+        super().__init__()
+        self.score = nn.Linear(n_states, 1)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Weighted hidden states, (n_windows, n_frames, n_states) from the same."""
+        weights = torch.softmax(torch.tanh(self.score(hidden)), dim=1)
+        weighted: Tensor = hidden * weights * hidden.shape[1]
+        return weighted
+
+
+class SelfAttention(nn.Module):
+    """Every frame adds to its hidden states what it finds in the others' (scaled dot products, several heads)."""
+
+    def __init__(self, n_states: int) -> None:
+        super().__init__()
+        self.heads = nn.MultiheadAttention(n_states, math.gcd(n_states, _HEADS), batch_first=True)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """Hidden states and what was found, (n_windows, n_frames, n_states) from the same."""
+        found: Tensor = self.heads(hidden, hidden, hidden, need_weights=False)[0]
+        return hidden + found
+
+
+def _no_attention(_: int) -> nn.Identity:
+    return nn.Identity()
+
+
+_TEMPORAL_ATTENTION = {"none": _no_attention, "frames": FrameAttention, "self": SelfAttention}

@@ -8,7 +8,13 @@ from importlib import import_module
 
 import click
 
-_COMMANDS = {"predict": "predict", "train": "train", "evaluate": "evaluate", "models": "models"}
+_COMMANDS = {
+    "predict": "predict",
+    "train": "train",
+    "evaluate": "evaluate",
+    "experiment": "experiment",
+    "models": "models",
+}
 
 
 class _LazyGroup(click.Group):

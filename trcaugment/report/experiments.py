@@ -25,6 +25,7 @@ def draw_experiment(folder: Path, results: Sequence[Result], titles: dict[str, s
     """
     from matplotlib import colormaps
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     axes = figure.subplots()
@@ -39,7 +40,7 @@ def draw_experiment(folder: Path, results: Sequence[Result], titles: dict[str, s
     axes.set_yscale("log")
     for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         axis("{x:g}")  # no powers of ten
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("Epoch")
     axes.set_ylabel("RMSE on validation subjects (mm)")
     axes.grid(True, which="both", alpha=0.3)

@@ -1,0 +1,128 @@
+"""`trcaugment experiment`: the report's Table 1 and its future work, repeated, and a search for better recipes."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from trcaugment.errors import RecipeError, TrcAugmentError
+
+if TYPE_CHECKING:
+    from trcaugment.training.experiments import Result, Size
+
+_TABLE_WIDTH = 120
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def _options(command: _Command) -> _Command:
+    """What every experiment takes."""
+    for option in (
+        click.option("--epochs", type=click.IntRange(1), help="Most epochs of a run.  [default: 50]"),
+        click.option("--windows", type=click.IntRange(100), help="Generated windows.  [default: 25000]"),
+        click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Runs of every recipe."),
+        click.option("--quick", is_flag=True, help="1280 windows, 5 epochs, 1 seed: a look at it in minutes."),
+        click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: runs/NAME]"),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def experiment() -> None:
+    """Train several recipes on one fixed set of generated windows and compare them.
+
+    Finished runs are kept: the same command again goes on where it was.
+    """
+
+
+@experiment.command()
+@_options
+def table1(output: Path | None, quick: bool, seeds: int, windows: int | None, epochs: int | None) -> None:
+    """The report's Table 1: eleven networks, beside the report's figures."""
+    from trcaugment.training.experiments import REPORT_MM
+
+    size = _size(quick, windows, epochs)
+    _experiment(list(REPORT_MM), output or Path("runs/table1"), size, 1 if quick else seeds)
+
+
+@experiment.command()
+@_options
+def future(output: Path | None, quick: bool, seeds: int, windows: int | None, epochs: int | None) -> None:
+    """What the report left for the future, each against the same network without it."""
+    from trcaugment.training.experiments import FUTURE
+
+    size = _size(quick, windows, epochs)
+    _experiment(list(FUTURE), output or Path("runs/future"), size, 1 if quick else seeds)
+
+
+def _size(quick: bool, windows: int | None, epochs: int | None) -> Size:
+    from trcaugment.training.experiments import FULL, QUICK, Size
+
+    usual = QUICK if quick else FULL
+    n_windows = windows or usual.n_windows
+    return Size(n_windows=n_windows, n_subjects=max(10, n_windows // 20), epochs=epochs or usual.epochs)
+
+
+def _experiment(names: Sequence[str], folder: Path, size: Size, n_seeds: int) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    results: list[Result] = []
+    try:
+        from trcaugment.cli.experiment_progress import ExperimentStatus
+        from trcaugment.files import replace_file
+        from trcaugment.report.experiments import draw_experiment
+        from trcaugment.training.experiments import run_experiment, shipped_recipes
+
+        recipes = shipped_recipes(names)
+        titles = {recipe.name: recipe.description for recipe in recipes}
+        with ExperimentStatus(console) as status:
+            for result in run_experiment(recipes, folder, range(1, n_seeds + 1), size, status.begin):
+                results.append(result)
+                errors = f"RMSE {result.rmse_mm:.2f} mm, MPME {result.mpme_mm:.2f} mm"
+                place = f"{len(results)} of {n_seeds * len(recipes)}"
+                console.print(f"{place}: {result.name}, seed {result.seed}: {errors} ({result.seconds:.0f} s)")
+                replace_file(folder / "curves.png", draw_experiment(folder, results, titles))
+    except RecipeError as error:
+        raise click.UsageError(str(error)) from error
+    except TrcAugmentError as error:
+        raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{folder / 'curves.png'}: {error.strerror}") from error
+    except KeyboardInterrupt:
+        click.echo("Interrupted; the same command goes on.", err=True)
+        sys.exit(1)
+    console.print(_table(titles, results), width=max(console.width, _TABLE_WIDTH))
+    console.print(f"Loss curves: {folder / 'curves.png'}")
+
+
+def _table(titles: dict[str, str], results: Sequence[Result]) -> Table:
+    """Mean and standard deviation over the seeds, and the report's figures where there are any."""
+    from trcaugment.training.experiments import REPORT_MM
+
+    reported = {name: REPORT_MM[name] for name in titles if name in REPORT_MM}
+    table = Table(title="Errors on people not trained on (mm)", box=box.SIMPLE_HEAD, title_justify="left")
+    table.add_column("network", no_wrap=True)
+    for column in ("RMSE", "report", "MPME", "report", "rigid distances", "epochs"):
+        if reported or column != "report":
+            table.add_column(column, justify="right", no_wrap=True)
+    for name, title in titles.items():
+        own = [result for result in results if result.name == name]
+        rmse, mpme, distance = (
+            _spread([getattr(result, metric) for result in own]) for metric in ("rmse_mm", "mpme_mm", "distance_mm")
+        )
+        epochs = f"{statistics.mean(result.n_epochs for result in own):.0f}"
+        theirs = [f"{value:.1f}" for value in reported.get(name, ())]
+        table.add_row(title, rmse, *theirs[:1], mpme, *theirs[1:], distance, epochs)
+    return table
+
+
+def _spread(values: Sequence[float]) -> str:
+    mean = f"{statistics.mean(values):.2f}"
+    return f"{mean} ± {statistics.stdev(values):.2f}" if len(values) > 1 else mean

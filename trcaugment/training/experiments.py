@@ -1,0 +1,225 @@
+"""Experiments: recipes trained on one fixed set of windows, several times each, and measured on other people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+import torch
+from lightning.pytorch import Callback
+
+from trcaugment.body.windows import WindowGenerator, make_library
+from trcaugment.datasets.window_set import generate_set
+from trcaugment.errors import RecipeError, TrainingError
+from trcaugment.files import replace_file, why_not_written
+from trcaugment.marker_sets import RIGID_PAIRS
+from trcaugment.metrics import coordinate_rmse, distance_error, mpme
+from trcaugment.network import MarkerNetwork
+from trcaugment.training.data import Batch, make_batch
+from trcaugment.training.fixed_data import Batches, FixedData
+from trcaugment.training.loss import as_points
+from trcaugment.training.processes import Job
+from trcaugment.training.recipe import Recipe, read_recipe
+from trcaugment.training.run import fit, new_network
+from trcaugment.training.run_folder import BEST, LAST, load_weights
+
+# The report's Table 1: RMSE and MPME in mm, by our recipe.
+REPORT_MM = {
+    "lstm": (8.7, 13.1),
+    "bilstm": (7.8, 12.0),
+    "attention-lr-1e-5": (7.5, 11.2),
+    "attention-lr-3e-5": (7.2, 10.6),
+    "attention-lr-5e-5": (6.9, 10.4),
+    "attention-lr-7e-5": (6.8, 10.2),
+    "attention-lr-1e-4": (6.4, 9.7),
+    "two-attentions": (8.0, 12.1),
+    "attention-layers-3": (7.0, 10.5),
+    "attention-layers-1": (7.0, 10.7),
+    "attention-layers-0": (6.6, 10.1),
+}
+# Our network, and what the report proposed as future work, one at a time.
+FUTURE = ("future-base", "future-self-attention", "future-no-rigid", "future-attention-distance")
+RESULT_FILE, SETTINGS_FILE = "result.json", "experiment.json"
+_DATA_SEED = 20_261_123
+_BATCH_WINDOWS = 256
+
+
+class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How large an experiment is.
+
+    Attributes:
+        n_subjects: generated people; 80 % of them for training, 10 % for validation, 10 % for the test.
+        n_windows: windows of all of them.
+        epochs: most epochs, each with all training windows once.
+    """
+
+    n_subjects: int = 1250
+    n_windows: int = 25_000
+    epochs: int = 50
+
+
+FULL = Size()
+QUICK = Size(n_subjects=64, n_windows=1280, epochs=5)
+
+
+class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What one training run of one recipe reached.
+
+    Attributes:
+        name: of the recipe.
+        seed: of the run.
+        rmse_mm: coordinate RMSE on the test subjects.
+        mpme_mm: mean per-marker error on them.
+        distance_mm: mean error of distances within rigid segments on them.
+        n_epochs: epochs until training stopped.
+        seconds: how long it took, without what went before an interruption.
+    """
+
+    name: str
+    seed: int
+    rmse_mm: float
+    mpme_mm: float
+    distance_mm: float
+    n_epochs: int
+    seconds: float
+
+
+class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the results in a folder hang on; results of other settings must not get among them."""
+
+    size: Size
+    data_seed: int
+    recipes: tuple[Recipe, ...]
+
+
+def shipped_recipes(names: Sequence[str]) -> list[Recipe]:
+    """Recipes of this package by name: inside an installed package, or in `examples/` of a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "recipes"
+    folder = installed if installed.is_dir() else package.parent / "examples" / "recipes"
+    return [read_recipe(folder / f"{name}.toml") for name in names]
+
+
+def run_experiment(
+    recipes: Sequence[Recipe],
+    folder: Path,
+    seeds: Sequence[int],
+    size: Size,
+    callbacks: Callable[[Recipe, int], Sequence[Callback]] = lambda recipe, seed: (),
+) -> Iterator[Result]:
+    """Train every recipe with every seed, all recipes with the first seed first; what is finished is not done again.
+
+    All get the same windows, made as the first recipe says (without `.mot` files).
+
+    Args:
+        recipes: what to train.
+        folder: for every run a folder RECIPE/seed-N, with the log of its epochs and its result.
+        seeds: of weights and order of the windows.
+        size: how many windows and epochs.
+        callbacks: makes Lightning callbacks for a run, for progress.
+
+    Yields:
+        Results as they come.
+
+    Raises:
+        RecipeError: the folder holds another experiment, or cannot be written.
+        TrainingError: a file of an earlier run is damaged, or the errors grow beyond all numbers.
+    """
+    _claim(folder, _Settings(size, _DATA_SEED, tuple(recipes)))
+    data: list[Batch] = []
+    for seed in seeds:
+        for recipe in recipes:
+            own = run_folder(folder, recipe.name, seed)
+            result = read_result(own / RESULT_FILE)
+            if result is None:
+                data = data or make_sets(recipes[0], size)
+                result = _run(_of_size(recipe, size, seed), own, data, callbacks(recipe, seed))
+            yield result
+
+
+def run_folder(folder: Path, name: str, seed: int) -> Path:
+    """Folder of one run in an experiment's folder."""
+    return folder / name / f"seed-{seed}"
+
+
+def read_result(path: Path) -> Result | None:
+    """A finished run's result; None where there is none yet.
+
+    Raises:
+        TrainingError: it is none.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Result)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.DecodeError) as error:
+        raise TrainingError(f"{path}: expected the result of a run; remove it to train again ({error})") from error
+
+
+def make_sets(recipe: Recipe, size: Size) -> list[Batch]:
+    """Training, validation and test windows: of 80, 10 and 10 % of the generated people."""
+    library = make_library([], recipe.motions.procedural, _DATA_SEED)
+    generator = WindowGenerator(library, recipe.population, recipe.keypoint_errors)
+    made = generate_set(generator, size.n_subjects, size.n_windows, _DATA_SEED)
+    names = list(dict.fromkeys(made.subjects))
+    ends = [0, *(round(share * len(names)) for share in (0.8, 0.9, 1.0))]
+    return [make_batch(made.of_subjects(names[a:b]).windows) for a, b in pairwise(ends)]
+
+
+def measure(network: MarkerNetwork, test: Batch) -> tuple[float, float, float]:
+    """Coordinate RMSE, MPME and error of rigid distances, in mm."""
+    network = network.cpu().eval()
+    with torch.inference_mode():
+        batches = Batches(test, torch.arange(len(test.height_m)), _BATCH_WINDOWS)
+        predicted = torch.cat([network(features) for features, _, _ in batches])
+    size_mm = 1000 * test.height_m[:, None, None, None]
+    found, true = (as_points(values) * size_mm for values in (predicted, test.targets))
+    return (
+        float(coordinate_rmse(found, true)),
+        float(mpme(found, true)),
+        float(distance_error(found, true, RIGID_PAIRS)),
+    )
+
+
+def _claim(folder: Path, settings: _Settings) -> None:
+    path, text = folder / SETTINGS_FILE, msgspec.json.format(msgspec.json.encode(settings), indent=1) + b"\n"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            replace_file(path, text)
+        if path.read_bytes() != text:
+            raise RecipeError(f"{path}: of an experiment of another size or other recipes; choose another folder")
+    except OSError as error:
+        raise RecipeError(f"the experiment's folder {folder} {why_not_written(error)}") from error
+
+
+def _of_size(recipe: Recipe, size: Size, seed: int) -> Recipe:
+    chosen = recipe.optimization
+    n_batches = max(1, round(0.8 * size.n_subjects) * size.n_windows // size.n_subjects // chosen.batch_windows)
+    optimization = msgspec.structs.replace(chosen, epochs=size.epochs, batches_per_epoch=n_batches)
+    return msgspec.structs.replace(recipe, seed=seed, optimization=optimization)
+
+
+def _run(recipe: Recipe, folder: Path, sets: Sequence[Batch], callbacks: Sequence[Callback]) -> Result:
+    started = time.monotonic()
+    training, validation, test = sets
+    data = FixedData(training, validation, recipe.optimization.batch_windows, recipe.seed)
+    network = new_network(recipe)
+    resume = (folder / LAST).exists() and (folder / BEST).exists()
+    if not resume:
+        network.fit_linear_path(*data.linear_path_samples())
+    job = Job(recipe=recipe, base=".", folder=str(folder), resume=resume)
+    fit(job, network, data, callbacks)
+    n_epochs = int(torch.load(folder / LAST, weights_only=True)["epoch"]) + 1
+    load_weights(network, folder / BEST)
+    result = Result(recipe.name, recipe.seed, *measure(network, test), n_epochs, time.monotonic() - started)
+    try:
+        replace_file(folder / RESULT_FILE, msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+        for checkpoint in (BEST, LAST):  # ten times as large as all the rest
+            (folder / checkpoint).unlink()
+    except OSError as error:
+        raise TrainingError(f"the result in {folder} {why_not_written(error)}") from error
+    return result

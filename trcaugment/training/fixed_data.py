@@ -1,0 +1,60 @@
+"""Batches of windows that stay the same: every epoch shows all of them, in another order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from trcaugment.training.data import Batch
+
+_LINEAR_PATH_WINDOWS = 20_000
+_LINEAR_PATH_EVERY = 5  # neighbouring frames are nearly equal
+
+
+class FixedData(LightningDataModule):
+    """Training and validation windows for experiments, made once for all networks."""
+
+    def __init__(self, training: Batch, validation: Batch, batch_windows: int, seed: int) -> None:
+        """Args: the windows of both; windows in a batch; what the order of the windows begins with."""
+        super().__init__()
+        self.training = training
+        self.validation = validation
+        self.batch_windows = batch_windows
+        self.seed = seed
+
+    def train_dataloader(self) -> Batches:
+        """The batches of the current epoch; windows that fill no batch wait for another epoch."""
+        assert self.trainer is not None
+        random = torch.Generator().manual_seed(self.seed * 10**6 + self.trainer.current_epoch)
+        order = torch.randperm(len(self.training.height_m), generator=random)
+        whole = max(1, len(order) // self.batch_windows) * self.batch_windows
+        return Batches(self.training, order[:whole], self.batch_windows)
+
+    def val_dataloader(self) -> Batches:
+        """The validation batches."""
+        return Batches(self.validation, torch.arange(len(self.validation.height_m)), self.batch_windows)
+
+    def linear_path_samples(self) -> tuple[Tensor, Tensor]:
+        """Features and targets to fit the linear path on, (n_samples, n_features) and (n_samples, n_targets)."""
+        chosen = (self.training.features, self.training.targets)
+        features, targets = (values[:_LINEAR_PATH_WINDOWS, ::_LINEAR_PATH_EVERY].flatten(0, 1) for values in chosen)
+        return features, targets
+
+
+class Batches:
+    """Windows, shared out into batches."""
+
+    def __init__(self, windows: Batch, order: Tensor, batch_windows: int) -> None:
+        """Args: the windows; which of them, in order, (n,); windows in a batch."""
+        self.windows = windows
+        self.parts = torch.split(order, batch_windows)
+
+    def __len__(self) -> int:
+        return len(self.parts)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        for part in self.parts:
+            yield self.windows.features[part], self.windows.targets[part], self.windows.height_m[part]

@@ -1,0 +1,58 @@
+"""What training makes small."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import mse_loss
+
+from trcaugment.marker_sets import RIGID_PAIRS
+from trcaugment.metrics import distance_error, mpme, position_error
+from trcaugment.network import N_AXES
+from trcaugment.training.recipe import Loss
+
+
+def as_points(coordinates: Tensor) -> Tensor:
+    """(n_windows, n_frames, 3 n_points) as (n_windows, n_frames, n_points, 3)."""
+    return coordinates.reshape(*coordinates.shape[:2], -1, N_AXES)
+
+
+def training_loss(chosen: Loss, features: Tensor, targets: Tensor, predicted: tuple[Tensor, Tensor]) -> Tensor:
+    """Loss of one batch, in multiples of height (the mean squared error in their squares).
+
+    Args:
+        chosen: which terms, and how much of each.
+        features: (n_windows, n_frames, n_features).
+        targets: (n_windows, n_frames, n_targets).
+        predicted: markers and attention weights, from `MarkerNetwork.predict_and_attend`.
+    """
+    found, true = as_points(predicted[0]), as_points(targets)
+    loss = mse_loss(found, true) if chosen.kind == "mse" else mpme(found, true)
+    if chosen.rigid_weight:
+        loss = loss + chosen.rigid_weight * distance_error(found, true, RIGID_PAIRS)
+    if chosen.attention_distance_weight:
+        keypoints = as_points(features[..., : N_AXES * predicted[1].shape[-1]])
+        astray = attention_distance(predicted[1], keypoints, true, position_error(found, true))
+        loss = loss + chosen.attention_distance_weight * astray
+    return loss
+
+
+def attention_distance(weights: Tensor, keypoints: Tensor, markers: Tensor, error: Tensor) -> Tensor:
+    """How far from the markers that are still wrong the network looks.
+
+    One weight per keypoint serves all markers, so the distance from every marker to the keypoints, by their weights, is
+    averaged over the markers of a frame by their present error (which is taken as it is: only the weights can learn).
+
+    Args:
+        weights: attention, summing to one in every frame, (n_windows, n_frames, n_keypoints).
+        keypoints: (n_windows, n_frames, n_keypoints, 3).
+        markers: true places, (n_windows, n_frames, n_markers, 3).
+        error: position error of every marker, (n_windows, n_frames, n_markers).
+
+    Returns:
+        Mean over frames, in the unit of keypoints and markers.
+    """
+    share = error.detach() / error.detach().sum(dim=-1, keepdim=True).clamp(min=torch.finfo(error.dtype).tiny)
+    away = torch.cdist(keypoints, markers) @ share.unsqueeze(-1)
+    distance: Tensor = (weights.unsqueeze(-2) @ away).mean()
+    return distance
