@@ -13,44 +13,39 @@ from torch.nn.functional import mse_loss
 from trcaugment.errors import TrainingError
 from trcaugment.marker_sets import RIGID_PAIRS
 from trcaugment.metrics import distance_error, mpme
-from trcaugment.network import N_AXES, MarkerNetwork
-from trcaugment.training.recipe import Optimization
-
-_DISTANCE_WEIGHT = 2.0  # with 1, lost feet were still seen to stretch and shrink by 2 cm
+from trcaugment.network import MarkerNetwork
+from trcaugment.training.loss import as_points, training_loss
+from trcaugment.training.recipe import Loss, Optimization
 
 
 class MarkerRegression(LightningModule):
-    """Loss, optimizer and what is logged.
+    """Loss, optimizer and what is logged."""
 
-    The loss is the mean distance between predicted and true markers plus twice the mean error of the distances within
-    rigid segments. The mean squared error of the report would spend the network on the few windows that a detector
-    spoiled (it is still what early stopping watches), and any mean shrinks a foot of which only the place is known.
-    """
-
-    def __init__(self, network: MarkerNetwork, optimization: Optimization) -> None:
+    def __init__(self, network: MarkerNetwork, optimization: Optimization, loss: Loss) -> None:
         """Args: the network to train and how."""
         super().__init__()
         self.network = network
         self.optimization = optimization
+        self.loss = loss
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         """Loss of one batch, in units of height."""
         features, targets, _ = batch
-        predicted, true = _points(self.network(features)), _points(targets)
-        loss = mpme(predicted, true) + _DISTANCE_WEIGHT * distance_error(predicted, true, RIGID_PAIRS)
-        self.log("train_loss", loss, on_step=False, on_epoch=True)
+        loss = training_loss(self.loss, features, targets, self.network.predict_and_attend(features))
+        self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> None:
         """Errors of one validation batch, in units of height and in mm."""
         features, targets, height_m = batch
-        predicted = self.network(features)
+        with torch.autocast(self.device.type, enabled=False):  # as the model will be used
+            predicted = self.network(features)
         size_mm = 1000 * height_m[:, None, None, None]
-        points, truth = (_points(values) * size_mm for values in (predicted, targets))
-        self.log("val_mse", mse_loss(predicted, targets))
-        self.log("val_mse_mm2", mse_loss(points, truth))
-        self.log("val_mpme_mm", mpme(points, truth), prog_bar=True)
-        self.log("val_distance_mm", distance_error(points, truth, RIGID_PAIRS))
+        points, truth = (as_points(values) * size_mm for values in (predicted, targets))
+        self.log("val_mse", mse_loss(predicted, targets), sync_dist=True)
+        self.log("val_mse_mm2", mse_loss(points, truth), sync_dist=True)
+        self.log("val_mpme_mm", mpme(points, truth), prog_bar=True, sync_dist=True)
+        self.log("val_distance_mm", distance_error(points, truth, RIGID_PAIRS), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """The root of the mean square over all batches, which no mean of their roots is.
@@ -64,12 +59,17 @@ class MarkerRegression(LightningModule):
                 f"training diverged in epoch {self.current_epoch + 1}: the validation error is {errors['val_mse']}; "
                 "try a smaller optimization.learning_rate in another folder"
             )
-        self.log("val_rmse_mm", errors["val_mse_mm2"].sqrt())
+        self.log("val_rmse_mm", errors["val_mse_mm2"].sqrt(), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        """AdamW with a learning rate that rises over one epoch and then falls as a cosine to a hundredth."""
+        """AdamW, which is Adam without weight decay.
+
+        The learning rate stays as it is, or rises over one epoch and then falls as a cosine to a hundredth.
+        """
         chosen = self.optimization
         optimizer = torch.optim.AdamW(self.parameters(), lr=chosen.learning_rate, weight_decay=chosen.weight_decay)
+        if chosen.schedule == "constant":
+            return optimizer
         warm_up, last = chosen.batches_per_epoch, chosen.epochs * chosen.batches_per_epoch
 
         def factor(step: int) -> float:
@@ -79,8 +79,3 @@ class MarkerRegression(LightningModule):
 
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-def _points(targets: Tensor) -> Tensor:
-    """(n_windows, n_frames, n_targets) as (n_windows, n_frames, n_markers, 3)."""
-    return targets.reshape(*targets.shape[:2], -1, N_AXES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -41,19 +41,42 @@ class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         epochs: most epochs.
         batches_per_epoch: batches between two validations.
         batch_windows: windows in a batch.
-        learning_rate: highest learning rate; it warms up over the first epoch and falls as a cosine.
-        weight_decay: of AdamW.
+        learning_rate: highest learning rate.
+        schedule: "cosine": the learning rate warms up over the first epoch and falls as a cosine; or "constant".
+        weight_decay: of AdamW; 0 makes it Adam.
         patience: epochs without a better validation error after which training stops.
         validation_windows: generated windows that measure the error after every epoch.
+        average: share of the old in the moving average of the weights over batches, such as 0.999, which is then what
+            is validated and kept as the best; 0 keeps the weights themselves.
+        precision: of the training arithmetic, "32" bits or "bf16"; validation always has 32.
     """
 
     epochs: Count = 60
     batches_per_epoch: Count = 250
     batch_windows: Count = 128
     learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 1e-3
+    schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.01
     patience: Count = 12
     validation_windows: Count = 4096
+    average: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    precision: Literal["32", "bf16"] = "32"
+
+
+class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What training makes small.
+
+    Attributes:
+        kind: "distance", the mean distance between predicted and true markers; or "mse", the mean squared error,
+            which spends the network on the few windows that a detector spoiled (early stopping watches it anyhow).
+        rigid_weight: of the mean error of distances within rigid segments; any mean shrinks a foot of which only the
+            place is known, and with 1, lost feet were still seen to stretch and shrink by 2 cm.
+        attention_distance_weight: of the distance at which the network looks from the markers that are still wrong.
+    """
+
+    kind: Literal["distance", "mse"] = "distance"
+    rigid_weight: Annotated[float, msgspec.Meta(ge=0)] = 2.0
+    attention_distance_weight: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +97,15 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     population: Population = Population()
     keypoint_errors: KeypointErrors = KeypointErrors()
     network: NetworkSizes = NetworkSizes()
+    loss: Loss = Loss()
     optimization: Optimization = msgspec.field(default_factory=Optimization)
+
+
+def example_recipe() -> bytes:
+    """A commented recipe whose values are the defaults: `examples/recipe.toml` of a checkout, which a wheel carries."""
+    here = Path(__file__)
+    installed = here.with_name("example.toml")
+    return (installed if installed.exists() else here.parents[2] / "examples" / "recipe.toml").read_bytes()
 
 
 def read_recipe(path: Path) -> Recipe:
@@ -97,6 +128,8 @@ def read_recipe(path: Path) -> Recipe:
     sizes = recipe.network
     if (sizes.n_keypoints, sizes.n_person_features, sizes.n_markers) != _DATA_SIZES:
         raise RecipeError(f"{path}: generated windows have {_DATA_SIZES} keypoints, person features and markers")
+    if recipe.loss.attention_distance_weight and not sizes.spatial_attention:
+        raise RecipeError(f"{path}: loss.attention_distance_weight needs network.spatial_attention")
     if not recipe.motions.folders and not recipe.motions.procedural:
         raise RecipeError(f"{path}: no motions; name folders of .mot files or set motions.procedural above 0")
     return recipe
