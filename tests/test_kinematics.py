@@ -116,6 +116,9 @@ def test_the_opensim_model_has_the_coordinates_ranges_and_masses_of_the_skeleton
     for coordinate in COORDINATES:
         made = found.get(coordinate.name)
         assert (made.getRangeMin(), made.getRangeMax()) == pytest.approx((coordinate.low, coordinate.high))
+        # Else OpenSim would take degrees in motion files for radians.
+        kind = opensim.Coordinate.Rotational if coordinate.rotational else opensim.Coordinate.Translational
+        assert made.getMotionType() == kind
     assert model.getTotalMass(state) == pytest.approx(91.5, abs=1e-6)
     total = sum(body.mass_kg for body in BODIES)
     for body in BODIES:

@@ -70,13 +70,19 @@ def _spatial_transform(joint: Joint, length: float) -> Any:
         names.append(axis.coordinate)
         place.setCoordinateNames(names)
         place.setAxis(opensim.Vec3(*axis.axis))
-        highest_first = [c * factor for c in reversed(axis.coefficients)]
-        vector = opensim.Vector(len(highest_first), 0.0)
-        for k, value in enumerate(highest_first):
-            vector.set(k, value)
-        place.set_function(opensim.PolynomialFunction(vector))
+        place.set_function(_function([c * factor for c in axis.coefficients]))
     _fill_free_axes(transform, joint)
     return transform
+
+
+def _function(coefficients: list[float]) -> Any:
+    """The polynomial, lowest order first; linear ones as such, or OpenSim would not know an angle and read it in rad."""
+    if len(coefficients) == 2:
+        return opensim.LinearFunction(coefficients[1], coefficients[0])
+    vector = opensim.Vector(len(coefficients), 0.0)
+    for k, value in enumerate(reversed(coefficients)):
+        vector.set(k, value)
+    return opensim.PolynomialFunction(vector)
 
 
 def _fill_free_axes(transform: Any, joint: Joint) -> None:
