@@ -36,7 +36,7 @@ def load_npy(path: Path) -> Any:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
     try:
         return _load(data)
-    except _Code as error:
+    except _CodeError as error:
         raise DatasetError(
             f"{path}: refused, it names the function {error}; a data set holds arrays, dicts, lists, tuples, strings "
             "and numbers only. Nothing was run"
@@ -58,7 +58,7 @@ def _load(data: bytes) -> Any:
     return content
 
 
-class _Code(Exception):
+class _CodeError(Exception):
     """A pickle names something to be called."""
 
 
@@ -67,11 +67,11 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module.replace("numpy.core", "numpy._core"), name) not in _KNOWN:
-            raise _Code(f"{module}.{name}")
+            raise _CodeError(f"{module}.{name}")
         return _KNOWN[module.replace("numpy.core", "numpy._core"), name]()
 
     def persistent_load(self, pid: Any) -> Any:
-        raise _Code("persistent_load")
+        raise _CodeError("persistent_load")
 
 
 def _reconstruct() -> Callable[..., Any]:
@@ -84,7 +84,7 @@ def _dtype() -> Callable[..., Any]:
 
     def make(name: str, _align: bool = False, _copy: bool = True) -> np.dtype[Any]:
         if not isinstance(name, str):
-            raise _Code("numpy.dtype of something else than a name")
+            raise _CodeError("numpy.dtype of something else than a name")
         return np.dtype(name, align=False, copy=True)
 
     return make

@@ -1,0 +1,133 @@
+"""Trials to windows: keypoints and true markers on one clock at 60 Hz, cut where both are complete."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from trcaugment.body.motions import RATE_HZ
+from trcaugment.body.windows import N_FRAMES, Windows
+from trcaugment.datasets.contents import Found, listed
+from trcaugment.datasets.labels import activity
+from trcaugment.datasets.paired import Pair
+from trcaugment.datasets.window_set import WindowSet
+from trcaugment.errors import DatasetError, MarkersError, MarkerSetError
+from trcaugment.guards import check_rate, check_size
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, find_keypoints
+from trcaugment.markers import FloatArray, Markers
+from trcaugment.signals import BoolArray, fill_gaps, find_gaps, find_segments, model_frames, to_model_grid
+from trcaugment.subject import Subject
+from trcaugment.windows import IntArray, cut
+
+_ROUNDING = 1e-6  # of a frame
+
+
+def cut_pairs(pairs: list[Pair]) -> tuple[Found, tuple[str, ...]]:
+    """Windows of 30 frames one after the other, from every run of frames in which nothing is missing.
+
+    Returns:
+        The windows, and a sentence on each trial that gave none and on the seconds that fit into no window.
+
+    Raises:
+        DatasetError: no trial gave a window.
+    """
+    parts: list[Found] = []
+    said: list[str] = []
+    unused_s = 0.0
+    for pair in pairs:
+        try:
+            part, n_unused = _cut_pair(pair)
+        except (MarkerSetError, MarkersError) as error:
+            said.append(f"{pair.name}: {error}")
+            continue
+        parts.append(part)
+        unused_s += n_unused / RATE_HZ
+    if not parts:
+        raise DatasetError(f"no trial is usable:\n{chr(10).join(said)}")
+    if unused_s > N_FRAMES / RATE_HZ * len(parts):  # more than the ends of trials
+        said.append(f"{unused_s:.1f} s in frames with missing samples, or in runs shorter than a window")
+    names = (tuple(v for part in parts for v in getattr(part, k)) for k in ("subjects", "activities", "places"))
+    return Found(Windows.join([part.windows for part in parts]), *names), tuple(said)
+
+
+def _cut_pair(pair: Pair) -> tuple[Found, int]:
+    """A trial's windows and the number of frames that are in none.
+
+    Raises:
+        MarkerSetError, MarkersError: keypoints or markers are missing, or are not those of this person.
+    """
+    found = find_keypoints(pair.keypoints)
+    check_rate(pair.keypoints)
+    check_rate(pair.markers)
+    check_size(found.positions, pair.subject, pair.keypoints.unit)
+    truth = pair.markers.select(_all_markers(pair.markers))
+    frames = model_frames(pair.keypoints.time_s, RATE_HZ)
+    grid = np.arange(np.floor(frames[-1] + _ROUNDING) + 1)
+    # The truth's place on the same axis, by the keypoints' own clock.
+    time_s, clock_s = pair.markers.time_s, pair.keypoints.time_s
+    inside = (time_s >= clock_s[0]) & (time_s <= clock_s[-1])
+    if inside.sum() < 2:
+        raise MarkersError("keypoints and markers share no time; do both files count from the same start?")
+    truth_frames = np.interp(time_s[inside], clock_s, frames)
+    keypoints = _on_grid(found.positions, clock_s, frames, grid)
+    markers = _on_grid(truth[inside], time_s[inside], truth_frames, grid)
+    complete = np.asarray(np.isfinite(keypoints).all(axis=(1, 2)) & np.isfinite(markers).all(axis=(1, 2)))
+    starts = _starts(complete)
+    if not len(starts):
+        raise MarkersError(f"no {N_FRAMES} frames in a row (at {RATE_HZ:g} Hz) with all keypoints and markers")
+    windows = _windows(cut(keypoints, starts, N_FRAMES), cut(markers, starts, N_FRAMES), pair.subject)
+    places = tuple(f"{pair.name} at {clock_s[0] + start / RATE_HZ:.2f} s" for start in starts)
+    n = len(starts)
+    said = activity(pair.name.rsplit("/", 1)[-1])
+    return Found(windows, (pair.subject_name,) * n, (said,) * n, places), len(grid) - n * N_FRAMES
+
+
+def _all_markers(truth: Markers) -> tuple[str, ...]:
+    missing = [name for name in ANATOMICAL_MARKERS if name not in truth.names]
+    if missing:
+        raise MarkersError(f"expected all {len(ANATOMICAL_MARKERS)} markers, did not find {listed(missing)}")
+    return ANATOMICAL_MARKERS
+
+
+def _on_grid(positions: FloatArray, time_s: FloatArray, frames: FloatArray, grid: FloatArray) -> FloatArray:
+    """Positions at whole frames, short gaps filled, NaN where more is missing.
+
+    Args:
+        positions: (n_frames, n_points, 3) in m.
+        time_s: time stamps in s, (n_frames,).
+        frames: place of every frame on the axis of the grid, (n_frames,).
+        grid: whole numbers, (n_grid,).
+    """
+    filled, _ = fill_gaps(positions, time_s)
+    sampled = np.full((len(grid), *positions.shape[1:]), np.nan)
+    usable: BoolArray = np.asarray(np.isfinite(filled).all(axis=(1, 2)))
+    for start, stop in find_segments(usable, time_s):
+        own = frames[start:stop]
+        wanted = (grid >= own[0] - _ROUNDING) & (grid <= own[-1] + _ROUNDING)
+        if wanted.any() and stop - start > 1:
+            sampled[wanted] = to_model_grid(filled[start:stop], own, grid[wanted].clip(own[0], own[-1]))
+    return sampled
+
+
+def _starts(complete: BoolArray) -> IntArray:
+    runs = find_gaps(complete)
+    return np.array([k for first, end in runs for k in range(first, end - N_FRAMES + 1, N_FRAMES)], dtype=np.int64)
+
+
+def _windows(keypoints: FloatArray, markers: FloatArray, subject: Subject) -> Windows:
+    one = torch.ones(len(keypoints))
+    seen, true = (torch.from_numpy(values.astype(np.float32)) for values in (keypoints, markers))
+    return Windows(seen, true, one * subject.height_m, one * subject.mass_kg)
+
+
+def make_pairs(window_set: WindowSet) -> list[Pair]:
+    """Every window as a trial of half a second, in a folder of its subject."""
+    pairs, time_s = [], np.arange(N_FRAMES) / RATE_HZ
+    width = len(str(len(window_set)))
+    windows = window_set.windows
+    for k, (name, what) in enumerate(zip(window_set.subjects, window_set.activities, strict=True)):
+        subject = Subject(float(windows.height_m[k]), float(windows.mass_kg[k]))
+        keypoints = Markers(KEYPOINTS, windows.keypoints[k].double().numpy(), time_s)
+        markers = Markers(ANATOMICAL_MARKERS, windows.markers[k].double().numpy(), time_s)
+        pairs.append(Pair(f"{name}/{what or 'window'}_{k + 1:0{width}d}", name, subject, keypoints, markers))
+    return pairs

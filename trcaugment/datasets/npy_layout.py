@@ -1,0 +1,159 @@
+"""The layout of separate `.npy` files: `feature_i.npy` (30, 65), `responses_i.npy` (30, 129) and `infoData.npy`.
+
+Positions lie relative to midHip in every frame, divided by height; the last two columns of a feature file are height in
+m and mass in kg. Columns that a network of legs and trunk has no use for may hold anything.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trcaugment.body.windows import N_FRAMES, Windows
+from trcaugment.datasets.contents import Dataset, Found, listed, sift
+from trcaugment.datasets.labels import (
+    INFO_FILE,
+    NPY_KEYPOINTS,
+    NPY_MARKERS,
+    activities_of,
+    columns_of,
+    read_info,
+    read_split,
+    subject_names,
+)
+from trcaugment.datasets.unpickling import load_npy
+from trcaugment.datasets.window_set import WindowSet
+from trcaugment.errors import DatasetError
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+
+LAYOUT = "windows in .npy files (marker-augmentation)"
+_N_FEATURES, _N_RESPONSES = 3 * len(NPY_KEYPOINTS) + 2, 3 * len(NPY_MARKERS)
+_KEYPOINT_COLUMNS = columns_of(KEYPOINTS, NPY_KEYPOINTS)
+_MARKER_COLUMNS = columns_of(ANATOMICAL_MARKERS, NPY_MARKERS)
+_Floats = NDArray[np.float32]
+
+
+def is_npy_layout(path: Path) -> bool:
+    """Whether the folder is one of this layout, even a damaged one."""
+    return path.is_dir() and any(True for _ in path.glob("feature_*.npy"))
+
+
+def read_npy_layout(folder: Path) -> Dataset:
+    """Read a folder of this layout.
+
+    Raises:
+        DatasetError: a file is missing, damaged, carries code or has another shape; or the windows are not what they
+            should be (see `sift`).
+    """
+    if not (folder / INFO_FILE).is_file():
+        raise DatasetError(f"{folder}: expected {INFO_FILE}, which says whose the windows are, found none")
+    info = read_info(folder / INFO_FILE)
+    ids = [_file_number(folder, value) for value in info.get("indexes", range(len(info["subjects"])))]
+    _check_files(folder, ids)
+    keypoints, markers = (
+        np.empty((len(ids), N_FRAMES, len(k)), np.float32) for k in (_KEYPOINT_COLUMNS, _MARKER_COLUMNS)
+    )
+    person = np.empty((len(ids), 2), np.float32)
+    for row, k in enumerate(ids):
+        features = _table(folder / f"feature_{k}.npy", _N_FEATURES)
+        keypoints[row], person[row] = features[:, _KEYPOINT_COLUMNS], _constant(folder / f"feature_{k}.npy", features)
+        markers[row] = _table(folder / f"responses_{k}.npy", _N_RESPONSES)[:, _MARKER_COLUMNS]
+    size = person[:, :1, None]
+    windows = Windows(_points(keypoints * size), _points(markers * size), *torch.from_numpy(person).unbind(dim=1))
+    places = tuple(f"feature_{k}.npy" for k in ids)
+    window_set, left_out = sift(folder, Found(windows, subject_names(info), activities_of(info), places))
+    strangers = _strangers(folder, ids)
+    if strangers:
+        left_out = (*left_out, f"{len(strangers)} feature files that {INFO_FILE} does not name: {listed(strangers)}")
+    return Dataset(folder, LAYOUT, window_set, read_split(folder, info), left_out, _scaled(info))
+
+
+def _file_number(folder: Path, value: Any) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise DatasetError(f"{folder / INFO_FILE}: expected numbers of files as 'indexes', found {value!r}")
+    return value
+
+
+def _check_files(folder: Path, ids: list[int]) -> None:
+    if len(set(ids)) != len(ids):
+        raise DatasetError(f"{folder / INFO_FILE}: expected every number in 'indexes' once")
+    there = {path.name for path in folder.iterdir()}
+    expected = (f"{kind}_{k}.npy" for k in ids for kind in ("feature", "responses"))
+    missing = [name for name in expected if name not in there]
+    if missing:
+        raise DatasetError(f"{folder}: expected the files that {INFO_FILE} names, did not find {listed(missing)}")
+
+
+def _strangers(folder: Path, ids: list[int]) -> list[str]:
+    known = {f"feature_{k}.npy" for k in ids}
+    return sorted(path.name for path in folder.glob("feature_*.npy") if path.name not in known)
+
+
+def _table(path: Path, n_columns: int) -> NDArray[np.float64]:
+    values = load_npy(path)
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        raise DatasetError(f"{path}: expected an array of numbers, found {getattr(values, 'dtype', type(values))}")
+    if values.shape != (N_FRAMES, n_columns):
+        raise DatasetError(f"{path}: expected shape {(N_FRAMES, n_columns)}, found {values.shape}")
+    return values
+
+
+def _constant(path: Path, features: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Height and mass, which are the same in all frames."""
+    person = features[:, -2:]
+    if np.ptp(person, axis=0).max() > 1e-3:
+        raise DatasetError(f"{path}: expected height and mass in the last two columns, found values that change")
+    return np.asarray(person[0])
+
+
+def _points(coordinates: _Floats) -> torch.Tensor:
+    return torch.from_numpy(coordinates.reshape(*coordinates.shape[:2], -1, 3))
+
+
+def _scaled(info: dict[str, list[Any]]) -> tuple[str, ...]:
+    factors = sorted({float(factor) for factor in info.get("scale_factors", [])})
+    if len(factors) < 2:
+        return ()
+    return (f"every subject at {len(factors)} synthetic sizes ({', '.join(f'{f:g}' for f in factors)}), kept together",)
+
+
+def write_npy_layout(folder: Path, window_set: WindowSet) -> None:
+    """Fill a folder with windows in this layout; columns that are not known here (arms) are NaN.
+
+    Args:
+        folder: an existing folder, beside which nothing is changed.
+        window_set: the windows.
+    """
+    windows = window_set.windows
+    height_m = windows.height_m[:, None, None, None]
+    right, left = (windows.keypoints[:, :, KEYPOINTS.index(name)] for name in ("RHip", "LHip"))
+    mid_hip = ((right + left) / 2)[:, :, None]
+    keypoints, markers = (
+        ((points - mid_hip) / height_m).flatten(start_dim=2).numpy() for points in (windows.keypoints, windows.markers)
+    )
+    for k in range(len(window_set)):
+        features = np.full((N_FRAMES, _N_FEATURES), np.nan, np.float32)
+        features[:, _KEYPOINT_COLUMNS] = keypoints[k]
+        features[:, -2:] = float(windows.height_m[k]), float(windows.mass_kg[k])
+        responses = np.full((N_FRAMES, _N_RESPONSES), np.nan, np.float32)
+        responses[:, _MARKER_COLUMNS] = markers[k]
+        np.save(folder / f"feature_{k}.npy", features, allow_pickle=False)
+        np.save(folder / f"responses_{k}.npy", responses, allow_pickle=False)
+    n = len(window_set)
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(window_set.subjects))}
+    info = {
+        "indexes": np.arange(n),
+        "datasets": np.zeros(n, dtype=np.int64),
+        "subjects": np.array([numbers[name] for name in window_set.subjects]),
+        "scale_factors": np.ones(n),
+        "trials": np.arange(n),
+        "subtrials": np.zeros(n, dtype=np.int64),
+        # Two lists more than the published ones, so that names survive.
+        "names": np.array(window_set.subjects, dtype=np.str_),
+        "activities": np.array(window_set.activities, dtype=np.str_),
+    }
+    np.save(folder / INFO_FILE, np.array(info, dtype=object))

@@ -1,0 +1,151 @@
+"""A folder of OpenSim motions: `.mot` files, the `.osim` model that carries keypoints and markers, and `subjects.csv`.
+
+A motion is driven by the model in its own folder or, where there is none, in the nearest folder above it, up to the
+data set's own. There may be one model in a folder. Coordinates are set as they are, without the model's constraints.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trcaugment.body.motions import RATE_HZ
+from trcaugment.datasets.paired import Pair
+from trcaugment.datasets.subjects_csv import find_row, read_subjects
+from trcaugment.errors import DatasetError
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, find_keypoints, input_keypoints
+from trcaugment.markers import FloatArray, Markers
+
+LAYOUT = "OpenSim motions"
+_NO_OPENSIM = "reading OpenSim motions needs the package opensim; install it with: pip install opensim"
+_ROTATIONAL = 1  # OpenSim's Coordinate::MotionType
+
+
+def is_motion_folder(path: Path) -> bool:
+    """Whether the folder, or one in it, has files of this layout."""
+    return path.is_dir() and any(True for _ in path.rglob("*.mot"))
+
+
+def read_motions(folder: Path) -> list[Pair]:
+    """Trials at 60 Hz: where the model's keypoints and markers go in every motion.
+
+    Raises:
+        DatasetError: opensim is not installed, a model or motion is missing, damaged or without the points, or
+            `subjects.csv` does not tell whose a motion is.
+    """
+    rows = read_subjects(folder)
+    files = sorted(folder.rglob("*.mot"))
+    if not files:
+        raise DatasetError(f"{folder}: expected .mot files, found none")
+    models: dict[Path, _Model] = {}
+    pairs = []
+    for file in files:
+        path = _model_of(file, folder)
+        if path not in models:
+            models[path] = _Model(path)
+        row = find_row(rows, folder, file)
+        points = models[path].move(file)
+        name = file.with_suffix("").relative_to(folder).as_posix()
+        pairs.append(Pair(name, row.name, row.subject, input_keypoints(points), _anatomical(points)))
+    return pairs
+
+
+def _anatomical(points: Markers) -> Markers:
+    return Markers(ANATOMICAL_MARKERS, points.select(ANATOMICAL_MARKERS), points.time_s)
+
+
+def _model_of(file: Path, top: Path) -> Path:
+    for folder in file.parents:
+        found = sorted(folder.glob("*.osim"))
+        if len(found) > 1:
+            raise DatasetError(f"{folder}: expected one .osim model, found {', '.join(path.name for path in found)}")
+        if found:
+            return found[0]
+        if folder == top:
+            break
+    raise DatasetError(f"{file}: expected an .osim model in its folder or above it in {top}, found none")
+
+
+class _Model:
+    """An OpenSim model, ready to be moved."""
+
+    def __init__(self, path: Path) -> None:
+        opensim = _opensim()
+        self.path = path
+        try:
+            self.model: Any = opensim.Model(str(path))
+            coordinates = self.model.getCoordinateSet()
+            for k in range(coordinates.getSize()):
+                coordinates.get(k).set_locked(False)
+            self.state: Any = self.model.initSystem()
+        except RuntimeError as error:
+            raise DatasetError(f"{path}: no model that OpenSim can use ({_first_line(error)})") from error
+        self.coordinates = {coordinates.get(k).getName(): coordinates.get(k) for k in range(coordinates.getSize())}
+        markers = self.model.getMarkerSet()
+        self.markers = {markers.get(k).getName(): markers.get(k) for k in range(markers.getSize())}
+        missing = [name for name in ANATOMICAL_MARKERS if name not in self.markers]
+        if missing:
+            raise DatasetError(f"{path}: expected the {len(ANATOMICAL_MARKERS)} markers, without {', '.join(missing)}")
+        self._check_keypoints()
+
+    def _check_keypoints(self) -> None:
+        """Raises MarkerSetError, which lists what is missing, before any motion is run."""
+        somewhere = np.zeros((1, len(self.markers), 3))
+        find_keypoints(Markers(tuple(self.markers), somewhere, np.zeros(1)))
+
+    def move(self, file: Path) -> Markers:
+        """All the model's markers through a motion, at 60 Hz."""
+        time_s, values = self._read(file)
+        positions = np.empty((len(time_s), len(self.markers), 3))
+        for frame in range(len(time_s)):
+            for name, coordinate in self.coordinates.items():
+                if name in values:
+                    coordinate.setValue(self.state, float(values[name][frame]), False)
+            self.model.realizePosition(self.state)
+            for k, marker in enumerate(self.markers.values()):
+                place = marker.getLocationInGround(self.state)
+                positions[frame, k] = place[0], place[1], place[2]
+        return Markers(tuple(self.markers), positions, time_s)
+
+    def _read(self, file: Path) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """Time stamps at 60 Hz and the known coordinates in rad or m at each."""
+        try:
+            table = _opensim().TimeSeriesTable(str(file))
+            in_degrees = table.getTableMetaDataString("inDegrees").strip().lower() == "yes"
+        except RuntimeError as error:
+            raise DatasetError(f"{file}: no motion that OpenSim can read ({_first_line(error)})") from error
+        labels = {_coordinate(label): k for k, label in enumerate(table.getColumnLabels())}
+        known = [name for name in labels if name in self.coordinates]
+        if not known:
+            raise DatasetError(f"{file}: expected coordinates of {self.path.name}, found {', '.join([*labels][:5])}")
+        own_s, matrix = np.array(table.getIndependentColumn()), table.getMatrix().to_numpy()
+        if len(own_s) < 2 or not np.isfinite(matrix).all():
+            raise DatasetError(f"{file}: expected at least two frames and no missing values")
+        time_s = np.arange(own_s[0], own_s[-1], 1 / RATE_HZ)
+        values = {}
+        for name in known:
+            degrees = in_degrees and self.coordinates[name].getMotionType() == _ROTATIONAL
+            column = matrix[:, labels[name]]
+            values[name] = np.interp(time_s, own_s, np.deg2rad(column) if degrees else column)
+        return time_s, values
+
+
+def _coordinate(label: str) -> str:
+    """The coordinate's name in `/jointset/hip_r/hip_flexion_r/value` too."""
+    return label.removesuffix("/value").rsplit("/", 1)[-1]
+
+
+def _opensim() -> Any:
+    try:
+        import opensim
+    except ImportError as error:
+        raise DatasetError(_NO_OPENSIM) from error
+    opensim.Logger.setLevelString("Off")
+    opensim.Logger.removeFileSink()  # else it leaves an opensim.log in the working folder
+    return opensim
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]

@@ -1,0 +1,96 @@
+"""A folder of paired TRCs (`NAME_keypoints.trc`, `NAME_markers.trc`) and `subjects.csv`, which says whose they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from trcaugment.datasets.subjects_csv import SubjectRow, find_row, read_subjects, write_subjects
+from trcaugment.errors import DatasetError
+from trcaugment.markers import Markers
+from trcaugment.subject import Subject
+from trcaugment.trc import read_trc, write_trc
+
+LAYOUT = "paired TRC files"
+KEYPOINTS_SUFFIX, MARKERS_SUFFIX = "_keypoints.trc", "_markers.trc"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One trial: what the detector saw, and where the markers were.
+
+    Attributes:
+        name: of the trial, relative to the folder, with `/`.
+        subject_name: of the person.
+        subject: height and mass.
+        keypoints: the keypoints, under any known names.
+        markers: the true markers; some of the 35 may be missing, and other markers be there.
+    """
+
+    name: str
+    subject_name: str
+    subject: Subject
+    keypoints: Markers
+    markers: Markers
+
+
+def is_paired(path: Path) -> bool:
+    """Whether the folder, or one in it, has files of this layout."""
+    return path.is_dir() and any(True for _ in path.rglob(f"*{KEYPOINTS_SUFFIX}"))
+
+
+def read_pairs(folder: Path) -> list[Pair]:
+    """The trials of a folder and the folders in it, as they are.
+
+    Raises:
+        DatasetError: there are none, one has only one of its two files, or `subjects.csv` does not tell whose it is.
+        TrcError: a file cannot be read.
+    """
+    rows = read_subjects(folder)
+    pairs = []
+    for file in sorted(folder.rglob(f"*{KEYPOINTS_SUFFIX}")):
+        stem = file.name.removesuffix(KEYPOINTS_SUFFIX)
+        truth = file.with_name(stem + MARKERS_SUFFIX)
+        if not truth.is_file():
+            raise DatasetError(f"{file}: expected {truth.name} beside it, found none")
+        row = find_row(rows, folder, file)
+        name = file.with_name(stem).relative_to(folder).as_posix()
+        pairs.append(Pair(name, row.name, row.subject, read_trc(file), read_trc(truth)))
+    if not pairs:
+        raise DatasetError(f"{folder}: expected files named NAME{KEYPOINTS_SUFFIX}, found none")
+    return pairs
+
+
+def write_pairs(folder: Path, pairs: list[Pair]) -> None:
+    """Fill a folder with trials in this layout; a trial's folders are made.
+
+    Raises:
+        TrcError: a file cannot be written.
+    """
+    for pair in pairs:
+        stem = folder / pair.name
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        write_trc(stem.with_name(stem.name + KEYPOINTS_SUFFIX), pair.keypoints)
+        write_trc(stem.with_name(stem.name + MARKERS_SUFFIX), pair.markers)
+    write_subjects(folder, _rows(pairs))
+
+
+def _rows(pairs: list[Pair]) -> list[SubjectRow]:
+    """A row for every folder with trials of one subject, and for every other trial; inner folders first."""
+    by_folder: dict[str, list[Pair]] = {}
+    for pair in pairs:
+        by_folder.setdefault(pair.name.rpartition("/")[0], []).append(pair)
+    rows = []
+    for inside in sorted(by_folder, key=lambda name: -name.count("/")):
+        trials = by_folder[inside]
+        if inside and len({pair.subject_name for pair in trials}) == 1:
+            rows.append(SubjectRow(f"{_escaped(inside)}/*", trials[0].subject_name, trials[0].subject))
+        else:
+            named = [SubjectRow(f"{_escaped(p.name)}_*", p.subject_name, p.subject) for p in trials]
+            rows = rows + named if inside else named + rows
+    return rows
+
+
+def _escaped(name: str) -> str:
+    """A pattern that fits only this name."""
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

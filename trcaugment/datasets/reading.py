@@ -1,0 +1,69 @@
+"""Any local data set: its layout is recognised by the files that are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trcaugment.datasets import hdf5_layout, npy_layout, opensim_motions, paired
+from trcaugment.datasets.contents import Dataset, sift
+from trcaugment.datasets.cutting import cut_pairs
+from trcaugment.datasets.paired import Pair
+from trcaugment.datasets.window_set import WindowSet
+from trcaugment.errors import DatasetError, TrcAugmentError
+
+
+def read_dataset(path: Path) -> WindowSet:
+    """The usable windows of a data set of any layout.
+
+    Raises:
+        DatasetError: it is not there, of no known layout, damaged, mislabelled, in another unit, or carries code.
+    """
+    return load_dataset(path).window_set
+
+
+def load_dataset(path: Path) -> Dataset:
+    """A data set of any layout, with its own split and an account of what was left out.
+
+    Raises:
+        DatasetError: as `read_dataset`.
+    """
+    if not path.exists():
+        raise DatasetError(f"{path}: there is no such file or folder")
+    try:
+        if npy_layout.is_npy_layout(path):
+            return npy_layout.read_npy_layout(path)
+        if hdf5_layout.is_hdf5_layout(path):
+            return hdf5_layout.read_hdf5_layout(path)
+        return _from_trials(path)
+    except TrcAugmentError as error:
+        raise DatasetError(_placed(path, error)) from error
+
+
+def read_trials(path: Path) -> tuple[str, list[Pair]]:
+    """Name of the layout and the whole trials of a folder of paired TRCs or OpenSim motions.
+
+    Raises:
+        DatasetError: it is neither, or cannot be read.
+        TrcError: a TRC cannot be read.
+        MarkerSetError: a model lacks keypoints.
+    """
+    if paired.is_paired(path):
+        return paired.LAYOUT, paired.read_pairs(path)
+    if opensim_motions.is_motion_folder(path):
+        return opensim_motions.LAYOUT, opensim_motions.read_motions(path)
+    raise DatasetError(
+        f"{path}: no known data set; expected feature_0.npy, ..., or time_sequences.h5, or NAME_keypoints.trc and "
+        "NAME_markers.trc, or .mot files with an .osim model"
+    )
+
+
+def _from_trials(path: Path) -> Dataset:
+    layout, pairs = read_trials(path)
+    found, unused = cut_pairs(pairs)
+    window_set, left_out = sift(path, found)
+    return Dataset(path, layout, window_set, left_out=(*unused, *left_out))
+
+
+def _placed(path: Path, error: TrcAugmentError) -> str:
+    text = str(error)
+    return text if str(path) in text else f"{path}: {text}"

@@ -1,0 +1,93 @@
+"""`subjects.csv`: whose the trials of a folder are. Columns path (a pattern), subject, height_m and mass_kg."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from trcaugment.errors import DatasetError, SubjectError
+from trcaugment.subject import Subject
+
+SUBJECTS_FILE = "subjects.csv"
+_COLUMNS = ("path", "subject", "height_m", "mass_kg")
+
+
+@dataclass(frozen=True)
+class SubjectRow:
+    """One row.
+
+    Attributes:
+        pattern: which files, relative to the folder and with `/`; `*` stands for anything, folders included.
+        name: name of the subject.
+        subject: height and mass.
+    """
+
+    pattern: str
+    name: str
+    subject: Subject
+
+
+def read_subjects(folder: Path) -> list[SubjectRow]:
+    """Rows of the folder's `subjects.csv`.
+
+    Raises:
+        DatasetError: there is none, a column is missing, a value is none, or one subject has two heights or masses.
+    """
+    path = folder / SUBJECTS_FILE
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DatasetError(
+            f"{folder}: expected {SUBJECTS_FILE} with the columns {', '.join(_COLUMNS)} ({error.strerror})"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{path}: expected text in UTF-8 ({error})") from error
+    reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+    if missing:
+        raise DatasetError(
+            f"{path}: expected the columns {', '.join(_COLUMNS)}, found {', '.join(reader.fieldnames or ()) or 'none'}"
+        )
+    rows = [_row(f"{path}, line {reader.line_num}", row) for row in reader]
+    people: dict[str, Subject] = {}
+    for row in rows:
+        if people.setdefault(row.name, row.subject) != row.subject:
+            raise DatasetError(f"{path}: {row.name} has two heights or masses; give two people two names")
+    return rows
+
+
+def _row(place: str, row: dict[str, str | None]) -> SubjectRow:
+    values = {name: (row[name] or "").strip() for name in _COLUMNS}
+    empty = [name for name, value in values.items() if not value]
+    if empty:
+        raise DatasetError(f"{place}: expected a value for {', '.join(empty)}")
+    try:
+        subject = Subject(float(values["height_m"]), float(values["mass_kg"]))
+    except (ValueError, SubjectError) as error:
+        raise DatasetError(f"{place}: {error}") from error
+    return SubjectRow(values["path"], values["subject"], subject)
+
+
+def find_row(rows: list[SubjectRow], folder: Path, file: Path) -> SubjectRow:
+    """The first row whose pattern fits the file.
+
+    Raises:
+        DatasetError: none does.
+    """
+    relative = file.relative_to(folder).as_posix()
+    fitting = (row for row in rows if fnmatchcase(relative, row.pattern))
+    row = next(fitting, None)
+    if row is None:
+        raise DatasetError(f"{folder / SUBJECTS_FILE}: no path in it fits {relative}; patterns such as S1/* do")
+    return row
+
+
+def write_subjects(folder: Path, rows: list[SubjectRow]) -> None:
+    """Write `subjects.csv` into the folder."""
+    with (folder / SUBJECTS_FILE).open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        # repr: height and mass come back to the last digit.
+        writer.writerows((row.pattern, row.name, row.subject.height_m, row.subject.mass_kg) for row in rows)
