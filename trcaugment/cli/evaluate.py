@@ -18,7 +18,9 @@ from rich.progress import track
 from trcaugment.errors import MarkersError, ModelError, SubjectError, TrcAugmentError
 
 if TYPE_CHECKING:
+    from trcaugment.datasets.contents import Dataset
     from trcaugment.evaluation.run import Evaluation
+    from trcaugment.evaluation.trials import TrialSet
     from trcaugment.model import Model
     from trcaugment.subject import Subject
 
@@ -86,14 +88,14 @@ def evaluate(
         models = _load_models(model_names)
     except (SubjectError, ModelError, MarkersError) as error:
         raise click.UsageError(str(error)) from error
-    except TrcAugmentError as error:
-        raise click.ClickException(str(error)) from error
     try:
+        with console.status("Reading"):
+            data = _read(question)
         with console.status("Fitting the baselines"):
             from trcaugment.evaluation.baselines import make_baselines
 
             everything = models | {model.card.name: model for model in make_baselines()}
-        found = _evaluate(question, everything, console)
+        found = _evaluate(data, everything, console)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
     if found.scores:
@@ -141,29 +143,34 @@ def _load_models(names: Sequence[str]) -> dict[str, Model]:
     return {model.card.name if taken.count(model.card.name) == 1 else name: model for name, model in loaded.items()}
 
 
-def _evaluate(question: _Question, models: dict[str, Model], console: Console) -> Evaluation:
-    from trcaugment.evaluation.run import evaluate_trials, evaluate_windows
+def _read(question: _Question) -> TrialSet | Dataset:
+    """Whole trials where there are TRC files, else windows."""
+    from trcaugment.datasets.paired import is_paired
+    from trcaugment.datasets.reading import load_dataset
     from trcaugment.evaluation.trials import read_paired_folder, read_trials
+
+    if question.truth is not None and question.subject is not None:
+        return read_trials(question.path, question.truth, question.subject, question.names)
+    if is_paired(question.path):
+        return read_paired_folder(question.path, question.names)
+    if question.names:
+        raise click.UsageError("--names is for true TRC files; there are none.")
+    return load_dataset(question.path)
+
+
+def _evaluate(data: TrialSet | Dataset, models: dict[str, Model], console: Console) -> Evaluation:
+    from trcaugment.evaluation.run import evaluate_trials, evaluate_windows
+    from trcaugment.evaluation.trials import TrialSet
 
     def progress(numbers: Sequence[int]) -> Iterable[int]:
         return track(numbers, "Evaluating", console=console, transient=True, disable=not console.is_terminal)
 
-    with console.status("Reading"):
-        if question.truth is not None and question.subject is not None:
-            trials = read_trials(question.path, question.truth, question.subject, question.names)
-        elif (question.path / "subjects.csv").is_file():
-            trials = read_paired_folder(question.path, question.names)
-        else:
-            if question.names:
-                raise click.UsageError("--names is for true TRC files; a data set of windows has our names.")
-            from trcaugment.datasets.reading import read_dataset
-
-            dataset = read_dataset(question.path)
-            trials = None
-    if trials is None:
-        return evaluate_windows(dataset, models, progress)
-    found = evaluate_trials(trials.trials, models, progress)
-    return replace(found, failed=trials.failed | found.failed, notes=(*trials.notes, *found.notes))
+    if isinstance(data, TrialSet):
+        found = evaluate_trials(data.trials, models, progress)
+        return replace(found, failed=data.failed | found.failed, notes=(*data.notes, *found.notes))
+    found = evaluate_windows(data.window_set, models, progress)
+    left_out = [f"left out: {sentence}" for sentence in data.left_out]
+    return replace(found, notes=(*left_out, *data.notes, *found.notes))
 
 
 def _check_outputs(targets: Sequence[Path], path: Path, truth: Path | None, overwrite: bool) -> None:

@@ -12,11 +12,12 @@ from torch import Tensor
 from trcaugment.augmentation import augment
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import Windows
+from trcaugment.datasets.labels import activity
+from trcaugment.datasets.paired import Pair
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import TrcAugmentError
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import MPME, NOT_PREDICTED, RMSE, Sums, join, sum_errors
-from trcaugment.evaluation.trials import Trial
 from trcaugment.evaluation.truth import arrange, at_times, same_times
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import FloatArray
@@ -88,7 +89,7 @@ def predict_windows(windows: Windows, model: Model) -> Tensor:
     return arranged
 
 
-def evaluate_trials(trials: Sequence[Trial], models: Mapping[str, Model], track: Track = iter) -> Evaluation:
+def evaluate_trials(trials: Sequence[Pair], models: Mapping[str, Model], track: Track = iter) -> Evaluation:
     """Evaluate models on whole trials, each through the same chain as `trcaugment predict`.
 
     Where the truth has other time stamps than the input, predictions are interpolated to the truth's.
@@ -99,7 +100,7 @@ def evaluate_trials(trials: Sequence[Trial], models: Mapping[str, Model], track:
         track: shows progress while it hands on the numbers it is given.
     """
     sums: dict[str, list[Sums]] = {name: [] for name in (*models, TRUTH)}
-    done: list[Trial] = []
+    done: list[Pair] = []
     failed, differ = {}, []
     for k in track(range(len(trials))):
         trial = trials[k]
@@ -108,10 +109,10 @@ def evaluate_trials(trials: Sequence[Trial], models: Mapping[str, Model], track:
         except TrcAugmentError as error:
             failed[trial.name] = str(error)
             continue
-        difference = same_times(trial.keypoints, trial.truth)
+        difference = same_times(trial.keypoints, trial.markers)
         differ += [f"{trial.name}: {difference}"] if difference else []
-        step_s, even = _steps(trial.truth.time_s)
-        _add(sums, predicted, torch.from_numpy(arrange(trial.truth))[None], step_s, even)
+        step_s, even = _steps(trial.markers.time_s)
+        _add(sums, predicted, torch.from_numpy(arrange(trial.markers))[None], step_s, even)
         done.append(trial)
     notes = list(_on_truth(done))
     if differ:
@@ -119,17 +120,17 @@ def evaluate_trials(trials: Sequence[Trial], models: Mapping[str, Model], track:
             f"in {len(differ)} of {len(trials)} trials input and truth have other time stamps ({differ[0]}); "
             "predictions were interpolated to the truth's, which is right only if both clocks started together"
         )
-    people = [trial.person for trial in done]
+    people = [trial.subject_name for trial in done]
     notes += _on_intervals(len(set(people)))
-    scores = _score(sums, people, [trial.activity for trial in done]) if done else []
+    scores = _score(sums, people, [activity(trial.name.rpartition("/")[2]) for trial in done]) if done else []
     return Evaluation(scores, tuple(models), "trials", len(done), len(set(people)), failed, tuple(notes))
 
 
-def _predict_trial(trial: Trial, model: Model) -> Tensor:
+def _predict_trial(trial: Pair, model: Model) -> Tensor:
     """Markers in m at the truth's time stamps in the order of `ANATOMICAL_MARKERS`, (1, n_frames, 35, 3)."""
     markers = augment(trial.keypoints, trial.subject, model).markers
-    if same_times(trial.keypoints, trial.truth):
-        markers = at_times(markers, trial.truth.time_s)
+    if same_times(trial.keypoints, trial.markers):
+        markers = at_times(markers, trial.markers.time_s)
     return torch.from_numpy(arrange(markers))[None]
 
 
@@ -169,13 +170,13 @@ def _score(sums: Mapping[str, list[Sums]], people: Sequence[str], activities: Se
     ]
 
 
-def _on_truth(trials: Sequence[Trial]) -> Iterator[str]:
+def _on_truth(trials: Sequence[Pair]) -> Iterator[str]:
     """Sentences on what the truth does not have."""
-    absent = [name for name in ANATOMICAL_MARKERS if not any(name in trial.truth.names for trial in trials)]
+    absent = [name for name in ANATOMICAL_MARKERS if not any(name in trial.markers.names for trial in trials)]
     if trials and absent:
         yield f"the truth has {len(ANATOMICAL_MARKERS) - len(absent)} of {len(ANATOMICAL_MARKERS)} markers"
-    n_samples = sum(trial.truth.n_frames * len(trial.truth.names) for trial in trials)
-    n_gaps = sum(int(np.isnan(trial.truth.positions).any(axis=2).sum()) for trial in trials)
+    n_samples = sum(trial.markers.n_frames * len(trial.markers.names) for trial in trials)
+    n_gaps = sum(int(np.isnan(trial.markers.positions).any(axis=2).sum()) for trial in trials)
     if n_gaps:
         yield f"in {n_gaps} of {n_samples} samples of these markers the truth has a gap; they were left out"
 

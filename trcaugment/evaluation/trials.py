@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from trcaugment.datasets.paired import Pair, read_pairs
 from trcaugment.errors import MarkersError, TrcAugmentError
 from trcaugment.evaluation.truth import pair_files, rename, shorten, unused
-from trcaugment.markers import Markers
 from trcaugment.subject import Subject
 from trcaugment.trc import read_trc
-
-
-@dataclass(frozen=True, eq=False)
-class Trial:
-    """A trial whose anatomical markers are known.
-
-    Attributes:
-        name: the trial's name.
-        person: name of the subject.
-        subject: their height and mass.
-        keypoints: the input.
-        truth: some or all of `ANATOMICAL_MARKERS`, under our names, at any time stamps.
-    """
-
-    name: str
-    person: str
-    subject: Subject
-    keypoints: Markers
-    truth: Markers
-
-    @property
-    def activity(self) -> str:
-        """The trial's name without its folder and the number at its end: walking of walking3 and walking_3."""
-        last = Path(self.name).name
-        return last.rstrip("0123456789").rstrip("_-. ") or last
 
 
 @dataclass(frozen=True)
@@ -43,12 +18,12 @@ class TrialSet:
     """Trials, and what could not be used.
 
     Attributes:
-        trials: the trials.
-        failed: trial -> why it could not be read.
+        trials: the trials; their true markers are some or all of `ANATOMICAL_MARKERS`.
+        failed: trial -> why it cannot be used.
         notes: what else the user should know, one sentence each.
     """
 
-    trials: list[Trial]
+    trials: list[Pair]
     failed: dict[str, str]
     notes: tuple[str, ...]
 
@@ -62,12 +37,10 @@ def read_paired_folder(folder: Path, names: Mapping[str, str]) -> TrialSet:
 
     Raises:
         DatasetError: the folder or a file in it cannot be used.
+        TrcError: a file cannot be read.
         MarkersError: a name is in no file.
     """
-    from trcaugment.datasets.paired import read_pairs
-
-    found = [(pair.name, pair.subject_name, pair.subject, pair.keypoints, pair.markers) for pair in read_pairs(folder)]
-    return _gather(found, {}, names)
+    return _gather(read_pairs(folder), {}, names)
 
 
 def read_trials(inputs: Path, truth: Path, subject: Subject, names: Mapping[str, str]) -> TrialSet:
@@ -83,31 +56,30 @@ def read_trials(inputs: Path, truth: Path, subject: Subject, names: Mapping[str,
         DatasetError: files do not go together.
         MarkersError: a name is in no file.
     """
-    found, failed = [], {}
+    trials, failed = [], {}
     person = (inputs if inputs.is_dir() else inputs.parent).resolve().name
     for name, source, target in pair_files(inputs, truth):
         try:
-            found.append((name, person, subject, read_trc(source), read_trc(target)))
+            trials.append(Pair(name, person, subject, read_trc(source), read_trc(target)))
         except TrcAugmentError as error:
             failed[name] = str(error)
-    return _gather(found, failed, names)
+    return _gather(trials, failed, names)
 
 
-def _gather(
-    found: list[tuple[str, str, Subject, Markers, Markers]], failed: dict[str, str], names: Mapping[str, str]
-) -> TrialSet:
+def _gather(found: list[Pair], failed: dict[str, str], names: Mapping[str, str]) -> TrialSet:
     """Trials with the truth under our names; those whose truth has none of them fail."""
-    there = {marker for *_, truth in found for marker in truth.names}
+    there = {marker for trial in found for marker in trial.markers.names}
     lost = [theirs for theirs in names.values() if theirs not in there]
     if found and lost:
         raise MarkersError(f"names: no true file has a marker {', '.join(lost)}; there are {', '.join(sorted(there))}")
-    trials, left_out = [], set()
-    for name, person, subject, keypoints, truth in found:
+    trials: list[Pair] = []
+    left_out: set[str] = set()
+    for trial in found:
         try:
-            trials.append(Trial(name, person, subject, keypoints, rename(truth, names)))
-            left_out |= set(unused(truth, names))
+            trials.append(replace(trial, markers=rename(trial.markers, names)))
+            left_out |= set(unused(trial.markers, names))
         except MarkersError as error:
-            failed[name] = str(error)
+            failed[trial.name] = str(error)
     notes = (
         [f"{len(left_out)} of the truth's markers are none of ours: {shorten(sorted(left_out))}"] if left_out else []
     )

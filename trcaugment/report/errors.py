@@ -72,9 +72,11 @@ def _draw_bars(axes: Axes, models: tuple[str, ...], markers: list[str], scores: 
         height = np.array([score.value for score in chosen])
         ends = np.array([(s.value if s.low is None else s.low, s.value if s.high is None else s.high) for s in chosen])
         # With few subjects an interval need not hold the value itself.
-        spread = np.abs(ends.T - height) if any(score.low is not None for score in chosen) else None
+        spread = np.maximum(0, np.stack([height - ends[:, 0], ends[:, 1] - height]))
         color = _BASELINE_COLORS.get(model, _COLORS[k % len(_COLORS)])
-        axes.bar(x, height, width, label=model, color=color, yerr=spread, error_kw={"lw": 0.7})
+        axes.bar(
+            x, height, width, label=model, color=color, yerr=spread if spread.any() else None, error_kw={"lw": 0.7}
+        )
     axes.set_xticks(np.arange(len(markers)), [name.removesuffix("_study") for name in markers], rotation=60, ha="right")
     axes.set_xlim(-0.6, len(markers) - 0.4)
     axes.set_ylabel("mean per-marker error (mm)")
