@@ -1,9 +1,13 @@
 """The network's parts, each against what the report or algebra says of it."""
 
+import json
+
+import msgspec
 import pytest
 import torch
 
-from trcaugment.network import MarkerNetwork, NetworkSizes
+from trcaugment.model import load_model, models_folder
+from trcaugment.network import FrameAttention, MarkerNetwork, NetworkSizes, SelfAttention
 
 SMALL = NetworkSizes(hidden=8, n_layers=1)
 
@@ -174,3 +178,128 @@ def test_a_new_network_learns_beside_its_linear_path():
         optimizer.step()
         errors.append(float(error.detach()))
     assert errors[-1] < 0.75 * errors[0]
+
+
+# --- the report's other networks, and what it left for the future
+
+
+def of(**parts):
+    return msgspec.structs.replace(SMALL, **parts)
+
+
+VARIANTS = {
+    "lstm": of(bidirectional=False, spatial_attention=False, linear_path=False),
+    "bilstm": of(spatial_attention=False, linear_path=False, n_layers=4),
+    "attention": of(linear_path=False),
+    "two-attentions": of(linear_path=False, temporal_attention="frames"),
+    "self-attention": of(temporal_attention="self"),
+    "lstm-attention": of(bidirectional=False, n_layers=2),
+}
+every_variant = pytest.mark.parametrize("sizes", VARIANTS.values(), ids=VARIANTS)
+
+
+def test_the_sizes_of_a_card_without_newer_parts_are_those_of_the_first_network():
+    """Cards written before the parts could be chosen say nothing of them."""
+    card = json.loads((models_folder() / "bilstm-attention-v1" / "card.json").read_text(encoding="utf-8"))
+    assert "bidirectional" not in card["sizes"]
+    sizes = msgspec.convert(card["sizes"], NetworkSizes)
+    parts = (sizes.bidirectional, sizes.spatial_attention, sizes.temporal_attention, sizes.linear_path)
+    assert parts == (True, True, "none", True)
+    assert load_model("bilstm-attention-v1", "cpu").network.lstm.bidirectional
+
+
+@every_variant
+def test_every_variant_predicts_learns_and_has_no_part_that_it_does_not_use(sizes):
+    made = network(sizes)
+    predicted, weights = made.predict_and_attend(windows())
+    assert predicted.shape == (4, 30, 105)
+    torch.testing.assert_close(weights.sum(dim=-1), torch.ones(4, 30))
+    predicted.square().mean().backward()
+    for name, parameter in made.named_parameters():
+        assert parameter.grad is not None, name
+        # Softmax does not change if all scores of one kind rise together, nor self-attention with the keys' bias.
+        if name not in ("temporal.score.bias", "temporal.heads.in_proj_bias"):
+            assert float(parameter.grad.abs().max()) > 0, name
+
+
+@every_variant
+def test_every_variant_comes_back_from_its_weights_and_sizes(sizes):
+    made, features = network(sizes).eval(), windows()
+    again = MarkerNetwork(msgspec.json.decode(msgspec.json.encode(sizes), type=NetworkSizes)).eval()
+    again.load_state_dict(made.state_dict())
+    torch.testing.assert_close(again(features), made(features), rtol=0, atol=0)
+
+
+def test_without_attention_the_lstm_reads_the_features_as_they_are():
+    made, features = network(VARIANTS["bilstm"]), windows()
+    torch.testing.assert_close(made(features), made.output(made.lstm(features)[0]))
+    torch.testing.assert_close(made.attention(features), torch.full((4, 30, 15), 1 / 15))
+
+
+def test_a_one_way_lstm_knows_no_later_frames_and_needs_half_the_states():
+    made, features = network(VARIANTS["lstm"]).requires_grad_(False), windows(1)
+    assert made.output.in_features == 8
+    other = features.clone()
+    other[:, 15] += 1.0
+    moved = (made(other) - made(features)).abs().amax(dim=-1)[0]
+    assert not moved[:15].any()
+    assert (moved[15:17] > 1e-4).all()
+
+
+def test_without_a_linear_path_training_starts_near_the_mean():
+    made = network(VARIANTS["attention"], trained=False).requires_grad_(False)
+    features, targets, _ = planted(2000)
+    made.fit_linear_path(features, targets)
+    torch.testing.assert_close(made.output.bias, targets.mean(dim=0))
+    torch.testing.assert_close(made.deviation, features.std(dim=0))
+    assert float(made.output.weight.abs().max()) > 0  # so that the layers below learn from the first step on
+
+
+def test_attention_to_frames_multiplies_whole_frames_by_a_softmax_over_the_window():
+    layer, hidden = FrameAttention(16), torch.randn(3, 30, 16, generator=torch.Generator().manual_seed(6))
+    factor = layer(hidden).detach() / hidden
+    torch.testing.assert_close(factor, factor[..., :1].expand_as(factor), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(factor[..., 0].mean(dim=1), torch.ones(3))
+    assert float(factor.std()) > 0.01
+    with torch.no_grad():
+        layer.score.weight.zero_()
+    torch.testing.assert_close(layer(hidden), hidden)  # even attention changes nothing
+
+
+def test_in_self_attention_every_frame_takes_from_every_other_and_keeps_its_own():
+    layer, hidden = SelfAttention(16), torch.randn(1, 30, 16, generator=torch.Generator().manual_seed(7))
+    with torch.no_grad():
+        layer.heads.out_proj.weight.normal_(0, 1)
+    other = hidden.clone()
+    other[:, 12] += 3.0
+    moved = (layer(other) - layer(hidden)).abs().amax(dim=-1)[0]
+    assert (moved > 1e-5).all()
+    with torch.no_grad():
+        layer.heads.out_proj.weight.zero_()
+        layer.heads.out_proj.bias.zero_()
+    torch.testing.assert_close(layer(hidden), hidden)
+
+
+@pytest.mark.parametrize("n_states", [6, 5])
+def test_self_attention_takes_any_number_of_states(n_states):
+    assert SelfAttention(n_states)(torch.zeros(1, 3, n_states)).shape == (1, 3, n_states)
+
+
+@every_variant
+def test_positions_are_not_rounded_when_the_rest_runs_in_half_precision(sizes):
+    made, features = network(sizes).requires_grad_(False), windows()
+    made.mean.copy_(torch.linspace(-1, 1, 47))
+    outputs = []
+    for layer in filter(None, (made.output, made.linear_path)):
+        layer.register_forward_hook(lambda _, inputs, result: outputs.extend([*inputs, result]))
+    with torch.autocast("cpu", torch.bfloat16):
+        predicted, weights = made.predict_and_attend(features)
+    assert all(values.dtype == torch.float32 for values in [*outputs, predicted, weights])
+    rounded = predicted.bfloat16().float()
+    assert float((rounded != predicted).float().mean()) > 0.9
+    torch.testing.assert_close(weights.sum(dim=-1), torch.ones(4, 30))
+    if made.linear_path is not None:  # and its part is exact
+        made.output.weight.zero_()
+        with torch.autocast("cpu", torch.bfloat16):
+            predicted = made(features)
+        torch.testing.assert_close(predicted, made(features), rtol=0, atol=0)

@@ -98,7 +98,8 @@ def _experiment(names: Sequence[str], folder: Path, size: Size, n_seeds: int) ->
     except KeyboardInterrupt:
         click.echo("Interrupted; the same command goes on.", err=True)
         sys.exit(1)
-    console.print(_table(titles, results), width=max(console.width, _TABLE_WIDTH))
+    wide = Console(highlight=False, width=max(console.width, _TABLE_WIDTH))
+    wide.print(_table(titles, results))
     console.print(f"Loss curves: {folder / 'curves.png'}")
 
 
