@@ -14,17 +14,23 @@ from click.testing import CliRunner
 
 import trcaugment.evaluation.baselines as baselines
 from trcaugment import Subject, augment, load_model, read_trc, write_trc
-from trcaugment.body.windows import Windows
+from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.population import Population
+from trcaugment.body.windows import WindowGenerator, Windows, make_library
 from trcaugment.cli import main
-from trcaugment.datasets.paired import Pair
-from trcaugment.datasets.window_set import WindowSet
+from trcaugment.datasets.contents import Dataset, Split
+from trcaugment.datasets.npy_layout import write_npy_layout
+from trcaugment.datasets.paired import Pair, write_pairs
+from trcaugment.datasets.reading import read_dataset
+from trcaugment.datasets.window_set import WindowSet, generate_set
 from trcaugment.errors import DatasetError, MarkersError
 from trcaugment.evaluation.run import TRUTH, evaluate_trials, evaluate_windows, predict_windows
-from trcaugment.evaluation.scores import score
+from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import JITTER, MPME, NOT_PREDICTED, RIGID, RMSE, join, sum_errors
 from trcaugment.evaluation.truth import at_times, pair_files, read_names, rename
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, RIGID_PAIRS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, RIGID_PAIRS, find_keypoints
 from trcaugment.markers import Markers
+from trcaugment.metrics import mpme
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MODEL = "bilstm-attention-v1"
@@ -54,7 +60,7 @@ def overall(scores, metric, model="m"):
 def test_a_constant_offset_scores_five_millimetres_in_every_group():
     true = truth()
     sums = sum_errors(true + torch.from_numpy(OFFSET_M), true, 1 / 60)
-    scores = score("m", sums, ["a", "b", "b"], ["walk", "walk", "sit"])
+    scores = score("m", sums, ["a", "b", "b"], {"activity": ["walk", "walk", "sit"]})
     groups = values(scores, metric=MPME)
     assert set(groups) == {"all", "a", "b", "walk", "sit", *ANATOMICAL_MARKERS}
     np.testing.assert_allclose(list(groups.values()), 5)
@@ -63,7 +69,7 @@ def test_a_constant_offset_scores_five_millimetres_in_every_group():
 
 
 def test_a_perfect_prediction_scores_zero():
-    scores = score("m", sum_errors(truth(), truth(), 1 / 60), ["a"] * 3, [""] * 3)
+    scores = score("m", sum_errors(truth(), truth(), 1 / 60), ["a"] * 3, {"activity": [""] * 3})
     assert {s.value for s in scores if s.metric in (MPME, RMSE, NOT_PREDICTED)} == {0}
     assert not any(s.group_kind == "activity" for s in scores)
 
@@ -73,7 +79,7 @@ def test_missing_truth_is_left_out_and_missing_predictions_are_counted():
     true[0, :10, 4] = torch.nan
     true[1, 3, 7, 1] = torch.nan  # one coordinate is enough
     lost[0, 5:25] = torch.nan
-    scores = score("m", sum_errors(lost, true, 1 / 60), ["a", "b"], [""] * 2)
+    scores = score("m", sum_errors(lost, true, 1 / 60), ["a", "b"], {})
     n_true = 2 * 30 * N - 10 - 1
     n_missed = 20 * N - 5  # five of those have no truth either
     assert (overall(scores, NOT_PREDICTED).value, overall(scores, NOT_PREDICTED).n) == (n_missed, n_true)
@@ -85,7 +91,7 @@ def test_missing_truth_is_left_out_and_missing_predictions_are_counted():
 def test_a_marker_without_truth_has_no_score_and_changes_no_mean():
     true = truth(1)
     true[..., 1:, :] = torch.nan
-    scores = score("m", sum_errors(truth(1) + torch.from_numpy(OFFSET_M), true, 1 / 60), ["a"], [""])
+    scores = score("m", sum_errors(truth(1) + torch.from_numpy(OFFSET_M), true, 1 / 60), ["a"], {})
     assert list(values(scores, metric=MPME, group_kind="marker")) == ["C7_study"]
     assert overall(scores, MPME).value == pytest.approx(5)
     assert math.isnan(overall(scores, RIGID).value)
@@ -97,7 +103,7 @@ def test_markers_count_alike_however_often_they_are_seen():
     true[:, 10:, 0] = torch.nan
     offset = torch.zeros(N, 3)
     offset[0, 0], offset[1, 2] = 0.010, 0.020
-    scores = score("m", sum_errors(truth(1, 100) + offset, true, 1 / 60), ["a"], [""])
+    scores = score("m", sum_errors(truth(1, 100) + offset, true, 1 / 60), ["a"], {})
     assert overall(scores, MPME).value == pytest.approx(15)
     assert overall(scores, RMSE).value == pytest.approx(math.sqrt((10**2 + 20**2) / 2 / 3))
 
@@ -107,28 +113,28 @@ def test_a_foot_that_stretches_shows_in_the_rigid_distances():
     still[..., 0] = torch.arange(N)
     stretched = still.clone()
     stretched[0, :, TOE, 0] += 0.01 * torch.sin(torch.arange(60) * 2 * math.pi / 30)
-    scores = score("m", sum_errors(stretched, still, 1 / 60), ["a"], [""])
+    scores = score("m", sum_errors(stretched, still, 1 / 60), ["a"], {})
     n_touched = sum(TOE in pair for pair in RIGID_PAIRS)
     expected_mm = 10 / math.sqrt(2) * math.sqrt(n_touched / len(RIGID_PAIRS))
     assert overall(scores, RIGID).value == pytest.approx(expected_mm)
-    assert overall(score("m", sum_errors(still, stretched, 1 / 60), ["a"], [""]), RIGID).value == 0
+    assert overall(score("m", sum_errors(still, stretched, 1 / 60), ["a"], {}), RIGID).value == 0
 
 
 def test_distances_may_differ_between_trials_and_people():
     wide = truth(1, 1).expand(-1, 20, -1, -1)
     sums = join([sum_errors(wide, wide, 1 / 60), sum_errors(1.2 * wide, wide, 1 / 60)])
-    assert overall(score("m", sums, ["a", "b"], [""] * 2), RIGID).value == pytest.approx(0, abs=1e-9)
+    assert overall(score("m", sums, ["a", "b"], {}), RIGID).value == pytest.approx(0, abs=1e-9)
 
 
 def test_jitter_is_the_planted_acceleration_and_leaves_out_leaps_in_time():
     time_s = torch.arange(40, dtype=torch.float64) / 100
     fall = torch.zeros(1, 40, N, 3, dtype=torch.float64)
     fall[..., 1] = -9.81 / 2 * time_s[None, :, None] ** 2
-    assert overall(score("m", sum_errors(fall, fall, 0.01), ["a"], [""]), JITTER).value == pytest.approx(9.81)
+    assert overall(score("m", sum_errors(fall, fall, 0.01), ["a"], {}), JITTER).value == pytest.approx(9.81)
     fall[:, 20:] += 1.0  # as after dropped frames
     even = np.ones(38, dtype=bool)
     even[18:20] = False
-    leaping = score("m", sum_errors(fall, fall, 0.01, even), ["a"], [""])
+    leaping = score("m", sum_errors(fall, fall, 0.01, even), ["a"], {})
     assert overall(leaping, JITTER).value == pytest.approx(9.81)
     assert overall(leaping, JITTER).n == 36 * N
 
@@ -147,7 +153,7 @@ def planted_people(n_people, n_pieces_each=1, seed=3):
 
 def test_the_interval_is_that_of_the_mean_over_people():
     sums, subjects, errors_mm = planted_people(200)
-    found = overall(score("m", sums, subjects, [""] * 200), MPME)
+    found = overall(score("m", sums, subjects, {}), MPME)
     assert found.value == pytest.approx(errors_mm.mean())
     half_width = 1.96 * errors_mm.std(ddof=1) / math.sqrt(200)
     assert found.low == pytest.approx(found.value - half_width, abs=0.08 * half_width)
@@ -158,7 +164,7 @@ def test_the_interval_is_that_of_the_mean_over_people():
 
 
 def test_more_windows_of_the_same_people_make_no_narrower_interval():
-    once, often = (score("m", *planted_people(12, n)[:2], [""] * 12 * n) for n in (1, 10))
+    once, often = (score("m", *planted_people(12, n)[:2], {}) for n in (1, 10))
     for metric in (MPME, RMSE):
         assert overall(once, metric).low == pytest.approx(overall(often, metric).low)
         assert overall(once, metric).high == pytest.approx(overall(often, metric).high)
@@ -166,9 +172,9 @@ def test_more_windows_of_the_same_people_make_no_narrower_interval():
 
 def test_one_person_gives_no_interval_and_neither_does_each_person_alone():
     sums, subjects, errors_mm = planted_people(1)
-    assert all(s.low is None and s.high is None for s in score("m", sums, subjects, ["walk"]))
+    assert all(s.low is None and s.high is None for s in score("m", sums, subjects, {"activity": ["walk"]}))
     sums, subjects, errors_mm = planted_people(5)
-    scores = score("m", sums, subjects, [*["walk"] * 4, "sit"])
+    scores = score("m", sums, subjects, {"activity": [*["walk"] * 4, "sit"]})
     alone = [s for s in scores if s.group_kind == "subject" or s.group == "sit"]
     assert all(s.low is None for s in alone)
     np.testing.assert_allclose(list(values(scores, metric=MPME, group_kind="subject").values()), errors_mm)
@@ -196,13 +202,12 @@ def predicted_walk(walk, model):
 @pytest.fixture(scope="module")
 def walk_windows(walk, model):
     """Windows of the walk whose truth is what the model says of them, 3-4-0 mm aside."""
-    from trcaugment.marker_sets import find_keypoints
-
     keypoints = torch.from_numpy(find_keypoints(walk).positions[:300].reshape(10, 30, 15, 3))
     people = (torch.full((10,), WALKER.height_m), torch.full((10,), WALKER.mass_kg))
     unknown = Windows(keypoints, torch.zeros(10, 30, N, 3), *people)
     markers = predict_windows(unknown, model) + torch.from_numpy(OFFSET_M)
-    return WindowSet(replace(unknown, markers=markers), tuple("aabbbccccc"), ("walk",) * 10)
+    windows = WindowSet(replace(unknown, markers=markers), tuple("aabbbccccc"), ("walk",) * 10)
+    return Dataset(Path("walk"), "windows", windows, Split(("a",), (), ("b", "c")), left_out=("a window",))
 
 
 def test_windows_of_a_known_error_score_it_and_the_truth_has_its_own_row(walk_windows, model):
@@ -218,7 +223,11 @@ def test_windows_of_a_known_error_score_it_and_the_truth_has_its_own_row(walk_wi
             overall(found.scores, metric).value, rel=1e-4
         )
     assert {s.metric for s in found.scores if s.model == TRUTH} == {RIGID, JITTER}
-    assert "3 subjects" in " ".join(found.notes)
+    parts = {s.group: s for s in found.scores if (s.group_kind, s.metric, s.model) == ("part", MPME, "m")}
+    assert {name: s.n for name, s in parts.items()} == {"training": 2 * 30 * N, "test": 8 * 30 * N}
+    assert parts["training"].low is None
+    assert parts["test"].low <= parts["test"].value <= parts["test"].high
+    assert found.notes == ("left out: a window", "95 % intervals from 3 subjects are rather too narrow")
 
 
 # --- trials and their truth
@@ -442,6 +451,52 @@ def test_other_names_are_mapped_and_unknown_ones_told(command, pair):
     lost = command(pair[0], "--truth", pair[1], *SIZE, "--names", "C7_study=c7")
     assert lost.exit_code == 1
     assert "no true file has a marker c7" in lost.output
+
+
+def test_a_folder_of_pairs_is_scored_by_subject_and_activity(command, tmp_path, walk, predicted_walk):
+    """Two people, one of whom is 5 mm off in one trial and 10 mm in the other, and one 15 mm."""
+    planted = {("p1", "walk1"): 1, ("p1", "sit1"): 2, ("p2", "walk1"): 3}
+    first = replace(walk, positions=walk.positions[:120], time_s=walk.time_s[:120])
+    pairs = []
+    for (person, name), size in planted.items():
+        own = augment(first, WALKER, load_model(MODEL, "cpu")).markers
+        truth = replace(own, positions=own.positions + size * OFFSET_M)
+        pairs.append(Pair(f"{person}/{name}", person, WALKER, first, truth))
+    folder = touch(tmp_path / "pairs")
+    write_pairs(folder, pairs)
+    output = tmp_path / "out.csv"
+    result = command(folder, "--model", MODEL, "--csv", output)
+    assert result.exit_code == 0, result.output
+    assert "3 trials of 2 subjects; in brackets 95 % intervals" in result.output
+    with output.open(newline="") as file:
+        rows = [r for r in csv.DictReader(file) if (r["model"], r["metric"]) == (MODEL, MPME)]
+    found = {(r["group_kind"], r["group"]): float(r["value"]) for r in rows if r["group_kind"] != "marker"}
+    expected = {("overall", "all"): 10, ("activity", "sit"): 10, ("activity", "walk"): 10}
+    assert found == pytest.approx(expected | {("subject", "p1"): 7.5, ("subject", "p2"): 15}, abs=1e-3)
+    (everybody,) = [r for r in rows if r["group"] == "all"]
+    # Drawn twice the one or twice the other: those are the ends.
+    assert (float(everybody["low"]), float(everybody["high"])) == pytest.approx((7.5, 15), abs=1e-3)
+
+
+def test_a_data_set_of_windows_is_scored_as_metrics_say(command, tmp_path, monkeypatch, model):
+    shrink(monkeypatch)
+    library = make_library([], 17, 1)
+    people = generate_set(WindowGenerator(library, Population(), KeypointErrors()), 5, 20, seed=1)
+    folder = touch(tmp_path / "npy")
+    write_npy_layout(folder, people)
+    output = tmp_path / "out.json"
+    result = command(folder, "--model", MODEL, "--json", output)
+    assert result.exit_code == 0, result.output
+    assert "20 windows of 5 subjects" in result.output
+    windows = read_dataset(folder).windows
+    expected = float(1000 * mpme(predict_windows(windows, model), windows.markers.double()))
+    scores = [Score(**one) for one in json.loads(output.read_text())["scores"]]
+    assert overall(scores, MPME, MODEL).value == pytest.approx(expected)
+    refused = command(folder, "--names", "C7_study=C7")
+    assert (refused.exit_code, "--names is for true TRC files" in refused.output) == (2, True)
+    (folder / "feature_3.npy").write_bytes(b"nonsense")
+    broken = command(folder)
+    assert (broken.exit_code, "feature_3.npy" in broken.output) == (1, True)
 
 
 def test_a_broken_trial_is_told_and_the_others_are_scored(command, tmp_path, pair):

@@ -119,8 +119,8 @@ def _ask(path: Path, truth: Path | None, size: tuple[float | None, float | None]
 
     height, mass = size
     if truth is None:
-        if path.is_file():
-            raise click.UsageError(f"{path} is a file; say with --truth where its true markers are.")
+        if path.suffix.casefold() == ".trc":
+            raise click.UsageError(f"{path} is a trial; say with --truth where its true markers are.")
         if height is not None or mass is not None:
             raise click.UsageError("--height and --mass go with --truth; a data set knows its subjects.")
         return _Question(path, None, None, read_names(names))
@@ -168,9 +168,7 @@ def _evaluate(data: TrialSet | Dataset, models: dict[str, Model], console: Conso
     if isinstance(data, TrialSet):
         found = evaluate_trials(data.trials, models, progress)
         return replace(found, failed=data.failed | found.failed, notes=(*data.notes, *found.notes))
-    found = evaluate_windows(data.window_set, models, progress)
-    left_out = [f"left out: {sentence}" for sentence in data.left_out]
-    return replace(found, notes=(*left_out, *data.notes, *found.notes))
+    return evaluate_windows(data, models, progress)
 
 
 def _check_outputs(targets: Sequence[Path], path: Path, truth: Path | None, overwrite: bool) -> None:

@@ -1,4 +1,4 @@
-"""What `trcaugment evaluate` shows: one table of all models, then MPME by marker, activity and subject."""
+"""What `trcaugment evaluate` shows: one table of all models, then MPME by group."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MEASURES = {
     "rigid distance SD (mm)": RIGID,
     "acceleration (m/s²)": JITTER,
 }
-_GROUPS = ("marker", "activity", "subject")
+_GROUPS = ("part", "marker", "activity", "subject")
 _MOST_ROWS = 40
 
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from trcaugment.augmentation import augment
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import Windows
+from trcaugment.datasets.contents import Dataset, Split
 from trcaugment.datasets.labels import activity
 from trcaugment.datasets.paired import Pair
-from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import TrcAugmentError
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import MPME, NOT_PREDICTED, RMSE, Sums, join, sum_errors
@@ -54,23 +54,32 @@ class Evaluation:
     notes: tuple[str, ...]
 
 
-def evaluate_windows(dataset: WindowSet, models: Mapping[str, Model], track: Track = iter) -> Evaluation:
+def evaluate_windows(dataset: Dataset, models: Mapping[str, Model], track: Track = iter) -> Evaluation:
     """Evaluate models on a data set of windows.
 
     Args:
-        dataset: the windows.
+        dataset: the data set; where it has a split of its own, the parts are scored too.
         models: name -> model.
         track: shows progress while it hands on the numbers it is given.
     """
     sums: dict[str, list[Sums]] = {name: [] for name in (*models, TRUTH)}
-    n_windows = len(dataset.subjects)
+    window_set = dataset.window_set
+    n_windows, subjects = len(window_set), window_set.subjects
     for first in track(range(0, n_windows, _BLOCK_WINDOWS)):
-        block = dataset.windows.select(torch.arange(first, min(first + _BLOCK_WINDOWS, n_windows)))
+        block = window_set.windows.select(torch.arange(first, min(first + _BLOCK_WINDOWS, n_windows)))
         predicted = {name: predict_windows(block, model) for name, model in models.items()}
         _add(sums, predicted, block.markers.double(), 1 / RATE_HZ)
-    n_people = len(set(dataset.subjects))
-    scores = _score(sums, dataset.subjects, dataset.activities)
-    return Evaluation(scores, tuple(models), "windows", n_windows, n_people, {}, tuple(_on_intervals(n_people)))
+    parts = _parts(dataset.split)
+    labels = {"activity": window_set.activities, "part": [parts.get(subject, "") for subject in subjects]}
+    n_people = len(set(subjects))
+    notes = (*(f"left out: {sentence}" for sentence in dataset.left_out), *dataset.notes, *_on_intervals(n_people))
+    return Evaluation(_score(sums, subjects, labels), tuple(models), "windows", n_windows, n_people, {}, notes)
+
+
+def _parts(split: Split | None) -> dict[str, str]:
+    """Subject -> part of the data set's own split."""
+    parts = {} if split is None else {name: getattr(split, name) for name in ("training", "validation", "test")}
+    return {subject: name for name, subjects in parts.items() for subject in subjects}
 
 
 def predict_windows(windows: Windows, model: Model) -> Tensor:
@@ -122,7 +131,8 @@ def evaluate_trials(trials: Sequence[Pair], models: Mapping[str, Model], track: 
         )
     people = [trial.subject_name for trial in done]
     notes += _on_intervals(len(set(people)))
-    scores = _score(sums, people, [activity(trial.name.rpartition("/")[2]) for trial in done]) if done else []
+    labels = {"activity": [activity(trial.name.rpartition("/")[2]) for trial in done]}
+    scores = _score(sums, people, labels) if done else []
     return Evaluation(scores, tuple(models), "trials", len(done), len(set(people)), failed, tuple(notes))
 
 
@@ -161,11 +171,11 @@ def _add(
     sums[TRUTH].append(sum_errors(seen, true, step_s, even))
 
 
-def _score(sums: Mapping[str, list[Sums]], people: Sequence[str], activities: Sequence[str]) -> list[Score]:
+def _score(sums: Mapping[str, list[Sums]], people: Sequence[str], labels: Mapping[str, Sequence[str]]) -> list[Score]:
     return [
         each
         for name, parts in sums.items()
-        for each in score(name, join(parts), people, activities)
+        for each in score(name, join(parts), people, labels)
         if name != TRUTH or each.metric not in (MPME, RMSE, NOT_PREDICTED)
     ]
 

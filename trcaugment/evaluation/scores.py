@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ N_RESAMPLES = 2000
 INTERVAL_PERCENT = (2.5, 97.5)
 _SEED = 20_261_123  # the same people are drawn for every model, so that models can be compared
 _WEIGHTS_AT_ONCE = 4_000_000
-UNKNOWN_ACTIVITY = "unknown"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Score:
 
     Attributes:
         model: name of the model.
-        group_kind: "overall", "marker", "activity" or "subject".
-        group: name of the marker, activity or subject; "all" overall.
+        group_kind: "overall", "marker", "activity", "part" (of a data set's own split) or "subject".
+        group: name of the marker, activity, part or subject; "all" overall.
         metric: name of the measure with its unit, such as "mpme_mm".
         value: the measure.
         low: lower end of the 95 % interval; None where there is one subject only.
@@ -43,27 +43,27 @@ class Score:
     n: int
 
 
-def score(model: str, sums: Sums, subjects: Sequence[str], activities: Sequence[str]) -> list[Score]:
-    """Score all pieces together, and by marker, activity and subject.
+def score(model: str, sums: Sums, subjects: Sequence[str], labels: Mapping[str, Sequence[str]]) -> list[Score]:
+    """Score all pieces together, and by marker, label and subject.
 
     Args:
         model: the model's name.
         sums: one row for each piece.
         subjects: whom each piece shows, (n_pieces,).
-        activities: what that person does, (n_pieces,); "" where unknown.
+        labels: kind of group, such as "activity" -> each piece's group, "" where unknown, (n_pieces,).
     """
     names, person = np.unique(subjects, return_inverse=True)
     people = sums.group(person, len(names))
     resampled = _resample(people)
     scores = list(_score_group(model, ("overall", "all"), people, resampled))
     scores += _score_markers(model, people, resampled)
-    if any(activities):
-        named = np.array([activity or UNKNOWN_ACTIVITY for activity in activities])
-        for activity in np.unique(named):
-            rows = named == activity
-            doing, place = np.unique(person[rows], return_inverse=True)
-            doers = sums.take(rows).group(place, len(doing))
-            scores += _score_group(model, ("activity", str(activity)), doers, _resample(doers))
+    for kind, groups in labels.items():
+        named = np.array([group or UNKNOWN for group in groups])
+        for group in np.unique(named) if any(groups) else ():
+            rows = named == group
+            there, place = np.unique(person[rows], return_inverse=True)
+            members = sums.take(rows).group(place, len(there))
+            scores += _score_group(model, (kind, str(group)), members, _resample(members))
     each = measure(people)
     for k, name in enumerate(names):
         alone = {metric: (value[[k]], n[[k]]) for metric, (value, n) in each.items()}
