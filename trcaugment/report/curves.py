@@ -65,6 +65,8 @@ def _curve(rows: list[dict[str, str]], name: str) -> tuple[list[int], list[float
 
 
 def _draw(axes: Axes, title: str, curves: dict[str, tuple[list[int], list[float]]]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
     for (label, (epochs, values)), color in zip(curves.items(), _COLORS, strict=False):
         if values:
             said = f"{label}: {values[-1]:#.3g}, lowest {min(values):#.3g}"
@@ -72,7 +74,7 @@ def _draw(axes: Axes, title: str, curves: dict[str, tuple[list[int], list[float]
     axes.set_yscale("log")
     for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
         axis("{x:g}")  # no powers of ten
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_ylabel(title)
     axes.grid(True, which="both", alpha=0.3)
     axes.legend(loc="best")

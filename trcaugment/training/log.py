@@ -68,10 +68,13 @@ def read_log(path: Path) -> list[dict[str, str]]:
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+            table = csv.DictReader(file)
+            rows = list(table)
+        if "epoch" not in (table.fieldnames or ()):
+            raise ValueError("no epochs")
         for row in rows:
             int(row["epoch"])
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
+    except (OSError, csv.Error, TypeError, ValueError) as error:
         raise TrainingError(f"{path}: expected a log with one row per epoch; move it away to begin another") from error
     return rows
 

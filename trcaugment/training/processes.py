@@ -7,15 +7,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 import torch
-from lightning.fabric.plugins.environments import LightningEnvironment
-from lightning.fabric.plugins.environments.lightning import find_free_network_port
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment, find_free_network_port
 from lightning.pytorch.strategies import DDPStrategy
 
 from trcaugment.errors import RecipeError, TrainingError
@@ -136,7 +135,7 @@ class Workers:
             errors.seek(0)
             said = errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
             where = f"process {rank + 1} of {self.job.n_processes}"
-            raise TrainingError(f"{where} ended with code {code}: {said[-1]}; go on with --resume")
+            raise TrainingError(f"{where} ended with code {code}: {said[-1]}")
 
 
 @contextmanager
@@ -150,37 +149,39 @@ def start_workers(job: Job) -> Iterator[Workers]:
         yield Workers(job)
         return
     before, n_threads = dict(os.environ), torch.get_num_threads()
+    n_threads_each = max(1, n_threads // job.n_processes)
     job = msgspec.structs.replace(job, port=find_free_network_port())
     workers = Workers(job)
-    try:
-        torch.set_num_threads(_threads_each(job.n_processes))
-        for rank in range(1, job.n_processes):
-            workers.errors.append(tempfile.TemporaryFile())
-            workers.processes.append(_start(msgspec.structs.replace(job, rank=rank), workers.errors[-1]))
-        yield workers
-        for process in workers.processes:
-            process.wait(_GRACE_S)
-    except RuntimeError:  # of torch, when another process is gone
-        workers.raise_if_ended(within_s=1.0)
-        raise
-    finally:
-        for process in workers.processes:
-            process.kill()
-            process.communicate()
-        for file in workers.errors:
-            file.close()
-        if torch.distributed.is_initialized():
-            torch.distributed.destroy_process_group()
-        torch.set_num_threads(n_threads)
-        os.environ.clear()  # Lightning leaves the address of the meeting there
-        os.environ.update(before)
+    with ExitStack() as files:
+        try:
+            torch.set_num_threads(n_threads_each)
+            for rank in range(1, job.n_processes):
+                workers.errors.append(files.enter_context(tempfile.TemporaryFile()))
+                other = msgspec.structs.replace(job, rank=rank)
+                workers.processes.append(_start(other, n_threads_each, workers.errors[-1]))
+            yield workers
+            for process in workers.processes:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_GRACE_S)
+        except RuntimeError:  # of torch, when another process is gone
+            workers.raise_if_ended(within_s=1.0)
+            raise
+        finally:
+            for process in workers.processes:
+                process.kill()
+                process.communicate()
+            if torch.distributed.is_initialized():
+                torch.distributed.destroy_process_group()
+            torch.set_num_threads(n_threads)
+            os.environ.clear()  # Lightning leaves the address of the meeting there
+            os.environ.update(before)
 
 
-def _start(job: Job, errors: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(job: Job, n_threads: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     package = Path(__file__).parents[2]
     environment: dict[str, Any] = os.environ | {
         "PYTHONPATH": os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        "OMP_NUM_THREADS": str(_threads_each(job.n_processes)),
+        "OMP_NUM_THREADS": str(n_threads),
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "trcaugment.training.worker"],
@@ -194,7 +195,3 @@ def _start(job: Job, errors: IO[bytes]) -> subprocess.Popen[bytes]:
     process.stdin.write(msgspec.json.encode(job) + b"\n")
     process.stdin.flush()
     return process
-
-
-def _threads_each(n_processes: int) -> int:
-    return max(1, torch.get_num_threads() // n_processes)
