@@ -79,6 +79,34 @@ class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     attention_distance_weight: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
+class DatasetChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A local data set to train on.
+
+    Attributes:
+        path: its file or folder; a relative one starts at the recipe's folder.
+        weight: how often a window comes from it, beside the other data sets and the generator.
+        add_errors: whether the recipe's keypoint errors are added to its keypoints, because they have none.
+    """
+
+    path: str
+    weight: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    add_errors: bool = False
+
+
+class SplitRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which subjects of the data sets are kept from training; a data set's own split goes before shares.
+
+    Attributes:
+        validation: share of subjects that measure the error after every epoch.
+        test: share of subjects that are not used at all.
+        leave_out: names of the subjects that are not used at all, instead of a share.
+    """
+
+    validation: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.1
+    test: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.1
+    leave_out: tuple[str, ...] = ()
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What `trcaugment train` reads.
 
@@ -87,12 +115,17 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         description: one line for people.
         seed: start of all random numbers; the same recipe repeats the same run.
         licences: the motions' sources and licences, for the model card.
+        generated: how often a window is a generated one, beside those of the data sets; 0 for never.
+        datasets: local data sets to train on as well.
     """
 
     name: Name
     description: str = ""
     seed: Seed = 1
     licences: tuple[str, ...] = ()
+    generated: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    datasets: tuple[DatasetChoice, ...] = ()
+    split: SplitRule = SplitRule()
     motions: Motions = msgspec.field(default_factory=Motions)
     population: Population = Population()
     keypoint_errors: KeypointErrors = KeypointErrors()
@@ -130,7 +163,9 @@ def read_recipe(path: Path) -> Recipe:
         raise RecipeError(f"{path}: generated windows have {_DATA_SIZES} keypoints, person features and markers")
     if recipe.loss.attention_distance_weight and not sizes.spatial_attention:
         raise RecipeError(f"{path}: loss.attention_distance_weight needs network.spatial_attention")
-    if not recipe.motions.folders and not recipe.motions.procedural:
+    if not recipe.generated and not recipe.datasets:
+        raise RecipeError(f"{path}: no windows; name datasets or set generated above 0")
+    if recipe.generated and not recipe.motions.folders and not recipe.motions.procedural:
         raise RecipeError(f"{path}: no motions; name folders of .mot files or set motions.procedural above 0")
     return recipe
 
@@ -139,8 +174,11 @@ def motion_files(recipe: Recipe, base: Path) -> list[Path]:
     """The recipe's `.mot` files, sorted.
 
     Raises:
-        RecipeError: a folder does not exist or holds none.
+        RecipeError: a folder does not exist or holds none, or a data set is not there.
     """
+    for choice in recipe.datasets:
+        if not (base / choice.path).exists():
+            raise RecipeError(f"expected the recipe's data set {base / choice.path}, found no such file or folder")
     files: list[Path] = []
     for folder in recipe.motions.folders:
         found = sorted((base / folder).glob("*.mot"))

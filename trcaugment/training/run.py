@@ -16,7 +16,7 @@ from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, ProgressBar
 
 from trcaugment.body.motions import RATE_HZ
-from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
+from trcaugment.body.windows import N_FRAMES
 from trcaugment.errors import TrainingError
 from trcaugment.files import why_not_written
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
@@ -29,6 +29,7 @@ from trcaugment.training.module import MarkerRegression
 from trcaugment.training.processes import Job, check_devices, start_workers
 from trcaugment.training.recipe import Recipe, motion_files, read_recipe
 from trcaugment.training.run_folder import BEST, LAST, MODEL, claim_folder, load_weights
+from trcaugment.training.sources import Sources, keep_split, make_sources
 
 HOP_FRAMES = 5
 
@@ -51,6 +52,7 @@ def train(
 
     Raises:
         RecipeError: the recipe is wrong, there is nothing to resume, or there is a run already.
+        DatasetError: a data set of the recipe cannot be used.
         TrainingError: a checkpoint or the log cannot be read or written, or the errors grow beyond all numbers.
         ModelError: the model cannot be written.
         KeyboardInterrupt: Ctrl-C; what was reached after the last whole epoch can be resumed.
@@ -68,13 +70,15 @@ def train(
         load_weights(network, folder / BEST)
         load_weights(network, folder / LAST)
     with start_workers(job) as workers:
-        data = make_data(job)
+        sources = make_sources(recipe, recipe_path.parent)
+        keep_split(folder, sources)
+        data = GeneratedData(sources.training, recipe, sources.validation)
         if not resume:
             network.fit_linear_path(*data.linear_path_samples())
         workers.wait()
         validation_mse = fit(workers.job, network, data, callbacks)
     load_weights(network, folder / BEST)
-    return save_model(folder / MODEL, _card(recipe, validation_mse), network, recipe=text)
+    return save_model(folder / MODEL, _card(recipe, sources, validation_mse), network, recipe=text)
 
 
 def new_network(recipe: Recipe) -> MarkerNetwork:
@@ -86,9 +90,8 @@ def new_network(recipe: Recipe) -> MarkerNetwork:
 
 def make_data(job: Job) -> GeneratedData:
     """The batches of a job."""
-    recipe = job.recipe
-    library = make_library(motion_files(recipe, Path(job.base)), recipe.motions.procedural, recipe.seed)
-    return GeneratedData(WindowGenerator(library, recipe.population, recipe.keypoint_errors), recipe)
+    sources = make_sources(job.recipe, Path(job.base))
+    return GeneratedData(sources.training, job.recipe, sources.validation)
 
 
 def fit(job: Job, network: MarkerNetwork, data: LightningDataModule, callbacks: Sequence[Callback] = ()) -> float:
@@ -182,7 +185,7 @@ def _lightning_kept_interruptible() -> Iterator[None]:
         raise KeyboardInterrupt from error
 
 
-def _card(recipe: Recipe, validation_mse: float) -> Card:
+def _card(recipe: Recipe, sources: Sources, validation_mse: float) -> Card:
     return Card(
         format_version=FORMAT_VERSION,
         name=recipe.name,
@@ -196,9 +199,9 @@ def _card(recipe: Recipe, validation_mse: float) -> Card:
         window_frames=N_FRAMES,
         hop_frames=HOP_FRAMES,
         sizes=recipe.network,
-        training_data=("generated windows (trcaugment.body)", *recipe.licences),
-        height_m=recipe.population.height_m,
-        body_mass_index=recipe.population.body_mass_index,
+        training_data=(*sources.described, *recipe.licences),
+        height_m=sources.height_m,
+        body_mass_index=sources.body_mass_index,
         validation_mse=validation_mse,
         sha256="",
     )

@@ -1,0 +1,72 @@
+"""Splits by subject: nobody's windows are in two parts, whatever data sets they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import numpy as np
+
+from trcaugment.datasets.contents import Dataset, Split
+from trcaugment.errors import DatasetError
+
+
+def split_subjects(
+    datasets: Sequence[Dataset], *, shares: tuple[float, float], leave_out: Collection[str] = (), seed: int
+) -> Split:
+    """Who is for training, validation and test.
+
+    A data set's own split stays as it is, unless subjects are named to leave out; all other subjects are shuffled and
+    shared out. A name in two data sets is one subject.
+
+    Args:
+        datasets: the data sets.
+        shares: of validation and of test among subjects; a share above 0 is one subject at least, as long as somebody
+            is left for training.
+        leave_out: names of the test subjects, instead of a share.
+        seed: of the shuffling.
+
+    Raises:
+        DatasetError: a subject to leave out is in no data set, or nobody is left for training.
+    """
+    names = {name for dataset in datasets for name in dataset.window_set.subjects}
+    unknown = sorted(set(leave_out) - names)
+    if unknown:
+        raise DatasetError(
+            f"split.leave_out: no subject named {', '.join(unknown)}; there are {', '.join(sorted(names))}"
+        )
+    parts: dict[str, str] = dict.fromkeys(leave_out, "test")
+    if not leave_out:
+        parts = _own(datasets)
+    others = [str(name) for name in np.random.default_rng(seed).permutation(sorted(names - parts.keys()))]
+    n_validation, n_test = _counts(len(others), (shares[0], 0.0 if leave_out else shares[1]))
+    for k, name in enumerate(others):
+        parts[name] = "test" if k < n_test else "validation" if k < n_test + n_validation else "training"
+    if "training" not in parts.values():
+        raise DatasetError(f"no subject is left for training: {', '.join(sorted(names))} are for validation or test")
+    return Split(*(_members(parts, part) for part in ("training", "validation", "test")))
+
+
+def _own(datasets: Sequence[Dataset]) -> dict[str, str]:
+    """Subjects with the part that a data set's own split puts them in."""
+    parts: dict[str, str] = {}
+    for dataset in datasets:
+        there = set(dataset.window_set.subjects)
+        for part in ("training", "validation", "test") if dataset.split else ():
+            for name in there.intersection(getattr(dataset.split, part)):
+                if parts.setdefault(name, part) != part:
+                    raise DatasetError(
+                        f"{dataset.path}: its split has {name} for {part}, another for {parts[name]}"
+                    )
+    return parts
+
+
+def _counts(n: int, shares: tuple[float, float]) -> tuple[int, int]:
+    """Subjects for validation and test among n."""
+    validation, test = (max(1, round(share * n)) if share > 0 else 0 for share in shares)
+    spare = max(0, n - 1)  # one is for training
+    validation = min(validation, spare)
+    return validation, min(test, spare - validation)
+
+
+def _members(parts: dict[str, str], wanted: str) -> tuple[str, ...]:
+    return tuple(sorted(name for name, part in parts.items() if part == wanted))

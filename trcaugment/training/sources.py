@@ -1,0 +1,150 @@
+"""Where a recipe's windows come from: the generator, local data sets, or both, mixed by weight and split by subject."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trcaugment.body.windows import WindowGenerator, make_library
+from trcaugment.datasets.contents import Dataset, Split
+from trcaugment.datasets.reading import load_dataset
+from trcaugment.datasets.splits import split_subjects
+from trcaugment.datasets.window_set import FixedWindows, WindowSet
+from trcaugment.errors import RecipeError
+from trcaugment.files import replace_file, why_not_written
+from trcaugment.training.data import MixedWindows, WindowSource
+from trcaugment.training.recipe import Recipe, motion_files
+
+SPLIT_FILE = "split.json"
+_PARTS = ("training", "validation", "test")
+_Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """What a run draws its windows from.
+
+    Attributes:
+        training: windows to learn from.
+        validation: windows of other people.
+        described: sentences on the data for the model card.
+        height_m: lowest and highest height in training.
+        body_mass_index: lowest and highest body mass index in training, in kg/m².
+        record: who of the data sets is in which part, and what was left out; empty without data sets.
+    """
+
+    training: WindowSource
+    validation: WindowSource
+    described: tuple[str, ...]
+    height_m: _Range
+    body_mass_index: _Range
+    record: dict[str, Any]
+
+
+def make_generator(recipe: Recipe, base: Path) -> WindowGenerator:
+    """The recipe's generator; relative folders start at `base`."""
+    library = make_library(motion_files(recipe, base), recipe.motions.procedural, recipe.seed)
+    return WindowGenerator(library, recipe.population, recipe.keypoint_errors)
+
+
+def make_sources(recipe: Recipe, base: Path) -> Sources:
+    """Read the recipe's data sets, split their subjects and make its generator.
+
+    Args:
+        recipe: the recipe.
+        base: folder that relative paths in it start at.
+
+    Raises:
+        RecipeError: nobody is left for validation.
+        DatasetError: a data set cannot be used, or there is nobody to leave out or to train on.
+    """
+    training: list[tuple[WindowSource, float]] = []
+    validation: list[tuple[WindowSource, float]] = []
+    described: list[str] = []
+    ranges: list[tuple[_Range, _Range]] = []
+    if recipe.generated:
+        generator = make_generator(recipe, base)
+        training.append((generator, recipe.generated))
+        validation.append((generator, recipe.generated))
+        described.append("generated windows (trcaugment.body)")
+        ranges.append((recipe.population.height_m, recipe.population.body_mass_index))
+    datasets = [load_dataset(base / choice.path) for choice in recipe.datasets]
+    split = _split(recipe, datasets)
+    for choice, dataset in zip(recipe.datasets, datasets, strict=True):
+        errors = recipe.keypoint_errors if choice.add_errors else None
+        learned, measured = (dataset.window_set.of_subjects(names) for names in (split.training, split.validation))
+        if len(learned):
+            training.append((FixedWindows(learned.windows, errors), choice.weight))
+            described.append(f"{len(learned)} windows of {len(set(learned.subjects))} subjects in {dataset.path.name}")
+            ranges.append(_ranges(learned))
+        if len(measured):
+            validation.append((FixedWindows(measured.windows, errors), choice.weight))
+    if not validation:
+        raise RecipeError("nobody is left for validation: use data sets of more subjects, or set generated above 0")
+    height_m, index = (_span([both[k] for both in ranges]) for k in range(2))
+    record = _record(recipe, split, datasets) if datasets else {}
+    return Sources(_mixed(training), _mixed(validation), tuple(described), height_m, index, record)
+
+
+def keep_split(folder: Path, sources: Sources) -> None:
+    """Leave the split in the run's folder; a run that goes on must still have the same.
+
+    Raises:
+        RecipeError: it has another, because a data set changed; or the file cannot be written.
+    """
+    path = folder / SPLIT_FILE
+    if not sources.record:
+        return
+    text = msgspec.json.format(msgspec.json.encode(sources.record), indent=2)
+    try:
+        if path.exists() and msgspec.json.decode(path.read_bytes()) != msgspec.json.decode(text):
+            raise RecipeError(f"{path}: a data set of this run has changed since it began; choose another folder")
+        replace_file(path, text + b"\n")
+    except msgspec.DecodeError as error:
+        raise RecipeError(f"{path}: damaged ({error})") from error
+    except OSError as error:
+        raise RecipeError(f"{path} {why_not_written(error)}") from error
+
+
+def _split(recipe: Recipe, datasets: Sequence[Dataset]) -> Split:
+    if not datasets:
+        return Split((), (), ())
+    rule = recipe.split
+    return split_subjects(datasets, shares=(rule.validation, rule.test), leave_out=rule.leave_out, seed=recipe.seed)
+
+
+def _mixed(weighted: Sequence[tuple[WindowSource, float]]) -> WindowSource:
+    if len(weighted) == 1:
+        return weighted[0][0]
+    sources, weights = zip(*weighted, strict=True)
+    return MixedWindows(sources, weights)
+
+
+def _ranges(window_set: WindowSet) -> tuple[_Range, _Range]:
+    """Of height in m and body mass index in kg/m²."""
+    height_m, mass_kg = window_set.windows.height_m, window_set.windows.mass_kg
+    index = mass_kg / height_m**2
+    return (float(height_m.min()), float(height_m.max())), (float(index.min()), float(index.max()))
+
+
+def _span(ranges: Sequence[_Range]) -> _Range:
+    """From the lowest to the highest of all."""
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def _record(recipe: Recipe, split: Split, datasets: Sequence[Dataset]) -> dict[str, Any]:
+    return {part: list(getattr(split, part)) for part in _PARTS} | {
+        "datasets": [
+            {
+                "path": choice.path,
+                "layout": dataset.layout,
+                "windows": {part: len(dataset.window_set.of_subjects(getattr(split, part))) for part in _PARTS},
+                "left_out": list(dataset.left_out),
+            }
+            for choice, dataset in zip(recipe.datasets, datasets, strict=True)
+        ]
+    }
