@@ -76,7 +76,7 @@ def _spatial_transform(joint: Joint, length: float) -> Any:
 
 
 def _function(coefficients: list[float]) -> Any:
-    """The polynomial, lowest order first; linear ones as such, or OpenSim would not know an angle and read it in rad."""
+    """The polynomial, lowest order first; a straight line as such, or OpenSim would take degrees of it for radians."""
     if len(coefficients) == 2:
         return opensim.LinearFunction(coefficients[1], coefficients[0])
     vector = opensim.Vector(len(coefficients), 0.0)
