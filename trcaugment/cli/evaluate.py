@@ -50,7 +50,7 @@ class _Question:
 @click.option("--height", type=float, metavar="M", help="With --truth: height of the person in m.")
 @click.option("--mass", type=float, metavar="KG", help="With --truth: mass of the person in kg.")
 @click.option(
-    "--names", multiple=True, metavar="OURS=THEIRS", help="A true marker's name, or a CSV file of them; repeat."
+    "--names", multiple=True, metavar="CSV|OURS=THEIRS", help="A true marker's name, or a CSV file of them; repeat."
 )
 @click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write all scores as JSON.")
 @click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="Write all scores as a tidy table.")

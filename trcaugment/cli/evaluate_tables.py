@@ -60,17 +60,23 @@ def _show_groups(console: Console, found: Evaluation, scores: _Scores, groups: t
 
 
 def _table(title: str, columns: tuple[str, ...]) -> Table:
-    table = Table(title, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(title, no_wrap=True)
     for name in columns:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", overflow="fold")
     return table
 
 
 def _cell(score: Score | None) -> str:
     if score is None or math.isnan(score.value):
         return "-"
-    interval = f" ({score.low:.1f}-{score.high:.1f})" if score.low is not None and score.high is not None else ""
-    return f"{score.value:.1f}{interval}"
+    low, high = score.low, score.high
+    interval = f" ({_number(low)}-{_number(high)})" if low is not None and high is not None else ""
+    return _number(score.value) + interval
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
 
 
 def _missed(score: Score | None) -> str:

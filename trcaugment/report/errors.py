@@ -31,7 +31,8 @@ _BONES = (
     *((("RHip", "LHip"), ("RShoulder", "LShoulder"))),
 )
 # What is seen to the right and upward, of forward, up and right.
-_VIEWS = {"from the front": ((0, 0, -1), (0, 1, 0)), "from the right": ((1, 0, 0), (0, 1, 0))}
+_FROM_THE_RIGHT = "from the right"
+_VIEWS = {"from the front": ((0, 0, -1), (0, 1, 0)), _FROM_THE_RIGHT: ((1, 0, 0), (0, 1, 0))}
 
 
 def draw_errors(found: Evaluation, kind: str) -> bytes:
@@ -95,7 +96,8 @@ def _draw_body(axes: Axes, title: str, errors_mm: dict[str, float]) -> None:
     for first, second in _BONES:
         axes.plot(*np.array([places[first], places[second]]).T, color="#9db4d6", lw=1.5, zorder=1)
     for marker, error_mm in errors_mm.items():
-        if np.isfinite(error_mm):
+        hidden = title == _FROM_THE_RIGHT and marker.startswith("L")  # behind those of the right side
+        if np.isfinite(error_mm) and not hidden:
             axes.add_patch(Circle(places[marker], error_mm / 1000, color=_ERROR_COLOR, alpha=0.55, lw=0, zorder=2))
     axes.set_aspect("equal")
     axes.set_title(title, fontsize=10, color="#555555")
