@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from trcaugment.errors import MarkersError
+from trcaugment.errors import MarkersError, ModelError
 from trcaugment.guards import check_rate, check_size, outside_population, without_body
-from trcaugment.marker_sets import KEYPOINTS, find_keypoints
+from trcaugment.marker_sets import KEYPOINTS, Keypoints, find_keypoints
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.model import Model
-from trcaugment.normalization import body_frame, make_features, to_lab
+from trcaugment.normalization import BodyFrame, body_frame, make_features, to_lab
 from trcaugment.signals import (
     BoolArray,
     Span,
@@ -70,6 +72,68 @@ def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
         MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
             no frame has all keypoints.
     """
+    trial = _prepare(markers, subject)
+    predicted = _through_windows(trial, model, lambda windows: _predict_windows(windows, subject, model))
+    return Augmentation(
+        Markers(model.card.outputs, predicted, markers.time_s, markers.unit),
+        trial.keypoints.sources,
+        trial.keypoints.derived,
+        _spans(trial.invented),
+        _spans(trial.missing),
+        find_gaps(trial.odd),
+        tuple(outside_population(subject, model.card)),
+    )
+
+
+def attend(markers: Markers, subject: Subject, model: Model) -> FloatArray:
+    """How much the model looks at every keypoint in every frame of a trial; windows are blended as predictions are.
+
+    Args:
+        markers: as for `augment`.
+        subject: the person's height and mass.
+        model: one with spatial attention.
+
+    Returns:
+        Attention weights, summing to one in every frame, NaN where nothing is predicted, (n_frames, 15).
+
+    Raises:
+        MarkerSetError: as `augment` does.
+        MarkersError: as `augment` does.
+        ModelError: the model has no spatial attention.
+    """
+    if not model.card.sizes.spatial_attention:
+        raise ModelError(f"expected a model with spatial attention, found none in {model.card.name}; choose another")
+    return _through_windows(
+        _prepare(markers, subject),
+        model,
+        lambda windows: model.attention(_features(windows, subject)[0]).numpy(),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """A trial's keypoints, and where they can be used.
+
+    Attributes:
+        keypoints: as found.
+        time_s: (n_frames,).
+        positions: keypoints in m, short gaps filled, (n_frames, 15, 3).
+        invented: filled samples, (n_frames, 15).
+        missing: samples of longer gaps, (n_frames, 15).
+        odd: frames whose keypoints are no body, (n_frames,).
+        usable: frames to predict, at least one, (n_frames,).
+    """
+
+    keypoints: Keypoints
+    time_s: FloatArray
+    positions: FloatArray
+    invented: BoolArray
+    missing: BoolArray
+    odd: BoolArray
+    usable: BoolArray
+
+
+def _prepare(markers: Markers, subject: Subject) -> _Trial:
     keypoints = find_keypoints(markers)
     check_rate(markers)
     check_size(keypoints.positions, subject, markers.unit)
@@ -79,19 +143,7 @@ def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
     usable = np.asarray(~missing.any(axis=1) & ~odd)
     if not usable.any():
         raise MarkersError(_nothing_to_predict(missing))
-    frames = model_frames(markers.time_s, model.card.rate_hz)
-    predicted = np.full((markers.n_frames, len(model.card.outputs), 3), np.nan)
-    for start, stop in find_segments(usable, markers.time_s):
-        predicted[start:stop] = _augment_segment(positions[start:stop], frames[start:stop], subject, model)
-    return Augmentation(
-        Markers(model.card.outputs, predicted, markers.time_s, markers.unit),
-        keypoints.sources,
-        keypoints.derived,
-        _spans(invented),
-        _spans(missing),
-        find_gaps(odd),
-        tuple(outside_population(subject, model.card)),
-    )
+    return _Trial(keypoints, markers.time_s, positions, invented, missing, odd, usable)
 
 
 def _nothing_to_predict(missing: BoolArray) -> str:
@@ -102,35 +154,62 @@ def _nothing_to_predict(missing: BoolArray) -> str:
     return f"expected frames with all {len(KEYPOINTS)} keypoints, found none; missing in frames: {listed or 'none'}"
 
 
-def _augment_segment(positions: FloatArray, frames: FloatArray, subject: Subject, model: Model) -> FloatArray:
-    """Markers in m for a run of complete frames: to the model's rate, through the windows and back.
+def _through_windows(trial: _Trial, model: Model, apply: Callable[[FloatArray], FloatArray]) -> FloatArray:
+    """What a function makes of windows of keypoints, blended back on the trial's frames; NaN in unusable ones.
+
+    Args:
+        trial: the keypoints.
+        model: says how long windows are and how they overlap.
+        apply: from keypoints in m to values of every frame, (n_windows, n_frames, n_points, 3) to (n_windows, n_frames,
+            ...).
+    """
+    frames = model_frames(trial.time_s, model.card.rate_hz)
+    segments = find_segments(trial.usable, trial.time_s)
+    parts = [_segment(trial.positions[a:b], frames[a:b], model, apply) for a, b in segments]
+    values = np.full((len(frames), *parts[0].shape[1:]), np.nan)
+    for (start, stop), part in zip(segments, parts, strict=True):
+        values[start:stop] = part
+    return values
+
+
+def _segment(
+    positions: FloatArray, frames: FloatArray, model: Model, apply: Callable[[FloatArray], FloatArray]
+) -> FloatArray:
+    """The same for a run of usable frames: to the model's rate, through the windows and back.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3).
         frames: place of every frame on the model's frame axis, (n_frames,).
-        subject: the person.
         model: the model.
+        apply: as above.
     """
     card = model.card
     grid = model_grid(frames)
     starts = window_starts(len(grid), length=card.window_frames, hop=card.hop_frames, first_frame=int(np.rint(grid[0])))
     keypoints = to_model_grid(positions, frames, grid)
     weights = blend_weights(starts, card.window_frames, len(grid))
-    blended = np.zeros((len(grid), len(card.outputs), 3))
+    blended = np.zeros(0)
     for first in range(0, len(starts), _BLOCK_WINDOWS):
         block = slice(first, first + _BLOCK_WINDOWS)
-        windows = _predict_windows(cut(keypoints, starts[block], card.window_frames), subject, model)
+        windows = apply(cut(keypoints, starts[block], card.window_frames))
+        if not first:
+            blended = np.zeros((len(grid), *windows.shape[2:]))
         add_windows(blended, windows, starts[block], weights[block])
     return resample(blended, grid, frames)
 
 
 def _predict_windows(windows: FloatArray, subject: Subject, model: Model) -> FloatArray:
     """Markers in m in the lab for windows of keypoints in m, (n_windows, n_frames, n_points, 3) both."""
+    features, frame = _features(windows, subject)
+    return to_lab(model.predict(features).reshape(*windows.shape[:2], -1, 3), frame).numpy()
+
+
+def _features(windows: FloatArray, subject: Subject) -> tuple[Tensor, BodyFrame]:
+    """Network input of windows of keypoints in m, and the body frame that it is in."""
     keypoints = torch.from_numpy(windows)
     person = torch.ones(len(windows), dtype=keypoints.dtype)
     frame = body_frame(keypoints, person * subject.height_m)
-    targets = model.predict(make_features(keypoints, frame, person * subject.mass_kg))
-    return to_lab(targets.reshape(*windows.shape[:2], -1, 3), frame).numpy()
+    return make_features(keypoints, frame, person * subject.mass_kg), frame
 
 
 def _spans(marked: BoolArray) -> dict[str, list[Span]]:

@@ -6,6 +6,7 @@ Nothing is ever unpickled, and weights are checked against the card's SHA-256 ea
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from trcaugment.errors import ModelError
 from trcaugment.files import replace_file
-from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.marker_sets import KEYPOINTS, mirror_order
 from trcaugment.network import Count, MarkerNetwork, NetworkSizes
 from trcaugment.normalization import ALIGNMENT, ORIGIN, mirror
 
@@ -89,14 +90,32 @@ class Model:
         Returns:
             Marker coordinates in multiples of height, (n_windows, n_frames, n_targets), where and as the features are.
         """
+        return self._in_batches(self._predict, features)
+
+    def attention(self, features: Tensor) -> Tensor:
+        """Attention weights of the keypoints, summing to one in every frame: the mean over window and mirror image too.
+
+        Args:
+            features: (n_windows, n_frames, n_features), any device and precision.
+
+        Returns:
+            (n_windows, n_frames, n_keypoints), where and as the features are.
+        """
+        return self._in_batches(self._attend, features)
+
+    def _in_batches(self, apply: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
         with torch.inference_mode():
             batches = torch.split(features.to(torch.float32), _BATCH_WINDOWS)
-            predicted = [self._predict(batch.to(self.device)).cpu().to(features) for batch in batches]
-        return torch.cat(predicted)
+            return torch.cat([apply(batch.to(self.device)).cpu().to(features) for batch in batches])
 
     def _predict(self, features: Tensor) -> Tensor:
         mirrored = self.network(mirror(features, self.card.inputs))
         both: Tensor = (self.network(features) + mirror(mirrored, self.card.outputs)) / 2
+        return both
+
+    def _attend(self, features: Tensor) -> Tensor:
+        mirrored = self.network.attention(mirror(features, self.card.inputs))
+        both: Tensor = (self.network.attention(features) + mirrored[..., mirror_order(self.card.inputs)]) / 2
         return both
 
 

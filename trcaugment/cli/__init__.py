@@ -11,7 +11,9 @@ import click
 _COMMANDS = {
     "predict": "predict",
     "train": "train",
+    "data": "data",
     "evaluate": "evaluate",
+    "attention": "attention",
     "experiment": "experiment",
     "models": "models",
 }

@@ -185,13 +185,15 @@ def measure(network: MarkerNetwork, test: Batch) -> tuple[float, float, float]:
 
 
 def _claim(folder: Path, settings: _Settings) -> None:
-    path, text = folder / SETTINGS_FILE, msgspec.json.format(msgspec.json.encode(settings), indent=1) + b"\n"
+    path = folder / SETTINGS_FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            replace_file(path, text)
-        if path.read_bytes() != text:
+            replace_file(path, msgspec.json.format(msgspec.json.encode(settings), indent=1) + b"\n")
+        if msgspec.json.decode(path.read_bytes(), type=_Settings) != settings:
             raise RecipeError(f"{path}: of an experiment of another size or other recipes; choose another folder")
+    except msgspec.DecodeError as error:
+        raise RecipeError(f"{path}: not the settings of an experiment ({error}); choose another folder") from error
     except OSError as error:
         raise RecipeError(f"the experiment's folder {folder} {why_not_written(error)}") from error
 

@@ -1,0 +1,85 @@
+"""`trcaugment attention`: which keypoints the model looks at."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trcaugment.errors import ModelError, SubjectError, TrcAugmentError
+from trcaugment.subject import Subject
+
+if TYPE_CHECKING:
+    from trcaugment.markers import FloatArray
+
+_FILE = click.Path(path_type=Path)
+
+
+@click.command()
+@click.argument("source", metavar="IN.trc", type=_FILE)
+@click.option("--height", required=True, type=float, metavar="M", help="Height of the person in m, such as 1.584.")
+@click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
+@click.option("-o", "--output", required=True, type=_FILE, help="The heat map (.png, .pdf, .svg).")
+@click.option("--csv", "table", type=_FILE, metavar="FILE", help="Write the weights too, one row per frame.")
+@click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
+@click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+def attention(
+    source: Path, height: float, mass: float, output: Path, table: Path | None, model_name: str | None, overwrite: bool
+) -> None:
+    """Draw how much the model looks at each of the 15 keypoints in every frame of a trial.
+
+    The weights of a frame sum to one. Frames in which nothing is predicted have none.
+    """
+    from trcaugment.cli.outputs import check_figure, check_outputs, write_output
+
+    kind = check_figure(output)
+    check_outputs([output, *([table] if table else [])], [source], overwrite)
+    try:
+        import torch
+
+        from trcaugment.model import DEFAULT_MODEL, load_model
+
+        subject = Subject(height, mass)
+        torch.set_num_threads(1)  # as for predict: on a busy machine several wait for each other
+        model = load_model(DEFAULT_MODEL if model_name is None else model_name)
+    except (SubjectError, ModelError) as error:
+        raise click.UsageError(str(error)) from error
+    try:
+        from trcaugment.augmentation import attend
+        from trcaugment.report.attention import draw_attention
+        from trcaugment.trc import read_trc
+
+        markers = read_trc(source)
+        weights = attend(markers, subject, model)
+    except ModelError as error:
+        raise click.UsageError(str(error)) from error
+    except TrcAugmentError as error:
+        text = str(error)
+        raise click.ClickException(text if str(source) in text else f"{source}: {text}") from error
+    names = model.card.inputs
+    if table:
+        write_output(table, _as_csv(weights, markers.time_s, names))
+    write_output(output, draw_attention(weights, markers.time_s, names, kind))
+    click.echo(f"{source} -> {output}")
+    click.echo(_favourites(weights, names))
+
+
+def _as_csv(weights: FloatArray, time_s: FloatArray, names: tuple[str, ...]) -> bytes:
+    """One row per frame; empty cells where there are no weights."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(["time_s", *names])
+    for time, frame in zip(time_s.tolist(), weights.tolist(), strict=True):
+        rows.writerow([repr(time), *("" if weight != weight else f"{weight:.6f}" for weight in frame)])
+    return text.getvalue().encode()
+
+
+def _favourites(weights: FloatArray, names: tuple[str, ...]) -> str:
+    """The keypoints by their mean weight, most looked at first."""
+    import numpy as np
+
+    mean = np.nanmean(weights, axis=0)
+    return "mean weights: " + ", ".join(f"{names[k]} {mean[k]:.3f}" for k in np.argsort(-mean))
