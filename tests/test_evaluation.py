@@ -247,6 +247,30 @@ def test_truth_at_another_rate_is_compared_at_its_own_times(walk, predicted_walk
     assert "both clocks" in found.notes[0]
 
 
+def test_a_truth_in_another_coordinate_system_is_noticed(walk, predicted_walk, model):
+    turned = replace(predicted_walk, positions=predicted_walk.positions[..., [2, 0, 1]])
+    found = evaluate_trials([trial(walk, turned, "turned"), trial(walk, predicted_walk)], {"m": model})
+    (note,) = [note for note in found.notes if "far off" in note]
+    assert note.startswith("in 1 of 2 trials all models are far off (turned: ")
+    assert "axes" in note
+
+
+def test_jitter_minds_neither_rounded_time_stamps_nor_dropped_frames(walk, predicted_walk, model):
+    def jitter(keep, decimals):
+        both = [
+            replace(each, positions=each.positions[keep], time_s=np.round(each.time_s[keep], decimals))
+            for each in (walk, predicted_walk)
+        ]
+        return overall(evaluate_trials([trial(*both)], {"m": model}).scores, JITTER, TRUTH)
+
+    frames = np.arange(600)
+    exact = jitter(frames, 9)
+    assert jitter(frames, 3).value == pytest.approx(exact.value, rel=1e-3)
+    dropped = jitter(np.delete(frames, [200, 201, 202, 400]), 9)
+    assert dropped.value == pytest.approx(exact.value, rel=0.02)
+    assert dropped.n == (600 - 4 - 2 - 4) * N  # both neighbours of each leap are left out
+
+
 def test_frames_that_the_prediction_lacks_stay_missing_at_other_times():
     time_s = np.arange(60) / 60
     positions = np.sin(2 * np.pi * time_s)[:, None, None] * np.ones((60, 2, 3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,10 @@ from trcaugment.datasets.contents import Dataset, Split
 from trcaugment.datasets.labels import activity
 from trcaugment.datasets.paired import Pair
 from trcaugment.errors import TrcAugmentError
+from trcaugment.evaluation.notes import on_clocks, on_distance, on_intervals, on_truth
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import MPME, NOT_PREDICTED, RMSE, Sums, join, sum_errors
-from trcaugment.evaluation.truth import arrange, at_times, same_times
+from trcaugment.evaluation.truth import arrange, at_times, time_difference
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import FloatArray
 from trcaugment.model import Model
@@ -27,7 +28,6 @@ from trcaugment.signals import JITTER_S, BoolArray, has_rate
 
 TRUTH = "truth"  # the row of the truth's own steadiness and jitter
 _BLOCK_WINDOWS = 1024
-_FEW_PEOPLE = 10
 Track = Callable[[Sequence[int]], Iterable[int]]
 
 
@@ -72,7 +72,7 @@ def evaluate_windows(dataset: Dataset, models: Mapping[str, Model], track: Track
     parts = _parts(dataset.split)
     labels = {"activity": window_set.activities, "part": [parts.get(subject, "") for subject in subjects]}
     n_people = len(set(subjects))
-    notes = (*(f"left out: {sentence}" for sentence in dataset.left_out), *dataset.notes, *_on_intervals(n_people))
+    notes = (*(f"left out: {sentence}" for sentence in dataset.left_out), *dataset.notes, *on_intervals(n_people))
     return Evaluation(_score(sums, subjects, labels), tuple(models), "windows", n_windows, n_people, {}, notes)
 
 
@@ -110,7 +110,7 @@ def evaluate_trials(trials: Sequence[Pair], models: Mapping[str, Model], track: 
     """
     sums: dict[str, list[Sums]] = {name: [] for name in (*models, TRUTH)}
     done: list[Pair] = []
-    failed, differ = {}, []
+    failed: dict[str, str] = {}
     for k in track(range(len(trials))):
         trial = trials[k]
         try:
@@ -118,28 +118,21 @@ def evaluate_trials(trials: Sequence[Pair], models: Mapping[str, Model], track: 
         except TrcAugmentError as error:
             failed[trial.name] = str(error)
             continue
-        difference = same_times(trial.keypoints, trial.markers)
-        differ += [f"{trial.name}: {difference}"] if difference else []
         step_s, even = _steps(trial.markers.time_s)
         _add(sums, predicted, torch.from_numpy(arrange(trial.markers))[None], step_s, even)
         done.append(trial)
-    notes = list(_on_truth(done))
-    if differ:
-        notes.append(
-            f"in {len(differ)} of {len(trials)} trials input and truth have other time stamps ({differ[0]}); "
-            "predictions were interpolated to the truth's, which is right only if both clocks started together"
-        )
     people = [trial.subject_name for trial in done]
-    notes += _on_intervals(len(set(people)))
+    far = on_distance([trial.name for trial in done], [sums[name] for name in models])
+    notes = (*on_truth(done), *on_clocks(done), *far, *on_intervals(len(set(people))))
     labels = {"activity": [activity(trial.name.rpartition("/")[2]) for trial in done]}
     scores = _score(sums, people, labels) if done else []
-    return Evaluation(scores, tuple(models), "trials", len(done), len(set(people)), failed, tuple(notes))
+    return Evaluation(scores, tuple(models), "trials", len(done), len(set(people)), failed, notes)
 
 
 def _predict_trial(trial: Pair, model: Model) -> Tensor:
     """Markers in m at the truth's time stamps in the order of `ANATOMICAL_MARKERS`, (1, n_frames, 35, 3)."""
     markers = augment(trial.keypoints, trial.subject, model).markers
-    if same_times(trial.keypoints, trial.markers):
+    if time_difference(trial.keypoints, trial.markers):
         markers = at_times(markers, trial.markers.time_s)
     return torch.from_numpy(arrange(markers))[None]
 
@@ -178,21 +171,3 @@ def _score(sums: Mapping[str, list[Sums]], people: Sequence[str], labels: Mappin
         for each in score(name, join(parts), people, labels)
         if name != TRUTH or each.metric not in (MPME, RMSE, NOT_PREDICTED)
     ]
-
-
-def _on_truth(trials: Sequence[Pair]) -> Iterator[str]:
-    """Sentences on what the truth does not have."""
-    absent = [name for name in ANATOMICAL_MARKERS if not any(name in trial.markers.names for trial in trials)]
-    if trials and absent:
-        yield f"the truth has {len(ANATOMICAL_MARKERS) - len(absent)} of {len(ANATOMICAL_MARKERS)} markers"
-    n_samples = sum(trial.markers.n_frames * len(trial.markers.names) for trial in trials)
-    n_gaps = sum(int(np.isnan(trial.markers.positions).any(axis=2).sum()) for trial in trials)
-    if n_gaps:
-        yield f"in {n_gaps} of {n_samples} samples of these markers the truth has a gap; they were left out"
-
-
-def _on_intervals(n_people: int) -> Iterator[str]:
-    if n_people == 1:
-        yield "one subject: how much the errors of others would differ is not known, so there are no intervals"
-    elif 1 < n_people < _FEW_PEOPLE:
-        yield f"95 % intervals from {n_people} subjects are rather too narrow"

@@ -145,7 +145,7 @@ def _begins(path: Path, name: str) -> bool:
     return path.stem == name or path.stem.startswith(f"{name}_")
 
 
-def same_times(predicted: Markers, truth: Markers) -> str:
+def time_difference(predicted: Markers, truth: Markers) -> str:
     """Where the time stamps of a prediction and its truth first differ, in words; empty where they do not."""
     n_both = min(predicted.n_frames, truth.n_frames)
     apart = np.abs(predicted.time_s[:n_both] - truth.time_s[:n_both]) > SAME_TIME_S
