@@ -142,9 +142,9 @@ def _steps(time_s: FloatArray) -> tuple[float, BoolArray]:
     if len(time_s) < 3:
         return 1.0, np.zeros(max(0, len(time_s) - 2), dtype=np.bool_)
     steps_s = np.diff(time_s)
-    step_s = float(np.median(steps_s))
-    if has_rate(time_s, 1 / step_s):  # rounded time stamps make steps uneven that are not
-        return float(steps_s.mean()), np.ones(len(steps_s) - 1, dtype=np.bool_)
+    mean_s, step_s = float(steps_s.mean()), float(np.median(steps_s))
+    if has_rate(time_s, 1 / mean_s):  # where steps are uneven, time stamps were rounded
+        return mean_s, np.ones(len(steps_s) - 1, dtype=np.bool_)
     even = np.abs(steps_s - step_s) <= min(JITTER_S, step_s / 2)
     return step_s, np.asarray(even[:-1] & even[1:])
 
