@@ -2,6 +2,7 @@
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import msgspec
@@ -30,6 +31,7 @@ from trcaugment.training.experiments import (
 from trcaugment.training.loss import as_points, attention_distance, training_loss
 from trcaugment.training.module import MarkerRegression
 from trcaugment.training.recipe import Loss, Motions, Optimization, Recipe, read_recipe
+from trcaugment.training.search import as_toml, search
 
 TINY = Size(n_subjects=20, n_windows=80, epochs=2)
 RECIPES = Path(__file__).parents[1] / "examples" / "recipes"
@@ -334,3 +336,72 @@ def test_what_cannot_be_written_is_said_and_no_traceback(small_table, tmp_path):
     assert "cannot be written" in done.output
     settings = json.loads(msgspec.json.encode(TINY))
     assert settings == {"n_subjects": 20, "n_windows": 80, "epochs": 2}
+
+
+# --- the search
+
+
+SEARCHED = msgspec.structs.replace(tiny("best"), optimization=Optimization(batch_windows=16))
+
+
+def test_a_search_goes_on_where_it_was_and_keeps_the_best(tmp_path):
+    pytest.importorskip("optuna")
+    told = []
+    search(SEARCHED, tmp_path, 2, TINY, told.append)
+    first = list(told)
+    assert [attempt.number for attempt in first] == [0, 1]
+    told.clear()
+    best = search(SEARCHED, tmp_path, 3, TINY, told.append)
+    assert told[:2] == first
+    assert [attempt.number for attempt in told] == [0, 1, 2]
+    winner = min(told, key=lambda attempt: attempt.mpme_mm)
+    assert best.optimization.learning_rate == winner.chosen["optimization.learning_rate"]
+    assert (best.network.hidden, best.network.n_layers) == (
+        winner.chosen["network.hidden"],
+        winner.chosen["network.n_layers"],
+    )
+    assert read_recipe(tmp_path / "best.toml") == best
+    with pytest.raises(RecipeError, match="another size or other recipes"):
+        search(SEARCHED, tmp_path, 3, Size(20, 80, 3))
+
+
+def test_an_interrupted_attempt_does_not_count(tmp_path, monkeypatch):
+    pytest.importorskip("optuna")
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trcaugment.training.search.run", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            search(SEARCHED, tmp_path, 1, TINY)
+    told = []
+    search(SEARCHED, tmp_path, 1, TINY, told.append)
+    assert [attempt.number for attempt in told] == [1]
+
+
+def test_without_optuna_the_search_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    done = CliRunner().invoke(main, ["experiment", "search", "-o", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "pip install trcaugment[search]" in done.output
+
+
+def test_the_search_prints_the_best_as_a_recipe(tmp_path, monkeypatch):
+    pytest.importorskip("optuna")
+    monkeypatch.setattr("trcaugment.training.search.SMALL", Size(epochs=1))
+    # Few motions are made faster.
+    monkeypatch.setattr("trcaugment.training.search.make_sets", lambda recipe, size: make_sets(SEARCHED, size))
+    arguments = ["-o", str(tmp_path), "--attempts", "1", "--windows", "100"]
+    done = CliRunner().invoke(main, ["experiment", "search", *arguments])
+    assert done.exit_code == 0, done.output
+    assert "1: MPME " in done.output
+    assert (tmp_path / "best.toml").read_text(encoding="utf-8") in done.output
+
+
+def test_a_recipe_comes_back_from_its_toml(tmp_path):
+    for recipe in [SEARCHED, *shipped_recipes([*REPORT_MM, *FUTURE]), Recipe(name="x", licences=('a "b"\n', "ü"))]:
+        path = tmp_path / "r.toml"
+        path.write_text(as_toml(recipe), encoding="utf-8")
+        assert read_recipe(path) == recipe
+    assert as_toml(Recipe(name="x")) == 'name = "x"\n'

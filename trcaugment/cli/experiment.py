@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -47,9 +48,9 @@ def experiment() -> None:
 @_options
 def table1(output: Path | None, quick: bool, seeds: int, windows: int | None, epochs: int | None) -> None:
     """The report's Table 1: eleven networks, beside the report's figures."""
-    from trcaugment.training.experiments import REPORT_MM
+    from trcaugment.training.experiments import FULL, QUICK, REPORT_MM
 
-    size = _size(quick, windows, epochs)
+    size = _size(QUICK if quick else FULL, windows, epochs)
     _experiment(list(REPORT_MM), output or Path("runs/table1"), size, 1 if quick else seeds)
 
 
@@ -57,47 +58,75 @@ def table1(output: Path | None, quick: bool, seeds: int, windows: int | None, ep
 @_options
 def future(output: Path | None, quick: bool, seeds: int, windows: int | None, epochs: int | None) -> None:
     """What the report left for the future, each against the same network without it."""
-    from trcaugment.training.experiments import FUTURE
+    from trcaugment.training.experiments import FULL, FUTURE, QUICK
 
-    size = _size(quick, windows, epochs)
+    size = _size(QUICK if quick else FULL, windows, epochs)
     _experiment(list(FUTURE), output or Path("runs/future"), size, 1 if quick else seeds)
 
 
-def _size(quick: bool, windows: int | None, epochs: int | None) -> Size:
-    from trcaugment.training.experiments import FULL, QUICK, Size
+@experiment.command()
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: runs/search]")
+@click.option("--attempts", default=30, show_default=True, type=click.IntRange(1), help="In all, with earlier ones.")
+@click.option("--windows", type=click.IntRange(100), help="Generated windows.  [default: 5000]")
+@click.option("--epochs", type=click.IntRange(1), help="Epochs of every attempt.  [default: 10]")
+def search(output: Path | None, attempts: int, windows: int | None, epochs: int | None) -> None:
+    """Search learning rate, units and layers with Optuna, and print the best as a recipe."""
+    from trcaugment.training.recipe import Recipe
+    from trcaugment.training.search import SMALL, Attempt, as_toml
+    from trcaugment.training.search import search as run
 
-    usual = QUICK if quick else FULL
+    console = Console(highlight=False, soft_wrap=True)
+
+    def tell(attempt: Attempt) -> None:
+        chosen = ", ".join(f"{name.split('.')[1]} {value:.3g}" for name, value in attempt.chosen.items())
+        console.print(f"{attempt.number + 1}: MPME {attempt.mpme_mm:.2f} mm with {chosen}")
+
+    with _errors_told():
+        folder = output or Path("runs/search")
+        recipe = Recipe(name="best", description="Found by trcaugment experiment search")
+        best = run(recipe, folder, attempts, _size(SMALL, windows, epochs), tell)
+        console.print(f"\nThe best as a recipe, {folder / 'best.toml'}:\n")
+        console.print(as_toml(best), markup=False)
+
+
+def _size(usual: Size, windows: int | None, epochs: int | None) -> Size:
+    from trcaugment.training.experiments import Size
+
     n_windows = windows or usual.n_windows
+    # Twenty windows of every person.
     return Size(n_windows=n_windows, n_subjects=max(10, n_windows // 20), epochs=epochs or usual.epochs)
 
 
-def _experiment(names: Sequence[str], folder: Path, size: Size, n_seeds: int) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    results: list[Result] = []
+@contextmanager
+def _errors_told() -> Iterator[None]:
     try:
-        from trcaugment.cli.experiment_progress import ExperimentStatus
-        from trcaugment.files import replace_file
-        from trcaugment.report.experiments import draw_experiment
-        from trcaugment.training.experiments import run_experiment, shipped_recipes
-
-        recipes = shipped_recipes(names)
-        titles = {recipe.name: recipe.description for recipe in recipes}
-        with ExperimentStatus(console) as status:
-            for result in run_experiment(recipes, folder, range(1, n_seeds + 1), size, status.begin):
-                results.append(result)
-                errors = f"RMSE {result.rmse_mm:.2f} mm, MPME {result.mpme_mm:.2f} mm"
-                place = f"{len(results)} of {n_seeds * len(recipes)}"
-                console.print(f"{place}: {result.name}, seed {result.seed}: {errors} ({result.seconds:.0f} s)")
-                replace_file(folder / "curves.png", draw_experiment(folder, results, titles))
+        yield
     except RecipeError as error:
         raise click.UsageError(str(error)) from error
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
-    except OSError as error:
-        raise click.ClickException(f"{folder / 'curves.png'}: {error.strerror}") from error
     except KeyboardInterrupt:
         click.echo("Interrupted; the same command goes on.", err=True)
         sys.exit(1)
+
+
+def _experiment(names: Sequence[str], folder: Path, size: Size, n_seeds: int) -> None:
+    from trcaugment.cli.experiment_progress import ExperimentStatus
+    from trcaugment.cli.outputs import write_output
+    from trcaugment.report.experiments import draw_experiment
+    from trcaugment.training.experiments import run_experiment, shipped_recipes
+
+    console = Console(highlight=False, soft_wrap=True)
+    results: list[Result] = []
+    with _errors_told(), ExperimentStatus(console) as status:
+        recipes = shipped_recipes(names)
+        titles = {recipe.name: recipe.description for recipe in recipes}
+        for result in run_experiment(recipes, folder, range(1, n_seeds + 1), size, status.begin):
+            results.append(result)
+            errors = f"RMSE {result.rmse_mm:.2f} mm, MPME {result.mpme_mm:.2f} mm"
+            place = f"{len(results)} of {n_seeds * len(recipes)}"
+            console.print(f"{place}: {result.name}, seed {result.seed}: {errors} ({result.seconds:.0f} s)")
+            write_output(folder / "curves.png", draw_experiment(folder, results, titles))
     wide = Console(highlight=False, width=max(console.width, _TABLE_WIDTH))
     wide.print(_table(titles, results))
     console.print(f"Loss curves: {folder / 'curves.png'}")

@@ -128,7 +128,7 @@ def run_experiment(
         RecipeError: the folder holds another experiment, or cannot be written.
         TrainingError: a file of an earlier run is damaged, or the errors grow beyond all numbers.
     """
-    _claim(folder, _Settings(size, _DATA_SEED, tuple(recipes)))
+    claim(folder, recipes, size)
     data: list[Batch] = []
     for seed in seeds:
         for recipe in recipes:
@@ -136,13 +136,32 @@ def run_experiment(
             result = read_result(own / RESULT_FILE)
             if result is None:
                 data = data or make_sets(recipes[0], size)
-                result = _run(_of_size(recipe, size, seed), own, data, callbacks(recipe, seed))
+                result = run(msgspec.structs.replace(recipe, seed=seed), own, size, data, callbacks(recipe, seed))
             yield result
 
 
 def run_folder(folder: Path, name: str, seed: int) -> Path:
     """Folder of one run in an experiment's folder."""
     return folder / name / f"seed-{seed}"
+
+
+def claim(folder: Path, recipes: Sequence[Recipe], size: Size) -> None:
+    """Make a folder an experiment's own, or make sure that it is.
+
+    Raises:
+        RecipeError: it holds another experiment, or cannot be written.
+    """
+    path, settings = folder / SETTINGS_FILE, _Settings(size, _DATA_SEED, tuple(recipes))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            replace_file(path, msgspec.json.format(msgspec.json.encode(settings), indent=1) + b"\n")
+        if msgspec.json.decode(path.read_bytes(), type=_Settings) != settings:
+            raise RecipeError(f"{path}: of an experiment of another size or other recipes; choose another folder")
+    except msgspec.DecodeError as error:
+        raise RecipeError(f"{path}: not the settings of an experiment ({error}); choose another folder") from error
+    except OSError as error:
+        raise RecipeError(f"the experiment's folder {folder} {why_not_written(error)}") from error
 
 
 def read_result(path: Path) -> Result | None:
@@ -157,6 +176,40 @@ def read_result(path: Path) -> Result | None:
         return None
     except (OSError, msgspec.DecodeError) as error:
         raise TrainingError(f"{path}: expected the result of a run; remove it to train again ({error})") from error
+
+
+def run(recipe: Recipe, folder: Path, size: Size, sets: Sequence[Batch], callbacks: Sequence[Callback] = ()) -> Result:
+    """Train a recipe once, from its last checkpoint where there is one, and keep the result in the run's folder.
+
+    Args:
+        recipe: what to train; its seed is that of the weights and of the windows' order.
+        folder: of the run.
+        size: says how many epochs.
+        sets: windows for training, validation and test.
+        callbacks: Lightning callbacks, for progress.
+
+    Raises:
+        TrainingError: a file cannot be read or written, or the errors grow beyond all numbers.
+    """
+    started, recipe = time.monotonic(), _of_size(recipe, size)
+    training, validation, test = sets
+    data = FixedData(training, validation, recipe.optimization.batch_windows, recipe.seed)
+    network = new_network(recipe)
+    resume = (folder / LAST).exists() and (folder / BEST).exists()
+    if not resume:
+        network.fit_linear_path(*data.linear_path_samples())
+    job = Job(recipe=recipe, base=".", folder=str(folder), resume=resume)
+    fit(job, network, data, callbacks)
+    n_epochs = int(torch.load(folder / LAST, weights_only=True)["epoch"]) + 1
+    load_weights(network, folder / BEST)
+    result = Result(recipe.name, recipe.seed, *measure(network, test), n_epochs, time.monotonic() - started)
+    try:
+        replace_file(folder / RESULT_FILE, msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+        for checkpoint in (BEST, LAST):  # ten times as large as all the rest
+            (folder / checkpoint).unlink()
+    except OSError as error:
+        raise TrainingError(f"the result in {folder} {why_not_written(error)}") from error
+    return result
 
 
 def make_sets(recipe: Recipe, size: Size) -> list[Batch]:
@@ -184,44 +237,9 @@ def measure(network: MarkerNetwork, test: Batch) -> tuple[float, float, float]:
     )
 
 
-def _claim(folder: Path, settings: _Settings) -> None:
-    path = folder / SETTINGS_FILE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            replace_file(path, msgspec.json.format(msgspec.json.encode(settings), indent=1) + b"\n")
-        if msgspec.json.decode(path.read_bytes(), type=_Settings) != settings:
-            raise RecipeError(f"{path}: of an experiment of another size or other recipes; choose another folder")
-    except msgspec.DecodeError as error:
-        raise RecipeError(f"{path}: not the settings of an experiment ({error}); choose another folder") from error
-    except OSError as error:
-        raise RecipeError(f"the experiment's folder {folder} {why_not_written(error)}") from error
-
-
-def _of_size(recipe: Recipe, size: Size, seed: int) -> Recipe:
+def _of_size(recipe: Recipe, size: Size) -> Recipe:
     chosen = recipe.optimization
     n_batches = max(1, round(0.8 * size.n_subjects) * size.n_windows // size.n_subjects // chosen.batch_windows)
-    optimization = msgspec.structs.replace(chosen, epochs=size.epochs, batches_per_epoch=n_batches)
-    return msgspec.structs.replace(recipe, seed=seed, optimization=optimization)
-
-
-def _run(recipe: Recipe, folder: Path, sets: Sequence[Batch], callbacks: Sequence[Callback]) -> Result:
-    started = time.monotonic()
-    training, validation, test = sets
-    data = FixedData(training, validation, recipe.optimization.batch_windows, recipe.seed)
-    network = new_network(recipe)
-    resume = (folder / LAST).exists() and (folder / BEST).exists()
-    if not resume:
-        network.fit_linear_path(*data.linear_path_samples())
-    job = Job(recipe=recipe, base=".", folder=str(folder), resume=resume)
-    fit(job, network, data, callbacks)
-    n_epochs = int(torch.load(folder / LAST, weights_only=True)["epoch"]) + 1
-    load_weights(network, folder / BEST)
-    result = Result(recipe.name, recipe.seed, *measure(network, test), n_epochs, time.monotonic() - started)
-    try:
-        replace_file(folder / RESULT_FILE, msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
-        for checkpoint in (BEST, LAST):  # ten times as large as all the rest
-            (folder / checkpoint).unlink()
-    except OSError as error:
-        raise TrainingError(f"the result in {folder} {why_not_written(error)}") from error
-    return result
+    return msgspec.structs.replace(
+        recipe, optimization=msgspec.structs.replace(chosen, epochs=size.epochs, batches_per_epoch=n_batches)
+    )

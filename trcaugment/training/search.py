@@ -1,0 +1,138 @@
+"""A search for better recipes with Optuna (extra `search`)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trcaugment.errors import TrainingError
+from trcaugment.files import replace_file, why_not_written
+from trcaugment.training.experiments import Size, claim, make_sets, run
+from trcaugment.training.recipe import Recipe
+
+BEST_FILE, JOURNAL_FILE = "best.toml", "journal.log"
+SMALL = Size(n_subjects=250, n_windows=5000, epochs=10)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A recipe that was tried.
+
+    Attributes:
+        number: of the attempt.
+        chosen: what was chosen for it, by the recipe's keys.
+        mpme_mm: mean per-marker error on the validation subjects.
+    """
+
+    number: int
+    chosen: Mapping[str, Any]
+    mpme_mm: float
+
+
+def search(
+    recipe: Recipe, folder: Path, n_attempts: int, size: Size = SMALL, tell: Callable[[Attempt], None] = lambda _: None
+) -> Recipe:
+    """Vary learning rate, units and layers of a recipe, and find what gives the smallest MPME on validation subjects.
+
+    The weights of the loss are left alone: what they buy is not seen in MPME. The folder keeps all attempts, so that
+    the search goes on when it is asked for more of them.
+
+    Args:
+        recipe: where to begin.
+        folder: of the search.
+        n_attempts: attempts in all, those of earlier calls included.
+        size: how many windows and epochs each gets.
+        tell: is called with every attempt, earlier ones first.
+
+    Returns:
+        The recipe with the best of what was tried; it stands in `best.toml` too.
+
+    Raises:
+        TrainingError: Optuna is not installed, the folder cannot be written, or training fails.
+        RecipeError: the folder holds another search.
+    """
+    with _quiet_optuna() as optuna:
+        claim(folder, [recipe], size)
+        storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL_FILE)))
+        study = optuna.create_study(storage=storage, study_name="search", load_if_exists=True)
+        # The same numbers again after a restart would try the same again.
+        study.sampler = optuna.samplers.TPESampler(seed=len(study.trials))
+        done = [_attempt(trial) for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+        for attempt in done:
+            tell(attempt)
+        missing = n_attempts - len(done)
+        if missing > 0:
+            training, validation, _ = make_sets(recipe, size)
+
+            def objective(trial: Any) -> float:
+                own = folder / f"attempt-{trial.number}"
+                return run(_suggest(recipe, trial), own, size, (training, validation, validation)).mpme_mm
+
+            study.optimize(objective, missing, callbacks=[lambda _, trial: tell(_attempt(trial))])
+        best = _with(recipe, study.best_params)
+    try:
+        replace_file(folder / BEST_FILE, as_toml(best).encode())
+    except OSError as error:
+        raise TrainingError(f"{folder / BEST_FILE} {why_not_written(error)}") from error
+    return best
+
+
+def as_toml(recipe: Recipe) -> str:
+    """A recipe as TOML, without what is as usual."""
+    usual = msgspec.to_builtins(Recipe(name=recipe.name))
+    lines, tables = [f"name = {json.dumps(recipe.name)}"], []
+    for key, value in msgspec.to_builtins(recipe).items():
+        if isinstance(value, dict):
+            changed = {inner: each for inner, each in value.items() if each != usual[key][inner]}
+            tables += ["", f"[{key}]", *map(_line, changed.items())] if changed else []
+        elif value != usual[key]:
+            lines.append(_line((key, value)))
+    return "\n".join([*lines, *tables]) + "\n"
+
+
+def _line(item: tuple[str, Any]) -> str:
+    # Text, numbers, truth values and lists of them are written alike in JSON and TOML.
+    return f"{item[0]} = {json.dumps(item[1])}"
+
+
+def _suggest(recipe: Recipe, trial: Any) -> Recipe:
+    chosen = {
+        "optimization.learning_rate": trial.suggest_float("optimization.learning_rate", 2e-4, 5e-3, log=True),
+        "network.hidden": trial.suggest_int("network.hidden", 64, 160, step=32),
+        "network.n_layers": trial.suggest_int("network.n_layers", 1, 3),
+    }
+    return _with(recipe, chosen)
+
+
+def _with(recipe: Recipe, chosen: Mapping[str, Any]) -> Recipe:
+    """The recipe with other values, by names such as `network.hidden`."""
+    for name, value in chosen.items():
+        part, key = name.split(".")
+        changed = msgspec.structs.replace(getattr(recipe, part), **{key: value})
+        recipe = msgspec.structs.replace(recipe, **{part: changed})
+    return recipe
+
+
+def _attempt(trial: Any) -> Attempt:
+    return Attempt(trial.number, trial.params, trial.value)
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[Any]:
+    """Optuna, if it is installed, without its news of every attempt."""
+    try:
+        import optuna
+    except ImportError as error:
+        raise TrainingError("the search needs Optuna; install it with: pip install trcaugment[search]") from error
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield optuna
+    finally:
+        optuna.logging.set_verbosity(before)
