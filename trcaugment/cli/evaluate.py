@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
@@ -15,6 +14,7 @@ import click
 from rich.console import Console
 from rich.progress import track
 
+from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.errors import MarkersError, ModelError, SubjectError, TrcAugmentError
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from trcaugment.model import Model
     from trcaugment.subject import Subject
 
-_FIGURE_KINDS = (".png", ".pdf", ".svg")
 _FOUND = click.Path(exists=True, path_type=Path)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -77,11 +76,9 @@ def evaluate(
     """
     asked = ((json_file, _as_json), (csv_file, _as_csv), (figure_file, _as_figure))
     outputs = [(target, made) for target, made in asked if target is not None]
-    _check_outputs([target for target, _ in outputs], path, truth, overwrite)
-    if figure_file and figure_file.suffix.casefold() not in _FIGURE_KINDS:
-        raise click.UsageError(
-            f"expected a figure named {', '.join('*' + k for k in _FIGURE_KINDS)}, found {figure_file}."
-        )
+    check_outputs([target for target, _ in outputs], [path, *([truth] if truth else [])], overwrite)
+    if figure_file:
+        check_figure(figure_file)
     console = Console(highlight=False, markup=False)  # names may hold brackets
     try:
         question = _ask(path, truth, (height, mass), names)
@@ -103,7 +100,7 @@ def evaluate(
 
         checksums = {name: model.card.sha256 for name, model in models.items()}
         for target, made in outputs:  # first, as the screen may be a pipe that somebody closes
-            _write(target, made(target, found, checksums))
+            write_output(target, made(target, found, checksums))
         show(console, found)
     for name, reason in found.failed.items():
         click.echo(f"{click.style('failed', fg='red')}  {name}: {reason}", err=True)
@@ -169,30 +166,6 @@ def _evaluate(data: TrialSet | Dataset, models: dict[str, Model], console: Conso
         found = evaluate_trials(data.trials, models, progress)
         return replace(found, failed=data.failed | found.failed, notes=(*data.notes, *found.notes))
     return evaluate_windows(data, models, progress)
-
-
-def _check_outputs(targets: Sequence[Path], path: Path, truth: Path | None, overwrite: bool) -> None:
-    """Refuses outputs that cannot be written or would fall among the data, before anything is computed."""
-    data = [Path(os.path.realpath(source)) for source in (path, truth) if source is not None]
-    real = [Path(os.path.realpath(target)) for target in targets]
-    for target, place in zip(targets, real, strict=True):
-        if real.count(place) > 1:
-            raise click.UsageError(f"two outputs would become the one file {target}.")
-        if any(place.is_relative_to(source) for source in data):
-            raise click.UsageError(f"the output {target} would lie among the data; choose another place.")
-        if place.exists() and not overwrite:
-            raise click.UsageError(f"{target} exists; add --overwrite to replace it.")
-        if not place.parent.is_dir():
-            raise click.UsageError(f"there is no folder {target.parent}; create it first.")
-
-
-def _write(target: Path, data: bytes) -> None:
-    from trcaugment.files import replace_file, why_not_written
-
-    try:
-        replace_file(target, data)
-    except OSError as error:
-        raise click.ClickException(f"{target} {why_not_written(error)}") from error
 
 
 def _as_csv(target: Path, found: Evaluation, checksums: dict[str, str]) -> bytes:
