@@ -246,6 +246,15 @@ def test_an_interrupted_run_goes_on_after_its_last_epoch(finished, tmp_path):
     assert without_time(results) == without_time(finished[1][:2])
 
 
+def test_a_run_that_was_cut_off_after_its_last_epoch_is_only_measured(finished, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(experiments, "measure", None)
+        with pytest.raises(TypeError):
+            next(run_experiment(TWO, tmp_path, [1], TINY))
+    result = next(run_experiment(TWO, tmp_path, [1], TINY))
+    assert without_time([result]) == without_time(finished[1][:1])
+
+
 def test_results_of_another_experiment_do_not_get_among_these(finished):
     for recipes, size in ((TWO, Size(20, 80, 3)), (TWO[:1], TINY)):
         with pytest.raises(RecipeError, match="another size or other recipes"):
