@@ -28,9 +28,9 @@ def _options(command: _Command) -> _Command:
     for option in (
         click.option("--epochs", type=click.IntRange(1), help="Most epochs of a run.  [default: 50]"),
         click.option("--windows", type=click.IntRange(100), help="Generated windows.  [default: 25000]"),
-        click.option("--seeds", default=3, show_default=True, type=click.IntRange(1), help="Runs of every recipe."),
-        click.option("--quick", is_flag=True, help="1280 windows, 5 epochs, 1 seed: a look at it in minutes."),
-        click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: runs/NAME]"),
+        click.option("--seeds", type=click.IntRange(1), help="Runs of every recipe.  [default: 3]"),
+        click.option("--quick", is_flag=True, help="A look in minutes: 1280 windows, 5 epochs, 1 seed."),
+        click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: runs/EXPERIMENT]"),
     ):
         command = option(command)
     return command
@@ -46,22 +46,22 @@ def experiment() -> None:
 
 @experiment.command()
 @_options
-def table1(output: Path | None, quick: bool, seeds: int, windows: int | None, epochs: int | None) -> None:
+def table1(output: Path | None, quick: bool, seeds: int | None, windows: int | None, epochs: int | None) -> None:
     """The report's Table 1: eleven networks, beside the report's figures."""
     from trcaugment.training.experiments import FULL, QUICK, REPORT_MM
 
     size = _size(QUICK if quick else FULL, windows, epochs)
-    _experiment(list(REPORT_MM), output or Path("runs/table1"), size, 1 if quick else seeds)
+    _experiment(list(REPORT_MM), output or _folder("table1", quick), size, seeds or (1 if quick else 3))
 
 
 @experiment.command()
 @_options
-def future(output: Path | None, quick: bool, seeds: int, windows: int | None, epochs: int | None) -> None:
+def future(output: Path | None, quick: bool, seeds: int | None, windows: int | None, epochs: int | None) -> None:
     """What the report left for the future, each against the same network without it."""
     from trcaugment.training.experiments import FULL, FUTURE, QUICK
 
     size = _size(QUICK if quick else FULL, windows, epochs)
-    _experiment(list(FUTURE), output or Path("runs/future"), size, 1 if quick else seeds)
+    _experiment(list(FUTURE), output or _folder("future", quick), size, seeds or (1 if quick else 3))
 
 
 @experiment.command()
@@ -75,7 +75,7 @@ def search(output: Path | None, attempts: int, windows: int | None, epochs: int 
     from trcaugment.training.search import SMALL, Attempt, as_toml
     from trcaugment.training.search import search as run
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
 
     def tell(attempt: Attempt) -> None:
         chosen = ", ".join(f"{name.split('.')[1]} {value:.3g}" for name, value in attempt.chosen.items())
@@ -86,7 +86,11 @@ def search(output: Path | None, attempts: int, windows: int | None, epochs: int 
         recipe = Recipe(name="best", description="Found by trcaugment experiment search")
         best = run(recipe, folder, attempts, _size(SMALL, windows, epochs), tell)
         console.print(f"\nThe best as a recipe, {folder / 'best.toml'}:\n")
-        console.print(as_toml(best), markup=False)
+        console.print(as_toml(best))
+
+
+def _folder(name: str, quick: bool) -> Path:
+    return Path("runs") / (f"{name}-quick" if quick else name)
 
 
 def _size(usual: Size, windows: int | None, epochs: int | None) -> Size:
@@ -116,7 +120,7 @@ def _experiment(names: Sequence[str], folder: Path, size: Size, n_seeds: int) ->
     from trcaugment.report.experiments import draw_experiment
     from trcaugment.training.experiments import run_experiment, shipped_recipes
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False, soft_wrap=True)
     results: list[Result] = []
     with _errors_told(), ExperimentStatus(console) as status:
         recipes = shipped_recipes(names)
@@ -127,7 +131,7 @@ def _experiment(names: Sequence[str], folder: Path, size: Size, n_seeds: int) ->
             place = f"{len(results)} of {n_seeds * len(recipes)}"
             console.print(f"{place}: {result.name}, seed {result.seed}: {errors} ({result.seconds:.0f} s)")
             write_output(folder / "curves.png", draw_experiment(folder, results, titles))
-    wide = Console(highlight=False, width=max(console.width, _TABLE_WIDTH))
+    wide = Console(highlight=False, markup=False, width=max(console.width, _TABLE_WIDTH))
     wide.print(_table(titles, results))
     console.print(f"Loss curves: {folder / 'curves.png'}")
 
