@@ -28,7 +28,7 @@ def read_mot(path: Path) -> FloatArray:
     Raises:
         MotionError: not a motion file, too short, or without any known coordinate.
     """
-    labels, table, in_degrees = _read_table(path)
+    labels, table, in_degrees = read_table(path)
     known = [(k, COORDINATE_INDEX[label]) for k, label in enumerate(labels) if label in COORDINATE_INDEX]
     if not known:
         raise MotionError(f"{path}: expected coordinates such as hip_flexion_r, found {', '.join(labels[1:6])}")
@@ -46,7 +46,12 @@ def read_mot(path: Path) -> FloatArray:
     return values
 
 
-def _read_table(path: Path) -> tuple[list[str], FloatArray, bool]:
+def read_table(path: Path) -> tuple[list[str], FloatArray, bool]:
+    """Labels, values (n_frames, n_labels, time first) and whether angles are in degrees, of a `.mot` or `.sto` file.
+
+    Raises:
+        MotionError: not a motion file.
+    """
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:

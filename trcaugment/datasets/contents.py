@@ -80,7 +80,8 @@ class Dataset:
         window_set: its usable windows.
         split: its own split, where it has one.
         left_out: what was left out and why, one sentence each; nothing where all is well.
-        notes: what else is odd, one sentence each.
+        notes: what else there is to know, one sentence each.
+        missing_markers: anatomical markers that some trial lacks.
     """
 
     path: Path
@@ -89,6 +90,7 @@ class Dataset:
     split: Split | None = None
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    missing_markers: tuple[str, ...] = ()
 
 
 def sift(path: Path, found: Found) -> tuple[WindowSet, tuple[str, ...]]:

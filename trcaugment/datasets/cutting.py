@@ -7,7 +7,7 @@ import torch
 
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import N_FRAMES, Windows
-from trcaugment.datasets.contents import Found, listed
+from trcaugment.datasets.contents import Found
 from trcaugment.datasets.labels import activity
 from trcaugment.datasets.paired import Pair
 from trcaugment.datasets.window_set import WindowSet
@@ -85,7 +85,7 @@ def _cut_pair(pair: Pair) -> tuple[Found, int]:
 def _all_markers(truth: Markers) -> tuple[str, ...]:
     missing = [name for name in ANATOMICAL_MARKERS if name not in truth.names]
     if missing:
-        raise MarkersError(f"expected all {len(ANATOMICAL_MARKERS)} markers, did not find {listed(missing)}")
+        raise MarkersError(f"expected all {len(ANATOMICAL_MARKERS)} markers, did not find {', '.join(missing)}")
     return ANATOMICAL_MARKERS
 
 

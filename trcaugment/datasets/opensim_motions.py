@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from trcaugment.body.motions import RATE_HZ
+from trcaugment.body.motions import RATE_HZ, read_table
 from trcaugment.datasets.paired import Pair
 from trcaugment.datasets.subjects_csv import find_row, read_subjects
 from trcaugment.errors import DatasetError
@@ -34,6 +34,8 @@ def read_motions(folder: Path) -> list[Pair]:
     Raises:
         DatasetError: opensim is not installed, a model or motion is missing, damaged or without the points, or
             `subjects.csv` does not tell whose a motion is.
+        MotionError: a motion cannot be read.
+        MarkerSetError: a model lacks keypoints.
     """
     rows = read_subjects(folder)
     files = sorted(folder.rglob("*.mot"))
@@ -111,23 +113,19 @@ class _Model:
 
     def _read(self, file: Path) -> tuple[FloatArray, dict[str, FloatArray]]:
         """Time stamps at 60 Hz and the known coordinates in rad or m at each."""
-        try:
-            table = _opensim().TimeSeriesTable(str(file))
-            in_degrees = table.getTableMetaDataString("inDegrees").strip().lower() == "yes"
-        except RuntimeError as error:
-            raise DatasetError(f"{file}: no motion that OpenSim can read ({_first_line(error)})") from error
-        labels = {_coordinate(label): k for k, label in enumerate(table.getColumnLabels())}
-        known = [name for name in labels if name in self.coordinates]
+        labels, table, in_degrees = read_table(file)
+        names = [_coordinate(label) for label in labels]
+        known = [name for name in self.coordinates if name in names]
         if not known:
-            raise DatasetError(f"{file}: expected coordinates of {self.path.name}, found {', '.join([*labels][:5])}")
-        own_s, matrix = np.array(table.getIndependentColumn()), table.getMatrix().to_numpy()
-        if len(own_s) < 2 or not np.isfinite(matrix).all():
-            raise DatasetError(f"{file}: expected at least two frames and no missing values")
+            raise DatasetError(f"{file}: expected coordinates of {self.path.name}, found {', '.join(names[1:6])}")
+        own_s = table[:, 0]
+        if len(own_s) < 2 or not (np.diff(own_s) > 0).all() or not np.isfinite(table).all():
+            raise DatasetError(f"{file}: expected at least two frames, increasing time and no missing values")
         time_s = np.arange(own_s[0], own_s[-1], 1 / RATE_HZ)
         values = {}
         for name in known:
             degrees = in_degrees and self.coordinates[name].getMotionType() == _ROTATIONAL
-            column = matrix[:, labels[name]]
+            column = table[:, names.index(name)]
             values[name] = np.interp(time_s, own_s, np.deg2rad(column) if degrees else column)
         return time_s, values
 

@@ -10,6 +10,7 @@ from trcaugment.datasets.cutting import cut_pairs
 from trcaugment.datasets.paired import Pair
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError, TrcAugmentError
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 
 
 def read_dataset(path: Path) -> WindowSet:
@@ -34,7 +35,7 @@ def load_dataset(path: Path) -> Dataset:
             return npy_layout.read_npy_layout(path)
         if hdf5_layout.is_hdf5_layout(path):
             return hdf5_layout.read_hdf5_layout(path)
-        return _from_trials(path)
+        return load_trials(path, *read_trials(path))
     except TrcAugmentError as error:
         raise DatasetError(_placed(path, error)) from error
 
@@ -57,11 +58,16 @@ def read_trials(path: Path) -> tuple[str, list[Pair]]:
     )
 
 
-def _from_trials(path: Path) -> Dataset:
-    layout, pairs = read_trials(path)
+def load_trials(path: Path, layout: str, pairs: list[Pair]) -> Dataset:
+    """The windows in whole trials.
+
+    Raises:
+        DatasetError: there are none, or they are not what they should be (see `sift`).
+    """
     found, unused = cut_pairs(pairs)
     window_set, left_out = sift(path, found)
-    return Dataset(path, layout, window_set, left_out=(*unused, *left_out))
+    missing = tuple(name for name in ANATOMICAL_MARKERS if any(name not in pair.markers.names for pair in pairs))
+    return Dataset(path, layout, window_set, left_out=(*unused, *left_out), missing_markers=missing)
 
 
 def _placed(path: Path, error: TrcAugmentError) -> str:

@@ -54,9 +54,7 @@ def _own(datasets: Sequence[Dataset]) -> dict[str, str]:
         for part in ("training", "validation", "test") if dataset.split else ():
             for name in there.intersection(getattr(dataset.split, part)):
                 if parts.setdefault(name, part) != part:
-                    raise DatasetError(
-                        f"{dataset.path}: its split has {name} for {part}, another for {parts[name]}"
-                    )
+                    raise DatasetError(f"{dataset.path}: its split has {name} for {part}, another for {parts[name]}")
     return parts
 
 
