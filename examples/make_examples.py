@@ -28,7 +28,7 @@ from trcaugment.markers import FloatArray
 
 HEIGHT_M, MASS_KG = 1.584, 58.32
 FOLDER = Path(__file__).parent
-# A detector at work: offsets as in the field, 8 mm of noise, no accidents.
+# A detector at work: offsets as in the field, up to 8 mm of noise, no accidents.
 ERRORS = KeypointErrors(offset=0.6, drift_m=0.006, noise_m=0.008, accident_rate=0.0, misjudged_rate=0.0)
 
 
@@ -44,11 +44,13 @@ def trial(activity: str, seconds: float, seed: int) -> tuple[Markers, Markers]:
     generator = torch.Generator().manual_seed(seed)
     person = the_person(seed=1)
     motion = stretched_motion(activity, round(seconds * RATE_HZ), np.random.default_rng(seed))
-    seen = person.points.clone()
-    seen[:, [POINT_INDEX[name] for name in MODEL_KEYPOINTS]] += draw_offsets(ERRORS, 1, generator)
+    offsets, slides = draw_offsets(ERRORS, 1, generator)
+    points = person.points.clone()
+    points[:, [POINT_INDEX[name] for name in MODEL_KEYPOINTS]] += offsets
+    seen = replace(person, points=points, slides=person.slides + slides)
     coordinates = torch.from_numpy(motion)[None].float()
     names = [point.name for point in KEYPOINTS]
-    keypoints = forward_kinematics(replace(person, points=seen), coordinates, [POINT_INDEX[name] for name in names])
+    keypoints = forward_kinematics(seen, coordinates, [POINT_INDEX[name] for name in names])
     in_model = [names.index(name) for name in MODEL_KEYPOINTS]
     keypoints[:, :, in_model] = disturb(ERRORS, keypoints[:, :, in_model], generator)
     keypoints[:, :, names.index("midHip")] = keypoints[:, :, [names.index("RHip"), names.index("LHip")]].mean(dim=2)
