@@ -28,8 +28,9 @@ from trcaugment.markers import FloatArray
 
 HEIGHT_M, MASS_KG = 1.584, 58.32
 FOLDER = Path(__file__).parent
-# A detector at work: offsets as in the field, up to 8 mm of noise, no accidents.
-ERRORS = KeypointErrors(offset=0.6, drift_m=0.006, noise_m=0.008, accident_rate=0.0, misjudged_rate=0.0)
+# A detector at work: offsets as in the field, no accidents; and the noise that filtered recordings have left.
+ERRORS = KeypointErrors(offset=0.6, drift_m=0.006, noise_m=0.0, accident_rate=0.0, misjudged_rate=0.0)
+NOISE_M = 0.0015
 
 
 def the_person(seed: int) -> BodySizes:
@@ -53,6 +54,7 @@ def trial(activity: str, seconds: float, seed: int) -> tuple[Markers, Markers]:
     keypoints = forward_kinematics(seen, coordinates, [POINT_INDEX[name] for name in names])
     in_model = [names.index(name) for name in MODEL_KEYPOINTS]
     keypoints[:, :, in_model] = disturb(ERRORS, keypoints[:, :, in_model], generator)
+    keypoints += NOISE_M * torch.randn(keypoints.shape, generator=generator)
     keypoints[:, :, names.index("midHip")] = keypoints[:, :, [names.index("RHip"), names.index("LHip")]].mean(dim=2)
     markers = forward_kinematics(person, coordinates, [POINT_INDEX[name] for name in ANATOMICAL_MARKERS])
     time_s = np.arange(len(motion)) / RATE_HZ

@@ -7,7 +7,7 @@ import torch
 
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import N_FRAMES, Windows
-from trcaugment.datasets.contents import Found
+from trcaugment.datasets.contents import Found, listed
 from trcaugment.datasets.labels import activity
 from trcaugment.datasets.paired import Pair
 from trcaugment.datasets.window_set import WindowSet
@@ -26,22 +26,23 @@ def cut_pairs(pairs: list[Pair]) -> tuple[Found, tuple[str, ...]]:
     """Windows of 30 frames one after the other, from every run of frames in which nothing is missing.
 
     Returns:
-        The windows, and a sentence on each trial that gave none and on the seconds that fit into no window.
+        The windows, and sentences on trials that gave none and on the seconds that fit into no window.
 
     Raises:
         DatasetError: no trial gave a window.
     """
     parts: list[Found] = []
-    said: list[str] = []
+    refused: dict[str, list[str]] = {}
     unused_s = 0.0
     for pair in pairs:
         try:
             part, n_unused = _cut_pair(pair)
         except (MarkerSetError, MarkersError) as error:
-            said.append(f"{pair.name}: {error}")
+            refused.setdefault(str(error), []).append(pair.name)
             continue
         parts.append(part)
         unused_s += n_unused / RATE_HZ
+    said = [f"{listed(names)}: {reason}" for reason, names in refused.items()]
     if not parts:
         raise DatasetError(f"no trial is usable:\n{chr(10).join(said)}")
     if unused_s > N_FRAMES / RATE_HZ * len(parts):  # more than the ends of trials
