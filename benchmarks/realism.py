@@ -2,9 +2,9 @@
 
     python benchmarks/realism.py PICTURE.png KEYPOINTS.trc=HEIGHT_M [...]
 
-Every window of 30 frames gives lengths between keypoints over height, how much they change as the joints bend, speeds
-and shaking. A generator that knows people and detectors has seen nearly all of them: of its own windows 2 % lie
-outside its 1st to 99th percentile, by definition, in every figure.
+Every window of 30 frames gives lengths between keypoints over height, how much they change as the joints bend,
+postures, speeds and the spectrum of the shaking. A generator that knows people and detectors has seen nearly all of
+them: of its own windows 2 % lie outside its 1st to 99th percentile, by definition, in every figure.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.population import Population
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
 from trcaugment.marker_sets import KEYPOINTS, find_keypoints
@@ -35,7 +36,8 @@ LENGTHS = {
     "toe-toe": ("RSmallToe", "RBigToe"),
 }
 BENT = 60.0  # degrees of knee flexion from which a leg counts as bent
-COLUMNS = 4
+BANDS_HZ = ((3, 6), (6, 12), (12, 18), (18, 31))
+COLUMNS = 5
 
 
 def figures(keypoints: Tensor, height_m: Tensor) -> dict[str, Tensor]:
@@ -43,21 +45,32 @@ def figures(keypoints: Tensor, height_m: Tensor) -> dict[str, Tensor]:
     place = {name: keypoints[:, :, k] / height_m[:, None, None] for k, name in enumerate(KEYPOINTS)}
     place["hips"] = (place["RHip"] + place["LHip"]) / 2
     length = {name: (place[a] - place[b]).norm(dim=-1) for name, (a, b) in LENGTHS.items()}
-    knee = knee_flexion_deg(place).mean(dim=1)
+    knee = between_deg(place["RHip"] - place["RKnee"], place["RKnee"] - place["RAnkle"]).mean(dim=1)
+    hertz = torch.fft.rfftfreq(N_FRAMES - 2, d=1 / RATE_HZ)
     found = {name: value.mean(dim=1) for name, value in length.items()}
     for name in ("thigh", "trunk", "heel-toe"):
         found[f"{name}, bent leg"] = torch.where(knee > BENT, found[name], torch.nan)
         found[f"{name}, SD in a window"] = length[name].std(dim=1)
     body = torch.stack([place[name] for name in KEYPOINTS], dim=2)
-    found["speed (heights/s)"] = 60 * body.diff(dim=1).norm(dim=-1).mean(dim=(1, 2))
-    found["third difference"] = body.diff(n=3, dim=1).square().mean(dim=(1, 2, 3)).sqrt()
+    hips_to_neck = place["Neck"] - place["hips"]
+    found["knee flexion (°)"] = knee
+    found["hip flexion (°)"] = between_deg(hips_to_neck, place["hips"] - place["RKnee"]).mean(dim=1)
+    found["ankle angle (°)"] = between_deg(place["RKnee"] - place["RAnkle"], place["RBigToe"] - place["RHeel"]).mean(
+        dim=1
+    )
+    found["speed (heights/s)"] = RATE_HZ * body.diff(dim=1).norm(dim=-1).mean(dim=(1, 2))
+    # Of the second differences, in which what is left of motion and the noise are of like size.
+    power = torch.fft.rfft(body.diff(n=2, dim=1), dim=1).abs().square().mean(dim=(2, 3))
+    for low, high in BANDS_HZ:
+        inside = (hertz >= low) & (hertz < high)
+        found[f"log power at {low}-{high} Hz"] = power[:, inside].mean(dim=1).clamp(min=1e-16).log10()
     return found
 
 
-def knee_flexion_deg(place: dict[str, Tensor]) -> Tensor:
-    """Angle between right thigh and shank, 0 when straight, (n_windows, 30)."""
-    thigh, shank = place["RHip"] - place["RKnee"], place["RKnee"] - place["RAnkle"]
-    return torch.rad2deg(torch.acos((thigh * shank).sum(-1) / thigh.norm(dim=-1) / shank.norm(dim=-1)))
+def between_deg(first: Tensor, second: Tensor) -> Tensor:
+    """Angle between two directions, (n_windows, 30)."""
+    cosine = torch.nn.functional.cosine_similarity(first, second, dim=-1)
+    return torch.rad2deg(torch.acos(cosine.clamp(-1, 1)))
 
 
 def real_figures(path: Path, height_m: float) -> dict[str, Tensor]:
@@ -81,7 +94,7 @@ def draw(path: Path, generated: dict[str, Tensor], real: dict[str, dict[str, Ten
     from matplotlib import pyplot as plt
 
     rows = -(-len(generated) // COLUMNS)
-    page, axes = plt.subplots(rows, COLUMNS, figsize=(13, 2.3 * rows), layout="constrained")
+    page, axes = plt.subplots(rows, COLUMNS, figsize=(15, 2.3 * rows), layout="constrained")
     for axis, (name, values) in zip(axes.flat, generated.items(), strict=False):
         shown = values[torch.isfinite(values)].numpy()
         low, high = np.percentile(shown, [0.2, 99.8])
