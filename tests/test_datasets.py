@@ -6,6 +6,7 @@ import torch
 from trcaugment.body.keypoints import KeypointErrors, disturb
 from trcaugment.body.population import Population
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, Windows, make_library
+from trcaugment.datasets.contents import Found, _measure, sift
 from trcaugment.datasets.window_set import FixedWindows, WindowSet, generate_set
 from trcaugment.errors import DatasetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
@@ -132,3 +133,16 @@ def test_sources_are_mixed_by_weight(generated):
     share = float((drawn.height_m == first.windows.height_m[0]).float().mean())
     assert share == pytest.approx(0.75, abs=0.04)
     assert drawn.markers.shape == (2000, N_FRAMES, len(ANATOMICAL_MARKERS), 3)
+
+
+def test_generated_people_are_far_from_what_is_refused_as_no_body(generator):
+    """The limits in contents.py are for mistakes: people with all errors of the detector keep their distance."""
+    made = generate_set(generator, 60, 1200, seed=1)
+    kept, left_out = sift("made", Found(made.windows, made.subjects, made.activities, made.subjects))
+    assert (len(kept), left_out) == (1200, ())
+    measured = _measure(made.windows)
+    whose = torch.tensor([int(name.removeprefix("generated")) for name in made.subjects])
+    body = torch.stack([measured.body[whose == k].median() for k in range(1, 61)])
+    pairs = torch.stack([measured.pairs[whose == k].median(dim=0).values for k in range(1, 61)])
+    assert 0.68 < float(body.min()) < float(body.max()) < 0.84
+    assert float(pairs.max()) < 0.075

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trcaugment.datasets.contents import Split
 from trcaugment.datasets.unpickling import load_npy
@@ -59,7 +58,7 @@ def read_info(path: Path) -> dict[str, list[Any]]:
     info = load_npy(path)
     if not isinstance(info, Mapping):
         raise DatasetError(f"{path}: expected a dict of lists, found {type(info).__name__}")
-    lists = {str(name): np.asarray(values).ravel().tolist() for name, values in info.items()}
+    lists = {str(name): _values(path, values) for name, values in info.items()}
     for needed in ("datasets", "subjects"):
         if needed not in lists:
             raise DatasetError(f"{path}: expected a list '{needed}', found {', '.join(sorted(lists)) or 'nothing'}")
@@ -68,6 +67,22 @@ def read_info(path: Path) -> dict[str, list[Any]]:
         if name in lists and len(lists[name]) != n:
             raise DatasetError(f"{path}: expected {n} '{name}' as there are 'subjects', found {len(lists[name])}")
     return lists
+
+
+def _values(path: Path, values: Any) -> list[Any]:
+    """A list of numbers or strings, whatever they came in."""
+    try:
+        flat: list[Any] = np.asarray(values).ravel().tolist()
+    except ValueError as error:
+        raise DatasetError(f"{path}: expected lists of numbers or strings ({error})") from error
+    if not all(isinstance(value, int | float | str) for value in flat):
+        raise DatasetError(f"{path}: expected lists of numbers or strings, found {_kinds(flat)}")
+    return flat
+
+
+def _kinds(values: Sequence[Any]) -> str:
+    """The types among the values, by name."""
+    return ", ".join(sorted({type(value).__name__ for value in values}))
 
 
 def subject_names(info: Mapping[str, list[Any]]) -> tuple[str, ...]:
@@ -112,8 +127,7 @@ def read_split(folder: Path, info: Mapping[str, list[Any]]) -> Split | None:
     for dataset, by_part in content.items():
         for part in parts:
             for key in (part, f"{part}_0"):
-                values: NDArray[Any] = np.asarray(by_part.get(key, [])).ravel()
-                names = [subject_name(dataset, value) for value in values.tolist()]
+                names = [subject_name(dataset, value) for value in _values(path, by_part.get(key, []))]
                 parts[part] += [renamed[name] for name in names if name in renamed]
     everybody = [name for names in parts.values() for name in names]
     twice = sorted({name for name in everybody if everybody.count(name) > 1})

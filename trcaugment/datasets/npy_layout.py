@@ -115,7 +115,7 @@ def _points(coordinates: _Floats) -> torch.Tensor:
 
 
 def _scaled(info: dict[str, list[Any]]) -> tuple[str, ...]:
-    factors = sorted({float(factor) for factor in info.get("scale_factors", [])})
+    factors = sorted({factor for factor in info.get("scale_factors", []) if isinstance(factor, int | float)})
     if len(factors) < 2:
         return ()
     return (f"every subject at {len(factors)} synthetic sizes ({', '.join(f'{f:g}' for f in factors)}), kept together",)

@@ -44,6 +44,8 @@ def read_subjects(folder: Path) -> list[SubjectRow]:
         ) from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: expected text in UTF-8 ({error})") from error
+    if "\0" in text:
+        raise DatasetError(f"{path}: expected text, found a binary file")
     reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
     missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
