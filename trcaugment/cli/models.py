@@ -31,7 +31,8 @@ def models() -> None:
             "in": f"{len(card.inputs)} keypoints: {', '.join(card.inputs)}",
             "out": f"{len(card.outputs)} markers: {', '.join(card.outputs)}",
             "windows": f"{card.window_frames} frames at {card.rate_hz:g} Hz, one every {card.hop_frames}",
-            "network": f"{card.sizes.hidden} units per direction, {card.sizes.n_layers} layers after the attention",
+            "network": f"{card.sizes.hidden} LSTM units per direction, {card.sizes.n_layers} layers"
+            + (" after the attention" if card.sizes.spatial_attention else ""),
             "trained on": "; ".join(card.training_data),
             "people": f"{low:g}-{high:g} m, body mass index {lean:g}-{heavy:g} kg/m²",
             "error": f"RMSE {1e3 * card.validation_mse**0.5:.1f} mm per m of height on generated people, with noise",
