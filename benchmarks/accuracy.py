@@ -1,4 +1,4 @@
-"""Measure a model on generated people it never saw, and how steady rigid distances are on real trials.
+"""Measure a model on generated people it never saw, and how steady bodies stay on real trials.
 
 Run from anywhere: python benchmarks/accuracy.py [MODEL]
 The real trials are other people's, beside the repository (../shared/data); without them that part is left out.
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trcaugment import Model, Subject, augment, load_model, read_trc
+from trcaugment import Markers, Model, Subject, augment, load_model, read_trc
 from trcaugment.body.keypoints import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
@@ -80,12 +80,42 @@ def on_real_trials(model: Model) -> None:
         print(f"{Path(name).stem:20s}" + "".join(cells))
 
 
+def on_bent_legs(model: Model) -> None:
+    """Length of the right thigh, which bending must not change: hip joint center to the middle of the knee markers."""
+    print(f"\n{'real trials, thigh (mm)':28s}{'straight leg':>14s}{'bent leg':>14s}")
+    for name, subject in TRIALS:
+        recording = read_trc(SHARED / name)
+        outputs = {"": augment(recording, subject, model).markers}
+        if "RHJC_study" in recording.names:
+            outputs[", OpenCap's own"] = recording
+        for whose, markers in outputs.items():
+            straight, bent = _thigh_mm(markers)
+            if np.isfinite(bent):
+                print(f"{Path(name).stem + whose:28s}{straight:14.0f}{bent:14.0f}")
+
+
+def _thigh_mm(markers: Markers) -> tuple[float, float]:
+    """Mean lengths below 20 and above 60 degrees of knee flexion; NaN where there is no such frame."""
+    hip, lateral, medial, ankle, mankle = (
+        markers.positions[:, markers.names.index(f"{name}_study")]
+        for name in ("RHJC", "r_knee", "r_mknee", "r_ankle", "r_mankle")
+    )
+    knee = (lateral + medial) / 2
+    thigh, shank = hip - knee, knee - (ankle + mankle) / 2
+    length = np.linalg.norm(thigh, axis=1)
+    flexion_deg = np.degrees(np.arccos((thigh * shank).sum(axis=1) / length / np.linalg.norm(shank, axis=1)))
+    masks = (flexion_deg < 20, flexion_deg > 60)
+    straight, bent = (1000 * float(length[mask].mean()) if mask.any() else float("nan") for mask in masks)
+    return straight, bent
+
+
 def main() -> None:
-    """Print both tables."""
+    """Print all tables."""
     model = load_model(sys.argv[1] if len(sys.argv) > 1 else DEFAULT_MODEL, device="cpu")
     on_generated_people(model)
     if SHARED.is_dir():
         on_real_trials(model)
+        on_bent_legs(model)
 
 
 if __name__ == "__main__":
