@@ -7,6 +7,7 @@
     ├── SubjectError      height or mass is not that of a person
     ├── ModelError        a model folder is missing, damaged or of another format
     ├── MotionError       a .mot file cannot be read
+    ├── OsimError         opensim is not there, or failed; a model, motion or set-up does not fit
     ├── DatasetError      a data set is damaged, mislabelled or not there, or cannot be written
     └── TrainingError     a training run cannot go on
         └── RecipeError   a recipe, or the folder named for its run, cannot be used
@@ -41,6 +42,10 @@ class ModelError(TrcAugmentError):
 
 class MotionError(TrcAugmentError):
     """A .mot file cannot be read."""
+
+
+class OsimError(TrcAugmentError):
+    """Opensim is not there, or failed; a model, motion or set-up does not fit."""
 
 
 class DatasetError(TrcAugmentError):
