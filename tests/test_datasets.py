@@ -6,7 +6,8 @@ import torch
 from trcaugment.body.keypoints import KeypointErrors, disturb
 from trcaugment.body.population import Population
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, Windows, make_library
-from trcaugment.datasets.contents import Found, _measure, sift
+from trcaugment.datasets.contents import Found
+from trcaugment.datasets.sifting import _measure, sift
 from trcaugment.datasets.window_set import FixedWindows, WindowSet, generate_set
 from trcaugment.errors import DatasetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
@@ -136,7 +137,7 @@ def test_sources_are_mixed_by_weight(generated):
 
 
 def test_generated_people_are_far_from_what_is_refused_as_no_body(generator):
-    """The limits in contents.py are for mistakes: people with all errors of the detector keep their distance."""
+    """The limits in sifting.py are for mistakes: people with all errors of the detector keep their distance."""
     made = generate_set(generator, 60, 1200, seed=1)
     kept, left_out = sift("made", Found(made.windows, made.subjects, made.activities, made.subjects))
     assert (len(kept), left_out) == (1200, ())

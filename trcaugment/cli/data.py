@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _SUBJECTS_SHOWN = 30
 _ACTIVITIES_SHOWN = 20
-_PARTS = ("training", "validation", "test")
 
 
 @click.group()
@@ -89,22 +89,22 @@ def _activities(window_set: WindowSet) -> str:
 def _split(dataset: Dataset) -> str:
     if not dataset.split:
         return "none of its own: subjects are shared out by the recipe"
-    parts = {part: len(getattr(dataset.split, part)) for part in _PARTS}
-    return ", ".join(f"{n} {part}" for part, n in parts.items())
+    return ", ".join(f"{len(names)} {part}" for part, names in asdict(dataset.split).items())
 
 
 def _subjects(dataset: Dataset) -> Table:
     """Windows, height and mass of every subject."""
-    split = dataset.split
-    table = Table("subject", "windows", "min", "height in m", "mass in kg", *(("part",) if split else ()))
+    parts = dataset.split.by_subject() if dataset.split else {}
+    table = Table("subject", "windows", "min", "height in m", "mass in kg", *(("part",) if parts else ()))
     rows: dict[str, list[int]] = {}
     for k, name in enumerate(dataset.window_set.subjects):
         rows.setdefault(name, []).append(k)
     windows = dataset.window_set.windows
     for name, index in sorted(rows.items())[:_SUBJECTS_SHOWN]:
         sizes = _range(windows.height_m[index].tolist(), 3), _range(windows.mass_kg[index].tolist(), 1)
-        part = next((part for part in _PARTS if split and name in getattr(split, part)), "-")
-        table.add_row(escape(name), str(len(index)), _minutes(len(index)), *sizes, *((part,) if split else ()))
+        table.add_row(
+            escape(name), str(len(index)), _minutes(len(index)), *sizes, *((parts.get(name, "-"),) if parts else ())
+        )
     if len(rows) > _SUBJECTS_SHOWN:
         table.add_row(f"and {len(rows) - _SUBJECTS_SHOWN} more")
     return table

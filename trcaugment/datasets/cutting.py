@@ -47,8 +47,7 @@ def cut_pairs(pairs: list[Pair]) -> tuple[Found, tuple[str, ...]]:
         raise DatasetError(f"no trial is usable:\n{chr(10).join(said)}")
     if unused_s > N_FRAMES / RATE_HZ * len(parts):  # more than the ends of trials
         said.append(f"{unused_s:.1f} s in frames with missing samples, or in runs shorter than a window")
-    names = (tuple(v for part in parts for v in getattr(part, k)) for k in ("subjects", "activities", "places"))
-    return Found(Windows.join([part.windows for part in parts]), *names), tuple(said)
+    return Found.join(parts), tuple(said)
 
 
 def _cut_pair(pair: Pair) -> tuple[Found, int]:

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from trcaugment.body.windows import N_FRAMES, Windows
-from trcaugment.datasets.contents import Dataset, Found, Split, sift
+from trcaugment.datasets.contents import Dataset, Found, Split
 from trcaugment.datasets.labels import (
     HDF5_KEYPOINTS,
     HDF5_MARKERS,
@@ -27,6 +27,7 @@ from trcaugment.datasets.labels import (
     read_split,
     subject_names,
 )
+from trcaugment.datasets.sifting import sift
 from trcaugment.errors import DatasetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 
@@ -52,10 +53,7 @@ def read_hdf5_layout(path: Path) -> Dataset:
     """
     files = [path] if path.is_file() else _files(path)
     read = [_read(file) for file in files]
-    found = [each for each, _ in read]
-    windows = Windows.join([each.windows for each in found])
-    names = (tuple(v for each in found for v in getattr(each, k)) for k in ("subjects", "activities", "places"))
-    window_set, left_out = sift(path, Found(windows, *names))
+    window_set, left_out = sift(path, Found.join([found for found, _ in read]))
     splits = [split for _, split in read if split]
     joined = Split(*(tuple(n for s in splits for n in getattr(s, part)) for part in ("training", "validation", "test")))
     return Dataset(path, LAYOUT, window_set, joined if splits else None, left_out)

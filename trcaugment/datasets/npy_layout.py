@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from trcaugment.body.windows import N_FRAMES, Windows
-from trcaugment.datasets.contents import Dataset, Found, listed, sift
+from trcaugment.datasets.contents import Dataset, Found, listed
 from trcaugment.datasets.labels import (
     INFO_FILE,
     NPY_KEYPOINTS,
@@ -25,6 +25,7 @@ from trcaugment.datasets.labels import (
     read_split,
     subject_names,
 )
+from trcaugment.datasets.sifting import sift
 from trcaugment.datasets.unpickling import load_npy
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError

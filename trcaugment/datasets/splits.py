@@ -51,10 +51,9 @@ def _own(datasets: Sequence[Dataset]) -> dict[str, str]:
     parts: dict[str, str] = {}
     for dataset in datasets:
         there = set(dataset.window_set.subjects)
-        for part in ("training", "validation", "test") if dataset.split else ():
-            for name in there.intersection(getattr(dataset.split, part)):
-                if parts.setdefault(name, part) != part:
-                    raise DatasetError(f"{dataset.path}: its split has {name} for {part}, another for {parts[name]}")
+        for name, part in dataset.split.by_subject().items() if dataset.split else ():
+            if name in there and parts.setdefault(name, part) != part:
+                raise DatasetError(f"{dataset.path}: its split has {name} for {part}, another for {parts[name]}")
     return parts
 
 

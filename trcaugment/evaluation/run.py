@@ -12,7 +12,7 @@ from torch import Tensor
 from trcaugment.augmentation import augment
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import Windows
-from trcaugment.datasets.contents import Dataset, Split
+from trcaugment.datasets.contents import Dataset
 from trcaugment.datasets.labels import activity
 from trcaugment.datasets.paired import Pair
 from trcaugment.errors import TrcAugmentError
@@ -69,17 +69,11 @@ def evaluate_windows(dataset: Dataset, models: Mapping[str, Model], track: Track
         block = window_set.windows.select(torch.arange(first, min(first + _BLOCK_WINDOWS, n_windows)))
         predicted = {name: predict_windows(block, model) for name, model in models.items()}
         _add(sums, predicted, block.markers.double(), 1 / RATE_HZ)
-    parts = _parts(dataset.split)
+    parts = dataset.split.by_subject() if dataset.split else {}
     labels = {"activity": window_set.activities, "part": [parts.get(subject, "") for subject in subjects]}
     n_people = len(set(subjects))
     notes = (*(f"left out: {sentence}" for sentence in dataset.left_out), *dataset.notes, *on_intervals(n_people))
     return Evaluation(_score(sums, subjects, labels), tuple(models), "windows", n_windows, n_people, {}, notes)
-
-
-def _parts(split: Split | None) -> dict[str, str]:
-    """Subject -> part of the data set's own split."""
-    parts = {} if split is None else {name: getattr(split, name) for name in ("training", "validation", "test")}
-    return {subject: name for name, subjects in parts.items() for subject in subjects}
 
 
 def predict_windows(windows: Windows, model: Model) -> Tensor:
