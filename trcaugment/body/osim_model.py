@@ -6,22 +6,40 @@ The only module of `trcaugment.body` that needs opensim.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import opensim
 
-from trcaugment.body.kinematics import BodySizes
-from trcaugment.body.skeleton import BODIES, BODY_INDEX, COORDINATES, JOINTS, POINTS, Axis, Coordinate, Joint
+from trcaugment.body.kinematics import BodySizes, forward_kinematics
+from trcaugment.body.shapes import SHAPES, Shape
+from trcaugment.body.skeleton import (
+    BODIES,
+    BODY_INDEX,
+    COORDINATES,
+    JOINTS,
+    POINT_INDEX,
+    POINTS,
+    Axis,
+    Coordinate,
+    Joint,
+    Point,
+)
+
+_ALL_POINTS = list(range(len(POINTS)))
+_OPACITY = 0.5  # markers inside a segment, such as the hip joint centers, shine through
 
 
-def build_model(sizes: BodySizes, name: str = "trcaugment") -> Any:
-    """An `opensim.Model` of the first of the bodies, with all markers and keypoints.
+def build_model(sizes: BodySizes, name: str = "trcaugment", points: Sequence[Point] = POINTS) -> Any:
+    """An `opensim.Model` of the first of the bodies, with markers at the points, here all markers and keypoints.
 
-    Masses follow the subject's mass in the proportions of Rajagopal 2016, inertias mass times length squared.
+    Masses follow the subject's mass in the proportions of Rajagopal 2016, inertias mass times length squared. The
+    default posture is standing with the lowest point at the floor.
     """
     model = opensim.Model()
     model.setName(name)
+    model.set_credits("Segments, joints and masses after Rajagopal et al. 2016, knee after Lai et al. 2017.")
     frames = {"ground": model.getGround()}
     for k, body in enumerate(BODIES):
         scale = [float(s) for s in sizes.scale[0, k]]
@@ -32,19 +50,34 @@ def build_model(sizes: BodySizes, name: str = "trcaugment") -> Any:
         model.addBody(frames[body.name])
     for k, joint in enumerate(JOINTS):
         model.addJoint(_joint(joint, k, sizes, frames))
-    for k, point in enumerate(POINTS):
-        place = opensim.Vec3(*(float(v) for v in sizes.points[0, k]))
+    for point in points:
+        place = opensim.Vec3(*(float(v) for v in sizes.points[0, POINT_INDEX[point.name]]))
         model.addMarker(opensim.Marker(point.name, frames[point.body], place))
+    for k, shape in enumerate(SHAPES):
+        _show(frames[shape.body], shape, f"shape_{k}", [float(s) for s in sizes.scale[0, BODY_INDEX[shape.body]]])
     model.finalizeConnections()
     # Only now: a CustomJoint makes its coordinates anew, with ranges of its own, when it joins a model.
     for coordinate in COORDINATES:
         _limit(model.updCoordinateSet().get(coordinate.name), coordinate)
+    standing = forward_kinematics(sizes, sizes.points.new_zeros(len(sizes.scale), 1, len(COORDINATES)), _ALL_POINTS)
+    model.updCoordinateSet().get("pelvis_ty").setDefaultValue(-float(standing[0, 0, :, 1].min()))
     return model
 
 
 def write_model(path: Path, sizes: BodySizes) -> None:
-    """Write the first of the bodies as an `.osim` file."""
+    """Write the first of the bodies, with all markers and keypoints, as an `.osim` file."""
     build_model(sizes, path.stem).printToXML(str(path))
+
+
+def _show(body: Any, shape: Shape, name: str, scale: list[float]) -> None:
+    """Gives the body a shape, which grows with the segment."""
+    center = opensim.Vec3(*(c * s for c, s in zip(shape.center, scale, strict=True)))
+    half_size = [h * s for h, s in zip(shape.half_size, scale, strict=True)]
+    made = opensim.Brick(opensim.Vec3(*half_size)) if shape.kind == "brick" else opensim.Ellipsoid(*half_size)
+    made.setOpacity(_OPACITY)
+    frame = opensim.PhysicalOffsetFrame(name, body, opensim.Transform(center))
+    frame.attachGeometry(made)
+    body.addComponent(frame)
 
 
 def _joint(joint: Joint, index: int, sizes: BodySizes, frames: dict[str, Any]) -> Any:
@@ -101,4 +134,4 @@ def _free(axis: tuple[float, float, float], used: list[tuple[float, float, float
 def _limit(made: Any, coordinate: Coordinate) -> None:
     made.setRangeMin(coordinate.low)
     made.setRangeMax(coordinate.high)
-    made.setDefaultClamped(False)
+    made.setDefaultClamped(not coordinate.name.startswith("pelvis"))  # people lie, roll and turn as often as they like

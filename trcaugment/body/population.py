@@ -24,6 +24,7 @@ from trcaugment.body.slides import draw_skin_slides
 # Wide limits, which keep out other units.
 _Height = Annotated[float, msgspec.Meta(ge=0.5, le=2.5)]
 _BodyMassIndex = Annotated[float, msgspec.Meta(ge=5, le=100)]
+_USUAL_INDEX = 23.8  # kg/m²
 
 
 class Population(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,13 +49,23 @@ def draw_bodies(population: Population, n: int, generator: torch.Generator) -> B
     """
     draw = _Draw(n, generator)
     height = draw.height(*population.height_m)
-    index = draw.body_mass_index(*population.body_mass_index)
-    scale = _segment_scales(draw, height / GENERIC_HEIGHT_M, index)
-    sizes = BodySizes.from_scale(scale, height, index * height**2)
-    sizes = _place_pelvis(draw, sizes, index)
-    points = _misplace(draw, _place_on_flesh(sizes.points, index), population.placement_m)
+    sizes = _grow(draw, height, draw.body_mass_index(*population.body_mass_index))
+    points = _misplace(draw, sizes.points, population.placement_m)
     slides = draw_skin_slides(n, generator) * (height / GENERIC_HEIGHT_M)[:, None, None, None]
     return replace(sizes, points=points, slides=slides)
+
+
+def average_adult() -> BodySizes:
+    """One person of generic height and usual body mass index in the middle of every spread, in double precision."""
+    draw = _Middle(1, torch.Generator())
+    return _grow(draw, draw.normal(GENERIC_HEIGHT_M, 0.0), draw.normal(_USUAL_INDEX, 0.0))
+
+
+def _grow(draw: _Draw, height: Tensor, index: Tensor) -> BodySizes:
+    """People of given heights and body mass indices, their markers placed without scatter."""
+    scale = _segment_scales(draw, height / GENERIC_HEIGHT_M, index)
+    sizes = _place_pelvis(draw, BodySizes.from_scale(scale, height, index * height**2), index)
+    return replace(sizes, points=_place_on_flesh(sizes.points, index))
 
 
 class _Draw:
@@ -76,7 +87,7 @@ class _Draw:
 
     def body_mass_index(self, low: float, high: float) -> Tensor:
         """Log-normal about 24 kg/m², one in four from the whole range alike, (n,)."""
-        return self._widened(self.normal(math.log(23.8), 0.16).exp(), low, high)
+        return self._widened(self.normal(math.log(_USUAL_INDEX), 0.16).exp(), low, high)
 
     def _widened(self, usual: Tensor, low: float, high: float) -> Tensor:
         """The usual values, but a quarter of them from the whole range alike: tall and heavy people are people too."""
@@ -84,12 +95,20 @@ class _Draw:
         return torch.where(torch.rand(self.n, generator=self.generator) < 0.25, anywhere, usual).clamp(low, high)
 
 
+class _Middle(_Draw):
+    """No chance: every number is its mean."""
+
+    def normal(self, mean: float, deviation: float) -> Tensor:
+        """The mean, (n,)."""
+        return torch.full((self.n,), mean, dtype=torch.float64)
+
+
 def _segment_scales(draw: _Draw, stature: Tensor, index: Tensor) -> Tensor:
     """Scale factors of all bodies, (n, n_bodies, 3)."""
     scale = torch.ones(draw.n, len(BODIES), 3) * stature[:, None, None]
     # People of one height differ in leg length: what the legs gain, the trunk loses.
     legs = draw.normal(0.0, 0.025)
-    fat = index - 23.8
+    fat = index - _USUAL_INDEX
     pelvis = torch.stack(
         [draw.normal(1.09, 0.05), draw.normal(1.08, 0.05), draw.normal(1.25, 0.08) + 0.005 * fat], dim=1
     )
@@ -123,7 +142,7 @@ def _place_pelvis(draw: _Draw, sizes: BodySizes, index: Tensor) -> BodySizes:
     """
     points, joint_offsets = sizes.points.clone(), sizes.joint_offsets.clone()
     size = (sizes.height_m / GENERIC_HEIGHT_M).sqrt()
-    wide, fat = draw.normal(0.0, 0.009), index - 23.8
+    wide, fat = draw.normal(0.0, 0.009), index - _USUAL_INDEX
     half_breadth = 0.125 * size + wide + 0.0008 * fat
     hip = JOINT_INDEX["hip_r"], JOINT_INDEX["hip_l"]
     half_hips = sizes.joint_offsets[:, hip[0], 2] + 0.33 * 2 * wide
@@ -156,7 +175,7 @@ def _place_on_flesh(points: Tensor, index: Tensor) -> Tensor:
     for k, marker in enumerate(MARKERS):
         kind = marker.name.split("_")[1].rstrip("123") if "_" in marker.name else ""
         if kind in _FLESH:
-            moved[:, k, 2] += math.copysign(_FLESH[kind], marker.offset[2]) * (index - 23.8)
+            moved[:, k, 2] += math.copysign(_FLESH[kind], marker.offset[2]) * (index - _USUAL_INDEX)
     return moved
 
 

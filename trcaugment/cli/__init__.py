@@ -15,6 +15,7 @@ _COMMANDS = {
     "evaluate": "evaluate",
     "attention": "attention",
     "experiment": "experiment",
+    "osim": "osim",
     "models": "models",
 }
 

@@ -1,0 +1,51 @@
+"""The shipped full-body model, and models of others opened with their markers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from trcaugment.body.skeleton import MARKERS
+from trcaugment.errors import OsimError
+from trcaugment.files import replace_file, why_not_written
+from trcaugment.osim.log import OpensimLog, load_opensim, opensim_log
+
+SHIPPED_NAME = "trcaugment_full_body"
+
+
+def write_shipped_model(path: Path) -> None:
+    """Write the full-body model without muscles: an average adult of 1.70 m with the 35 anatomical markers.
+
+    Raises:
+        OsimError: there is no opensim, or the file cannot be written.
+    """
+    with opensim_log() as log, TemporaryDirectory() as folder:
+        from trcaugment.body.osim_model import build_model
+        from trcaugment.body.population import average_adult
+
+        made = Path(folder) / "model.osim"
+        log.checked(lambda: build_model(average_adult(), SHIPPED_NAME, MARKERS).printToXML(str(made)), str(path))
+        data = made.read_bytes()
+    try:
+        replace_file(path, data)
+    except OSError as error:
+        raise OsimError(f"{path} {why_not_written(error)}") from error
+
+
+def open_model(path: Path, marker_set: Path | None, log: OpensimLog) -> Any:
+    """An `opensim.Model`, initialised, with the markers of a marker-set file added as OpenSim's Scale tool adds them.
+
+    A marker of the file replaces the model's own of that name.
+
+    Raises:
+        OsimError: a file is not what it should be, or the markers do not fit the model.
+    """
+    opensim = load_opensim()
+    model = log.checked(lambda: opensim.Model(str(path)), str(path))
+    log.checked(model.initSystem, str(path))
+    if marker_set is not None:
+        markers = log.checked(lambda: opensim.MarkerSet(str(marker_set)), str(marker_set))
+        log.checked(lambda: model.updateMarkerSet(markers), str(marker_set))
+        log.checked(model.initSystem, f"{marker_set} on {path.name}")
+    return model
