@@ -24,7 +24,7 @@ from trcaugment.datasets.paired import Pair, write_pairs
 from trcaugment.datasets.reading import read_dataset
 from trcaugment.datasets.window_set import WindowSet, generate_set
 from trcaugment.errors import DatasetError, MarkersError
-from trcaugment.evaluation.run import TRUTH, evaluate_trials, evaluate_windows, predict_windows
+from trcaugment.evaluation.run import TRUTH, evaluate_trials, evaluate_windows, predict_arranged
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import JITTER, MPME, NOT_PREDICTED, RIGID, RMSE, join, sum_errors
 from trcaugment.evaluation.truth import at_times, pair_files, read_names, rename
@@ -205,7 +205,7 @@ def walk_windows(walk, model):
     keypoints = torch.from_numpy(find_keypoints(walk).positions[:300].reshape(10, 30, 15, 3))
     people = (torch.full((10,), WALKER.height_m), torch.full((10,), WALKER.mass_kg))
     unknown = Windows(keypoints, torch.zeros(10, 30, N, 3), *people)
-    markers = predict_windows(unknown, model) + torch.from_numpy(OFFSET_M)
+    markers = predict_arranged(unknown, model) + torch.from_numpy(OFFSET_M)
     windows = WindowSet(replace(unknown, markers=markers), tuple("aabbbccccc"), ("walk",) * 10)
     return Dataset(Path("walk"), "windows", windows, Split(("a",), (), ("b", "c")), left_out=("a window",))
 
@@ -513,7 +513,7 @@ def test_a_data_set_of_windows_is_scored_as_metrics_say(command, tmp_path, monke
     assert result.exit_code == 0, result.output
     assert "20 windows of 5 subjects" in result.output
     windows = read_dataset(folder).windows
-    expected = float(1000 * mpme(predict_windows(windows, model), windows.markers.double()))
+    expected = float(1000 * mpme(predict_arranged(windows, model), windows.markers.double()))
     scores = [Score(**one) for one in json.loads(output.read_text())["scores"]]
     assert overall(scores, MPME, MODEL).value == pytest.approx(expected)
     refused = command(folder, "--names", "C7_study=C7")

@@ -14,7 +14,7 @@ from trcaugment.guards import check_rate, check_size, outside_population, withou
 from trcaugment.marker_sets import KEYPOINTS, Keypoints, find_keypoints
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.model import Model
-from trcaugment.normalization import BodyFrame, body_frame, make_features, to_lab
+from trcaugment.normalization import body_frame, make_features, to_lab
 from trcaugment.signals import (
     BoolArray,
     Span,
@@ -73,7 +73,9 @@ def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
             no frame has all keypoints.
     """
     trial = _prepare(markers, subject)
-    predicted = _through_windows(trial, model, lambda windows: _predict_windows(windows, subject, model))
+    predicted = _through_windows(
+        trial, model, lambda windows: predict_windows(*_batch(windows, subject), model).numpy()
+    )
     return Augmentation(
         Markers(model.card.outputs, predicted, markers.time_s, markers.unit),
         trial.keypoints.sources,
@@ -106,7 +108,7 @@ def attend(markers: Markers, subject: Subject, model: Model) -> FloatArray:
     return _through_windows(
         _prepare(markers, subject),
         model,
-        lambda windows: model.attention(_features(windows, subject)[0]).numpy(),
+        lambda windows: _attend_windows(*_batch(windows, subject), model).numpy(),
     )
 
 
@@ -198,18 +200,33 @@ def _segment(
     return resample(blended, grid, frames)
 
 
-def _predict_windows(windows: FloatArray, subject: Subject, model: Model) -> FloatArray:
-    """Markers in m in the lab for windows of keypoints in m, (n_windows, n_frames, n_points, 3) both."""
-    features, frame = _features(windows, subject)
-    return to_lab(model.predict(features).reshape(*windows.shape[:2], -1, 3), frame).numpy()
+def predict_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model: Model) -> Tensor:
+    """Markers of windows, each on its own.
+
+    Args:
+        keypoints: in m in the lab, (n_windows, n_frames, 15, 3).
+        height_m: (n_windows,).
+        mass_kg: (n_windows,).
+        model: from `load_model`.
+
+    Returns:
+        The model's markers in m in the lab, (n_windows, n_frames, n_markers, 3).
+    """
+    frame = body_frame(keypoints, height_m)
+    targets = model.predict(make_features(keypoints, frame, mass_kg))
+    return to_lab(targets.reshape(*targets.shape[:2], -1, 3), frame)
 
 
-def _features(windows: FloatArray, subject: Subject) -> tuple[Tensor, BodyFrame]:
-    """Network input of windows of keypoints in m, and the body frame that it is in."""
+def _attend_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model: Model) -> Tensor:
+    """Attention weights of windows, (n_windows, n_frames, 15)."""
+    return model.attention(make_features(keypoints, body_frame(keypoints, height_m), mass_kg))
+
+
+def _batch(windows: FloatArray, subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
+    """Keypoints, height and mass of the windows of one person."""
     keypoints = torch.from_numpy(windows)
     person = torch.ones(len(windows), dtype=keypoints.dtype)
-    frame = body_frame(keypoints, person * subject.height_m)
-    return make_features(keypoints, frame, person * subject.mass_kg), frame
+    return keypoints, person * subject.height_m, person * subject.mass_kg
 
 
 def _spans(marked: BoolArray) -> dict[str, list[Span]]:

@@ -144,10 +144,10 @@ def _read(question: _Question) -> TrialSet | Dataset:
     """Whole trials where there are TRC files, else windows."""
     from trcaugment.datasets.paired import is_paired
     from trcaugment.datasets.reading import load_dataset
-    from trcaugment.evaluation.trials import read_paired_folder, read_trials
+    from trcaugment.evaluation.trials import read_paired_folder, read_person
 
     if question.truth is not None and question.subject is not None:
-        return read_trials(question.path, question.truth, question.subject, question.names)
+        return read_person(question.path, question.truth, question.subject, question.names)
     if is_paired(question.path):
         return read_paired_folder(question.path, question.names)
     if question.names:

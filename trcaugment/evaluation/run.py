@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trcaugment.augmentation import augment
+from trcaugment.augmentation import augment, predict_windows
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import Windows
 from trcaugment.datasets.contents import Dataset
@@ -20,10 +20,8 @@ from trcaugment.evaluation.notes import on_clocks, on_distance, on_intervals, on
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import MPME, NOT_PREDICTED, RMSE, Sums, join, sum_errors
 from trcaugment.evaluation.truth import arrange, at_times, time_difference
-from trcaugment.marker_sets import ANATOMICAL_MARKERS
-from trcaugment.markers import FloatArray
+from trcaugment.markers import FloatArray, Markers
 from trcaugment.model import Model
-from trcaugment.normalization import body_frame, make_features, to_lab
 from trcaugment.signals import JITTER_S, BoolArray, has_rate
 
 TRUTH = "truth"  # the row of the truth's own steadiness and jitter
@@ -67,7 +65,7 @@ def evaluate_windows(dataset: Dataset, models: Mapping[str, Model], track: Track
     n_windows, subjects = len(window_set), window_set.subjects
     for first in track(range(0, n_windows, _BLOCK_WINDOWS)):
         block = window_set.windows.select(torch.arange(first, min(first + _BLOCK_WINDOWS, n_windows)))
-        predicted = {name: predict_windows(block, model) for name, model in models.items()}
+        predicted = {name: predict_arranged(block, model) for name, model in models.items()}
         _add(sums, predicted, block.markers.double(), 1 / RATE_HZ)
     parts = dataset.split.by_subject() if dataset.split else {}
     labels = {"activity": window_set.activities, "part": [parts.get(subject, "") for subject in subjects]}
@@ -76,20 +74,10 @@ def evaluate_windows(dataset: Dataset, models: Mapping[str, Model], track: Track
     return Evaluation(_score(sums, subjects, labels), tuple(models), "windows", n_windows, n_people, {}, notes)
 
 
-def predict_windows(windows: Windows, model: Model) -> Tensor:
+def predict_arranged(windows: Windows, model: Model) -> Tensor:
     """Markers in m in the lab in the order of `ANATOMICAL_MARKERS`, NaN where the model has none, float64."""
-    keypoints, height_m, mass_kg = (
-        values.double() for values in (windows.keypoints, windows.height_m, windows.mass_kg)
-    )
-    frame = body_frame(keypoints, height_m)
-    targets = model.predict(make_features(keypoints, frame, mass_kg))
-    points = to_lab(targets.reshape(*targets.shape[:2], -1, 3), frame)
-    arranged = points.new_full((*points.shape[:2], len(ANATOMICAL_MARKERS), 3), torch.nan)
-    known = [name for name in ANATOMICAL_MARKERS if name in model.card.outputs]
-    arranged[:, :, [ANATOMICAL_MARKERS.index(name) for name in known]] = points[
-        :, :, [model.card.outputs.index(name) for name in known]
-    ]
-    return arranged
+    keypoints, height_m, mass_kg = windows.keypoints.double(), windows.height_m.double(), windows.mass_kg.double()
+    return arrange(predict_windows(keypoints, height_m, mass_kg, model), model.card.outputs)
 
 
 def evaluate_trials(trials: Sequence[Pair], models: Mapping[str, Model], track: Track = iter) -> Evaluation:
@@ -113,7 +101,7 @@ def evaluate_trials(trials: Sequence[Pair], models: Mapping[str, Model], track: 
             failed[trial.name] = str(error)
             continue
         step_s, even = _steps(trial.markers.time_s)
-        _add(sums, predicted, torch.from_numpy(arrange(trial.markers))[None], step_s, even)
+        _add(sums, predicted, _as_piece(trial.markers), step_s, even)
         done.append(trial)
     people = [trial.subject_name for trial in done]
     far = on_distance([trial.name for trial in done], [sums[name] for name in models])
@@ -128,7 +116,12 @@ def _predict_trial(trial: Pair, model: Model) -> Tensor:
     markers = augment(trial.keypoints, trial.subject, model).markers
     if time_difference(trial.keypoints, trial.markers):
         markers = at_times(markers, trial.markers.time_s)
-    return torch.from_numpy(arrange(markers))[None]
+    return _as_piece(markers)
+
+
+def _as_piece(markers: Markers) -> Tensor:
+    """Positions in m in the order of `ANATOMICAL_MARKERS`, NaN where there are none, (1, n_frames, 35, 3)."""
+    return arrange(torch.tensor(markers.positions), markers.names)[None]
 
 
 def _steps(time_s: FloatArray) -> tuple[float, BoolArray]:

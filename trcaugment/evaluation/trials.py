@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from trcaugment.datasets.contents import listed
 from trcaugment.datasets.paired import Pair, read_pairs
 from trcaugment.errors import MarkersError, TrcAugmentError
-from trcaugment.evaluation.truth import pair_files, rename, shorten, unused
+from trcaugment.evaluation.truth import pair_files, rename, unused
 from trcaugment.subject import Subject
 from trcaugment.trc import read_trc
 
@@ -43,7 +44,7 @@ def read_paired_folder(folder: Path, names: Mapping[str, str]) -> TrialSet:
     return _gather(read_pairs(folder), {}, names)
 
 
-def read_trials(inputs: Path, truth: Path, subject: Subject, names: Mapping[str, str]) -> TrialSet:
+def read_person(inputs: Path, truth: Path, subject: Subject, names: Mapping[str, str]) -> TrialSet:
     """Trials of one person: a keypoint file and its truth, or a folder of keypoint files and the folder of their truth.
 
     Args:
@@ -80,7 +81,5 @@ def _gather(found: list[Pair], failed: dict[str, str], names: Mapping[str, str])
             left_out |= set(unused(trial.markers, names))
         except MarkersError as error:
             failed[trial.name] = str(error)
-    notes = (
-        [f"{len(left_out)} of the truth's markers are none of ours: {shorten(sorted(left_out))}"] if left_out else []
-    )
+    notes = [f"{len(left_out)} of the truth's markers are none of ours: {listed(sorted(left_out))}"] if left_out else []
     return TrialSet(trials, failed, tuple(notes))

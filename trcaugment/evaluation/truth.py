@@ -9,7 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import Tensor
 
+from trcaugment.datasets.contents import listed
 from trcaugment.errors import DatasetError, MarkersError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import FloatArray, Markers
@@ -17,7 +20,6 @@ from trcaugment.signals import find_segments, resample
 
 SAME_TIME_S = 0.001  # time stamps are written with three decimals
 _INPUT_ENDING = "_keypoints"
-_NAMES_SHOWN = 5
 
 
 def read_names(values: Sequence[str]) -> dict[str, str]:
@@ -81,7 +83,7 @@ def rename(truth: Markers, names: Mapping[str, str]) -> Markers:
     if not columns:
         raise MarkersError(
             f"expected true markers under our names ({', '.join(ANATOMICAL_MARKERS[:3])}, ...), found "
-            f"{shorten(truth.names)}; say which is which with --names OURS=THEIRS or a CSV file"
+            f"{listed(truth.names)}; say which is which with --names OURS=THEIRS or a CSV file"
         )
     return replace(truth, names=tuple(columns), positions=truth.select(columns.values()))
 
@@ -92,12 +94,16 @@ def unused(truth: Markers, names: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name in truth.names if name not in used)
 
 
-def arrange(markers: Markers) -> FloatArray:
-    """Positions in the order of `ANATOMICAL_MARKERS`, NaN for markers that are not there, (n_frames, 35, 3)."""
-    positions = np.full((markers.n_frames, len(ANATOMICAL_MARKERS), 3), np.nan)
-    known = [name for name in ANATOMICAL_MARKERS if name in markers.names]
-    positions[:, [ANATOMICAL_MARKERS.index(name) for name in known]] = markers.select(known)
-    return positions
+def arrange(positions: Tensor, names: Sequence[str]) -> Tensor:
+    """Positions of the named markers in the order of `ANATOMICAL_MARKERS`, NaN for those that are not there.
+
+    (..., 35, 3) from (..., n_markers, 3).
+    """
+    arranged = positions.new_full((*positions.shape[:-2], len(ANATOMICAL_MARKERS), 3), torch.nan)
+    for k, name in enumerate(ANATOMICAL_MARKERS):
+        if name in names:
+            arranged[..., k, :] = positions[..., names.index(name), :]
+    return arranged
 
 
 def pair_files(inputs: Path, truth: Path) -> list[tuple[str, Path, Path]]:
@@ -180,9 +186,3 @@ def at_times(predicted: Markers, time_s: FloatArray) -> Markers:
         if inside.any():
             positions[inside] = resample(predicted.positions[start:stop], own_s, time_s[inside])
     return replace(predicted, positions=positions, time_s=time_s)
-
-
-def shorten(names: Sequence[str]) -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
-    return ", ".join(names[:_NAMES_SHOWN]) + more

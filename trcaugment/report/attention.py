@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import numpy as np
 
 from trcaugment.markers import FloatArray
+from trcaugment.report.figures import as_file
 
 
 def draw_attention(weights: FloatArray, time_s: FloatArray, names: Sequence[str], kind: str) -> bytes:
@@ -35,6 +35,4 @@ def draw_attention(weights: FloatArray, time_s: FloatArray, names: Sequence[str]
     bar = figure.colorbar(mesh, ax=axes)
     bar.set_label(f"attention weight (even attention: {1 / len(names):.3f})")
     axes.set_title("Spatial attention; the weights of every frame sum to one", fontsize=10)
-    file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=130)
-    return file.getvalue()
+    return as_file(figure, kind)

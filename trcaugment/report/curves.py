@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from trcaugment.files import replace_file
+from trcaugment.report.figures import as_file, by_epoch, prepare_epochs
 from trcaugment.training.log import LOG, METRICS_FILE, read_log
 
 if TYPE_CHECKING:
@@ -38,11 +38,9 @@ def draw_curves(log: Path, picture: Path) -> None:
     figure = Figure(figsize=(7, 6), layout="constrained")
     panels = figure.subplots(len(_PANELS), sharex=True)
     for axes, (title, columns) in zip(panels, _PANELS.items(), strict=True):
-        _draw(axes, title, {label: _curve(rows, name) for name, label in columns.items()})
+        _draw(axes, title, {label: by_epoch(rows, name) for name, label in columns.items()})
     panels[-1].set_xlabel("Epoch")
-    data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=120)
-    replace_file(picture, data.getvalue())
+    replace_file(picture, as_file(figure, dpi=120))
 
 
 class TrainingCurves(Callback):
@@ -57,24 +55,11 @@ class TrainingCurves(Callback):
         draw_curves(self.folder / LOG / METRICS_FILE, self.folder / "curves.png")
 
 
-def _curve(rows: list[dict[str, str]], name: str) -> tuple[list[int], list[float]]:
-    """Epochs counted from 1, and values."""
-    # Logs of other versions have more than one row per epoch, each with some of the values.
-    told = [(int(row["epoch"]) + 1, float(row[name])) for row in rows if row.get(name)]
-    return [epoch for epoch, _ in told], [value for _, value in told]
-
-
 def _draw(axes: Axes, title: str, curves: dict[str, tuple[list[int], list[float]]]) -> None:
-    from matplotlib.ticker import MaxNLocator
-
     for (label, (epochs, values)), color in zip(curves.items(), _COLORS, strict=False):
         if values:
             said = f"{label}: {values[-1]:#.3g}, lowest {min(values):#.3g}"
             axes.plot(epochs, values, color=color, label=said, marker="o", markersize=2.5, linewidth=1.2)
-    axes.set_yscale("log")
-    for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        axis("{x:g}")  # no powers of ten
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    prepare_epochs(axes)
     axes.set_ylabel(title)
-    axes.grid(True, which="both", alpha=0.3)
     axes.legend(loc="best")

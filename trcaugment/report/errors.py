@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from trcaugment.evaluation.run import Evaluation
 from trcaugment.evaluation.scores import Score
 from trcaugment.evaluation.sums import MPME
 from trcaugment.markers import FloatArray
+from trcaugment.report.figures import as_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,9 +60,7 @@ def draw_errors(found: Evaluation, kind: str) -> bytes:
         x=1.0,
         ha="right",
     )
-    file = io.BytesIO()
-    figure.savefig(file, format=kind, dpi=130)
-    return file.getvalue()
+    return as_file(figure, kind)
 
 
 def _draw_bars(axes: Axes, models: tuple[str, ...], markers: list[str], scores: dict[tuple[str, str], Score]) -> None:

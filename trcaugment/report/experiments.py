@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from trcaugment.report.figures import as_file, by_epoch, prepare_epochs
 from trcaugment.training.experiments import Result, run_folder
 from trcaugment.training.log import LOG, METRICS_FILE, read_log
 
@@ -25,7 +25,6 @@ def draw_experiment(folder: Path, results: Sequence[Result], titles: dict[str, s
     """
     from matplotlib import colormaps
     from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     axes = figure.subplots()
@@ -33,19 +32,13 @@ def draw_experiment(folder: Path, results: Sequence[Result], titles: dict[str, s
     told: set[str] = set()
     for result in results:
         rows = read_log(run_folder(folder, result.name, result.seed) / LOG / METRICS_FILE)
-        epochs, errors = [int(row["epoch"]) + 1 for row in rows], [float(row["val_rmse_mm"]) for row in rows]
+        epochs, errors = by_epoch(rows, "val_rmse_mm")
         label = titles[result.name] if result.name not in told else None
         told.add(result.name)
         axes.plot(epochs, errors, color=colors[result.name], lw=1.1, marker=".", ms=3, label=label)
-    axes.set_yscale("log")
-    for axis in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        axis("{x:g}")  # no powers of ten
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    prepare_epochs(axes)
     axes.set_xlabel("Epoch")
     axes.set_ylabel("RMSE on validation subjects (mm)")
-    axes.grid(True, which="both", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-    file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=120)
-    return file.getvalue()
+    return as_file(figure, dpi=120)
