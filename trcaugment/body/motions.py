@@ -69,7 +69,9 @@ def read_table(path: Path) -> tuple[list[str], FloatArray, bool]:
         ) from error
     if table.ndim != 2 or table.shape[1] != len(labels) or labels[0].lower() != "time":
         raise MotionError(f"{path}: expected a column 'time' and one value per label, found shape {table.shape}")
-    units = [line.replace(" ", "").removeprefix("indegrees=") for line in stripped[:head] if "indegrees" in line]
+    # OpenSim's own files also explain inDegrees in a sentence.
+    said = [line.replace(" ", "") for line in stripped[:head]]
+    units = [line.removeprefix("indegrees=") for line in said if line.startswith("indegrees=")]
     if units not in (["yes"], ["no"]):
         raise MotionError(f"{path}: expected one header line inDegrees=yes or inDegrees=no, found {units or 'none'}")
     return labels, table, units == ["yes"]
