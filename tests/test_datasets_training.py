@@ -16,7 +16,7 @@ from trcaugment.datasets.splits import split_subjects
 from trcaugment.datasets.window_set import WindowSet, generate_set
 from trcaugment.errors import DatasetError, RecipeError
 from trcaugment.model import load_model
-from trcaugment.training.data import GeneratedData
+from trcaugment.training.data import DrawnData
 from trcaugment.training.recipe import read_recipe
 from trcaugment.training.run import train
 from trcaugment.training.sources import make_sources
@@ -189,7 +189,7 @@ def test_without_data_sets_nothing_is_split(tmp_path):
     assert sources.training is sources.validation
     assert isinstance(sources.training, WindowGenerator)
     assert (sources.record, sources.height_m) == ({}, (1.35, 2.10))
-    assert GeneratedData(sources.training, read_recipe(path)).validation is sources.training
+    assert DrawnData(sources.training, read_recipe(path)).validation is sources.training
 
 
 def test_nobody_left_for_validation_is_said(folder, tmp_path):

@@ -26,7 +26,7 @@ from trcaugment.cli import main
 from trcaugment.errors import ModelError, TrainingError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.model import load_model
-from trcaugment.training.data import GeneratedBatches, GeneratedData, make_batch
+from trcaugment.training.data import DrawnBatches, DrawnData, make_batch
 from trcaugment.training.recipe import Recipe, motion_files, read_recipe
 from trcaugment.training.run import train
 
@@ -148,7 +148,7 @@ def test_the_same_recipe_repeats_the_same_run(finished, tmp_path):
 
 def test_windows_of_training_validation_and_fit_are_never_the_same():
     recipe = Recipe(name="x")
-    data = GeneratedData(WindowGenerator(make_library([], 2, 1), recipe.population, recipe.keypoint_errors), recipe)
+    data = DrawnData(WindowGenerator(make_library([], 2, 1), recipe.population, recipe.keypoint_errors), recipe)
 
     class AtEpoch:
         def __init__(self, epoch):
@@ -162,7 +162,7 @@ def test_windows_of_training_validation_and_fit_are_never_the_same():
     assert [len(seeds) for seeds in used] == [250, 250, 250, 32]
     assert len(set().union(*used)) == 250 * 3 + 32
     assert used[0].stop == used[1].start
-    other = GeneratedData(data.source, Recipe(name="y", seed=2))
+    other = DrawnData(data.source, Recipe(name="y", seed=2))
     other.trainer = data.trainer
     assert other.train_dataloader().dataset.seeds.start >= 10**9 + used[-2].start
 
@@ -201,7 +201,7 @@ def test_the_logged_rmse_is_that_of_all_windows(finished):
         assert value == pytest.approx(square_mm2[epoch] ** 0.5, rel=1e-5)
     recipe = read_recipe(finished[0])
     library = make_library([], recipe.motions.procedural, recipe.seed)
-    data = GeneratedData(WindowGenerator(library, recipe.population, recipe.keypoint_errors), recipe)
+    data = DrawnData(WindowGenerator(library, recipe.population, recipe.keypoint_errors), recipe)
     model = load_model(folder / "model", "cpu")
     squares = [
         (1000 * height_m[:, None, None] * (model.network(features).detach() - targets)).square()
@@ -215,12 +215,12 @@ def test_the_logged_rmse_is_that_of_all_windows(finished):
 def test_a_batch_depends_on_its_seed_alone():
     recipe = Recipe(name="x")
     generator = WindowGenerator(make_library([], 3, 1), recipe.population, recipe.keypoint_errors)
-    batches = GeneratedBatches(generator, 4, range(10, 13))
+    batches = DrawnBatches(generator, 4, range(10, 13))
     assert len(batches) == 3
     features, targets, height_m = batches[2]
     assert features.shape == (4, 30, 47)
     assert targets.shape == (4, 30, 105)
-    assert torch.equal(features, GeneratedBatches(generator, 4, range(12, 13))[0][0])
+    assert torch.equal(features, DrawnBatches(generator, 4, range(12, 13))[0][0])
     assert torch.equal(features[:, :, 45], height_m[:, None].expand(4, 30))
     assert not torch.equal(features, batches[1][0])
 
@@ -593,4 +593,4 @@ def test_a_run_on_the_command_line_shows_epochs_and_the_result(tmp_path):
     lines = result.output.splitlines()
     assert [line.split(":")[0] for line in lines[:3]] == [f"Epoch {k} of 3" for k in (1, 2, 3)]
     error_mm = 1e3 * json.loads((tmp_path / "run" / "model" / "card.json").read_text())["validation_mse"] ** 0.5
-    assert lines[3:] == [f"{tmp_path / 'run' / 'model'}: RMSE {error_mm:.2f} mm per m of height on generated people"]
+    assert lines[3:] == [f"{tmp_path / 'run' / 'model'}: RMSE {error_mm:.2f} mm per m of height on validation windows"]

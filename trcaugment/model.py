@@ -49,7 +49,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         training_data: what it was trained on, with licences.
         height_m: lowest and highest height of the people it was trained on.
         body_mass_index: lowest and highest body mass index of them in kg/m².
-        validation_mse: mean squared error on generated people it never saw, keypoint errors included, in height².
+        validation_mse: mean squared error on the validation windows, of people it never saw, in height².
         sha256: checksum of the weights.
     """
 

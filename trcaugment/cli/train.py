@@ -46,7 +46,7 @@ def train(recipe: Path, output: Path | None, resume: bool, devices: int, example
         click.echo(f"Interrupted; {_how_to_go_on(recipe, folder, devices)}", err=True)
         sys.exit(1)
     error_mm = 1e3 * card.validation_mse**0.5
-    console.print(f"{escape(str(folder / 'model'))}: RMSE {error_mm:.2f} mm per m of height on generated people")
+    console.print(f"{escape(str(folder / 'model'))}: RMSE {error_mm:.2f} mm per m of height on validation windows")
 
 
 def _write_example(path: Path) -> None:

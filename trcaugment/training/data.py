@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from trcaugment.body.windows import Windows
 from trcaugment.normalization import body_frame, make_features, to_body
 from trcaugment.training.prefetch import Prefetched
 from trcaugment.training.recipe import Recipe
 
-Batches = Prefetched[tuple[Tensor, Tensor, Tensor]]
 # Seeds of one recipe: training counts up from the first, validation and the linear path have ranges of their own.
 _SEEDS_PER_RECIPE = 10**9
 _VALIDATION_SEEDS = 9 * 10**8
@@ -51,8 +49,7 @@ class MixedWindows:
         return Windows.join([source.draw(count, generator) for source, count in drawn if count])
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """Windows ready for the network.
 
     Attributes:
@@ -73,7 +70,7 @@ def make_batch(windows: Windows) -> Batch:
     return Batch(features, to_body(windows.markers, frame).flatten(start_dim=2), windows.height_m)
 
 
-class GeneratedBatches(Dataset[tuple[Tensor, Tensor, Tensor]]):
+class DrawnBatches:
     """Batches that are made when asked for, each from its own seed."""
 
     def __init__(self, source: WindowSource, batch_windows: int, seeds: range) -> None:
@@ -85,13 +82,12 @@ class GeneratedBatches(Dataset[tuple[Tensor, Tensor, Tensor]]):
     def __len__(self) -> int:
         return len(self.seeds)
 
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, index: int) -> Batch:
         random = torch.Generator().manual_seed(self.seeds[index])
-        batch = make_batch(self.source.draw(self.batch_windows, random))
-        return batch.features, batch.targets, batch.height_m
+        return make_batch(self.source.draw(self.batch_windows, random))
 
 
-class GeneratedData(LightningDataModule):
+class DrawnData(LightningDataModule):
     """New draws of training windows in every epoch, the same validation windows always."""
 
     def __init__(self, source: WindowSource, recipe: Recipe, validation: WindowSource | None = None) -> None:
@@ -106,13 +102,13 @@ class GeneratedData(LightningDataModule):
         self.optimization = recipe.optimization
         self.first_seed = recipe.seed * _SEEDS_PER_RECIPE
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> Prefetched[Batch]:
         """The batches of the current epoch."""
         assert self.trainer is not None
         n = self.optimization.batches_per_epoch
         return self._loader(self.source, self.first_seed + self.trainer.current_epoch * n, n)
 
-    def val_dataloader(self) -> Batches:
+    def val_dataloader(self) -> Prefetched[Batch]:
         """The validation batches."""
         n = max(1, self.optimization.validation_windows // self.optimization.batch_windows)
         return self._loader(self.validation, self.first_seed + _VALIDATION_SEEDS, n)
@@ -131,7 +127,6 @@ class GeneratedData(LightningDataModule):
         ]
         return torch.cat([pair[0] for pair in pairs]), torch.cat([pair[1] for pair in pairs])
 
-    def _loader(self, source: WindowSource, first_seed: int, n_batches: int) -> Batches:
+    def _loader(self, source: WindowSource, first_seed: int, n_batches: int) -> Prefetched[Batch]:
         seeds = range(first_seed, first_seed + n_batches)
-        batches = GeneratedBatches(source, self.optimization.batch_windows, seeds)
-        return Prefetched(batches)
+        return Prefetched(DrawnBatches(source, self.optimization.batch_windows, seeds))

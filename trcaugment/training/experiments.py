@@ -19,7 +19,7 @@ from trcaugment.marker_sets import RIGID_PAIRS
 from trcaugment.metrics import coordinate_rmse, distance_error, mpme
 from trcaugment.network import MarkerNetwork
 from trcaugment.training.data import Batch, make_batch
-from trcaugment.training.fixed_data import Batches, FixedData
+from trcaugment.training.fixed_data import FixedBatches, FixedData
 from trcaugment.training.loss import as_points
 from trcaugment.training.processes import Job
 from trcaugment.training.recipe import Recipe, read_recipe
@@ -226,7 +226,7 @@ def measure(network: MarkerNetwork, test: Batch) -> tuple[float, float, float]:
     """Coordinate RMSE, MPME and error of rigid distances, in mm."""
     network = network.cpu().eval()
     with torch.inference_mode():
-        batches = Batches(test, torch.arange(len(test.height_m)), _BATCH_WINDOWS)
+        batches = FixedBatches(test, torch.arange(len(test.height_m)), _BATCH_WINDOWS)
         predicted = torch.cat([network(features) for features, _, _ in batches])
     size_mm = 1000 * test.height_m[:, None, None, None]
     found, true = (as_points(values) * size_mm for values in (predicted, test.targets))

@@ -25,17 +25,17 @@ class FixedData(LightningDataModule):
         self.batch_windows = batch_windows
         self.seed = seed
 
-    def train_dataloader(self) -> Batches:
+    def train_dataloader(self) -> FixedBatches:
         """The batches of the current epoch; windows that fill no batch wait for another epoch."""
         assert self.trainer is not None
         random = torch.Generator().manual_seed(self.seed * 10**6 + self.trainer.current_epoch)
         order = torch.randperm(len(self.training.height_m), generator=random)
         whole = max(1, len(order) // self.batch_windows) * self.batch_windows
-        return Batches(self.training, order[:whole], self.batch_windows)
+        return FixedBatches(self.training, order[:whole], self.batch_windows)
 
-    def val_dataloader(self) -> Batches:
+    def val_dataloader(self) -> FixedBatches:
         """The validation batches."""
-        return Batches(self.validation, torch.arange(len(self.validation.height_m)), self.batch_windows)
+        return FixedBatches(self.validation, torch.arange(len(self.validation.height_m)), self.batch_windows)
 
     def linear_path_samples(self) -> tuple[Tensor, Tensor]:
         """Features and targets to fit the linear path on, (n_samples, n_features) and (n_samples, n_targets)."""
@@ -44,7 +44,7 @@ class FixedData(LightningDataModule):
         return features, targets
 
 
-class Batches:
+class FixedBatches:
     """Windows, shared out into batches."""
 
     def __init__(self, windows: Batch, order: Tensor, batch_windows: int) -> None:
@@ -55,6 +55,6 @@ class Batches:
     def __len__(self) -> int:
         return len(self.parts)
 
-    def __iter__(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    def __iter__(self) -> Iterator[Batch]:
         for part in self.parts:
-            yield self.windows.features[part], self.windows.targets[part], self.windows.height_m[part]
+            yield Batch(*(values[part] for values in self.windows))

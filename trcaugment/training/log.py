@@ -64,7 +64,7 @@ def read_log(path: Path) -> list[dict[str, str]]:
     """The rows of a `metrics.csv`.
 
     Raises:
-        TrainingError: it cannot be read, or is no log of epochs.
+        TrainingError: it cannot be read, is no log of epochs, or has something else than numbers.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -74,6 +74,7 @@ def read_log(path: Path) -> list[dict[str, str]]:
             raise ValueError("no epochs")
         for row in rows:
             int(row["epoch"])
+            _ = [float(value) for value in row.values() if value]
     except (OSError, csv.Error, TypeError, ValueError) as error:
         raise TrainingError(f"{path}: expected a log with one row per epoch; move it away to begin another") from error
     return rows

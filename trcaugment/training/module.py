@@ -14,6 +14,7 @@ from trcaugment.errors import TrainingError
 from trcaugment.marker_sets import RIGID_PAIRS
 from trcaugment.metrics import distance_error, mpme
 from trcaugment.network import MarkerNetwork
+from trcaugment.training.data import Batch
 from trcaugment.training.loss import as_points, training_loss
 from trcaugment.training.recipe import Loss, Optimization
 
@@ -28,14 +29,14 @@ class MarkerRegression(LightningModule):
         self.optimization = optimization
         self.loss = loss
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def training_step(self, batch: Batch) -> Tensor:
         """Loss of one batch, in units of height."""
         features, targets, _ = batch
         loss = training_loss(self.loss, features, targets, self.network.predict_and_attend(features))
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    def validation_step(self, batch: Batch) -> None:
         """Errors of one validation batch, in units of height and in mm."""
         features, targets, height_m = batch
         with torch.autocast(self.device.type, enabled=False):  # as the model will be used

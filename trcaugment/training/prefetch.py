@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Batches(Protocol[T_co]):
+class Indexed(Protocol[T_co]):
     """Batches that can be made in any order."""
 
     def __len__(self) -> int: ...
@@ -25,7 +25,7 @@ class Prefetched(Generic[T_co]):
     Threads need neither a second copy of the motions nor care at Ctrl-C, as worker processes would.
     """
 
-    def __init__(self, dataset: Batches[T_co]) -> None:
+    def __init__(self, dataset: Indexed[T_co]) -> None:
         """Args: what to make; what a batch is must depend on its index alone."""
         self.dataset = dataset
 

@@ -14,7 +14,7 @@ from trcaugment.errors import RecipeError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.network import Count, NetworkSizes
 
-# Keypoints, person features (height, mass) and markers of generated windows.
+# Keypoints, person features (height, mass) and markers of every window.
 _DATA_SIZES = (len(KEYPOINTS), 2, len(ANATOMICAL_MARKERS))
 # What all the random number generators take.
 Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
@@ -45,7 +45,7 @@ class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         schedule: "cosine": the learning rate warms up over the first epoch and falls as a cosine; or "constant".
         weight_decay: of AdamW; 0 makes it Adam.
         patience: epochs without a better validation error after which training stops.
-        validation_windows: generated windows that measure the error after every epoch.
+        validation_windows: windows that measure the error after every epoch.
         average: share of the old in the moving average of the weights over batches, such as 0.999, which is then what
             is validated and kept as the best; 0 keeps the weights themselves.
         precision: of the training arithmetic, "32" bits or "bf16"; validation always has 32.
@@ -54,9 +54,9 @@ class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epochs: Count = 60
     batches_per_epoch: Count = 250
     batch_windows: Count = 128
-    learning_rate: Annotated[float, msgspec.Meta(gt=0)] = 1e-3
+    learning_rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1e-3
     schedule: Literal["cosine", "constant"] = "cosine"
-    weight_decay: Annotated[float, msgspec.Meta(ge=0)] = 0.01
+    weight_decay: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.01
     patience: Count = 12
     validation_windows: Count = 4096
     average: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
@@ -75,8 +75,8 @@ class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     kind: Literal["distance", "mse"] = "distance"
-    rigid_weight: Annotated[float, msgspec.Meta(ge=0)] = 2.0
-    attention_distance_weight: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    rigid_weight: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 2.0
+    attention_distance_weight: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.0
 
 
 class DatasetChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,7 +89,7 @@ class DatasetChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     path: str
-    weight: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    weight: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1.0
     add_errors: bool = False
 
 
@@ -123,7 +123,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     description: str = ""
     seed: Seed = 1
     licences: tuple[str, ...] = ()
-    generated: Annotated[float, msgspec.Meta(ge=0)] = 1.0
+    generated: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 1.0
     datasets: tuple[DatasetChoice, ...] = ()
     split: SplitRule = SplitRule()
     motions: Motions = msgspec.field(default_factory=Motions)
@@ -152,7 +152,7 @@ def read_recipe(path: Path) -> Recipe:
         recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Recipe)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, msgspec.ValidationError) as error:
         raise RecipeError(f"{path}: not a recipe ({error})") from error
     for name in ("height_m", "body_mass_index"):
         low, high = getattr(recipe.population, name)
@@ -160,7 +160,7 @@ def read_recipe(path: Path) -> Recipe:
             raise RecipeError(f"{path}: expected population.{name} from low to high, found {low:g} before {high:g}")
     sizes = recipe.network
     if (sizes.n_keypoints, sizes.n_person_features, sizes.n_markers) != _DATA_SIZES:
-        raise RecipeError(f"{path}: generated windows have {_DATA_SIZES} keypoints, person features and markers")
+        raise RecipeError(f"{path}: windows have {_DATA_SIZES} keypoints, person features and markers")
     if recipe.loss.attention_distance_weight and not sizes.spatial_attention:
         raise RecipeError(f"{path}: loss.attention_distance_weight needs network.spatial_attention")
     if not recipe.generated and not recipe.datasets:
@@ -174,11 +174,8 @@ def motion_files(recipe: Recipe, base: Path) -> list[Path]:
     """The recipe's `.mot` files, sorted.
 
     Raises:
-        RecipeError: a folder does not exist or holds none, or a data set is not there.
+        RecipeError: a folder does not exist or holds none.
     """
-    for choice in recipe.datasets:
-        if not (base / choice.path).exists():
-            raise RecipeError(f"expected the recipe's data set {base / choice.path}, found no such file or folder")
     files: list[Path] = []
     for folder in recipe.motions.folders:
         found = sorted((base / folder).glob("*.mot"))
@@ -186,3 +183,15 @@ def motion_files(recipe: Recipe, base: Path) -> list[Path]:
             raise RecipeError(f"expected .mot files in the recipe's motion folder {base / folder}, found none")
         files += found
     return files
+
+
+def check_files(recipe: Recipe, base: Path) -> None:
+    """Make sure that what the recipe names is there, before anything is computed.
+
+    Raises:
+        RecipeError: a data set or a folder of motions is not there.
+    """
+    for choice in recipe.datasets:
+        if not (base / choice.path).exists():
+            raise RecipeError(f"expected the recipe's data set {base / choice.path}, found no such file or folder")
+    motion_files(recipe, base)

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, ProgressBar
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import N_FRAMES
@@ -23,11 +24,11 @@ from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.model import FORMAT_VERSION, Card, save_model
 from trcaugment.network import MarkerNetwork
 from trcaugment.normalization import ALIGNMENT, ORIGIN
-from trcaugment.training.data import GeneratedData
+from trcaugment.training.data import DrawnData
 from trcaugment.training.log import LOG, RunLog
 from trcaugment.training.module import MarkerRegression
 from trcaugment.training.processes import Job, check_devices, start_workers
-from trcaugment.training.recipe import Recipe, motion_files, read_recipe
+from trcaugment.training.recipe import Recipe, check_files, read_recipe
 from trcaugment.training.run_folder import BEST, LAST, MODEL, claim_folder, load_weights
 from trcaugment.training.sources import Sources, keep_split, make_sources
 
@@ -63,7 +64,7 @@ def train(
     job = Job(
         recipe=recipe, base=str(recipe_path.parent.resolve()), folder=str(folder), resume=resume, n_processes=devices
     )
-    motion_files(recipe, recipe_path.parent)
+    check_files(recipe, recipe_path.parent)
     claim_folder(folder, recipe, text, resume=resume)
     network = new_network(recipe)
     if resume:  # before the long work, learn whether both can be read
@@ -72,7 +73,7 @@ def train(
     with start_workers(job) as workers:
         sources = make_sources(recipe, recipe_path.parent)
         keep_split(folder, sources)
-        data = GeneratedData(sources.training, recipe, sources.validation)
+        data = DrawnData(sources.training, recipe, sources.validation)
         if not resume:
             network.fit_linear_path(*data.linear_path_samples())
         workers.wait()
@@ -88,10 +89,10 @@ def new_network(recipe: Recipe) -> MarkerNetwork:
         return MarkerNetwork(recipe.network)
 
 
-def make_data(job: Job) -> GeneratedData:
+def make_data(job: Job) -> DrawnData:
     """The batches of a job."""
     sources = make_sources(job.recipe, Path(job.base))
-    return GeneratedData(sources.training, job.recipe, sources.validation)
+    return DrawnData(sources.training, job.recipe, sources.validation)
 
 
 def fit(job: Job, network: MarkerNetwork, data: LightningDataModule, callbacks: Sequence[Callback] = ()) -> float:
@@ -174,12 +175,15 @@ def _lightning_kept_quiet() -> Iterator[None]:
 
 @contextmanager
 def _lightning_kept_interruptible() -> Iterator[None]:
-    """Ctrl-C as Python has it: Lightning 2.6 makes SystemExit of it and has every later Ctrl-C ignored."""
+    """Ctrl-C as Python has it: Lightning 2.6 makes SystemExit of it and has every later Ctrl-C ignored.
+
+    SIGTERM, as batch systems send it, is the same: Lightning makes an exit of it that says all is done.
+    """
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except SystemExit as error:
-        if not isinstance(error.__context__, KeyboardInterrupt):
+        if not isinstance(error, SIGTERMException) and not isinstance(error.__context__, KeyboardInterrupt):
             raise
         signal.signal(signal.SIGINT, handler or signal.default_int_handler)
         raise KeyboardInterrupt from error
