@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+from rich.console import Console
+from rich.table import Table
 
-from trcaugment.cli.outputs import check_outputs
+from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.errors import TrcAugmentError
 
+if TYPE_CHECKING:
+    from trcaugment.osim.compare import Comparison
+
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.group()
@@ -30,3 +40,66 @@ def model(output: Path, overwrite: bool) -> None:
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{output}: full-body model, 35 markers, 1.70 m.")
+
+
+@osim.command()
+@click.argument("first", metavar="A.mot", type=_FOUND)
+@click.argument("second", metavar="B.mot", type=_FOUND)
+@click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="Write the differences as a table.")
+@click.option("--figure", "figure_file", type=_FILE, metavar="FILE", help="Draw the curves (.png, .pdf, .svg).")
+@click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+def compare(first: Path, second: Path, csv_file: Path | None, figure_file: Path | None, overwrite: bool) -> None:
+    """Compare the joint angles of two motions of one trial, coordinate by coordinate.
+
+    Both are taken at A's time stamps where the two overlap. RMSE is given with and without the mean difference B - A,
+    which other axes or markers on other places make. Angles are compared on the circle. Needs no opensim.
+    """
+    from trcaugment.osim.compare import compare as compare_motions
+    from trcaugment.osim.compare import read_motion
+
+    check_outputs([target for target in (csv_file, figure_file) if target], [first, second], overwrite)
+    kind = check_figure(figure_file) if figure_file else ""
+    try:
+        found = compare_motions(read_motion(first), read_motion(second))
+    except TrcAugmentError as error:
+        raise click.ClickException(str(error)) from error
+    if csv_file:
+        write_output(csv_file, _as_csv(found))
+    if figure_file:
+        from trcaugment.report.angles import draw_angles
+
+        write_output(figure_file, draw_angles(found, (str(first), str(second)), kind))
+    _show(Console(highlight=False, markup=False), found)
+
+
+def _as_csv(found: Comparison) -> bytes:
+    text = io.StringIO()
+    rows = [asdict(difference) for difference in found.differences]
+    table = csv.DictWriter(text, rows[0], lineterminator="\n")
+    table.writeheader()
+    # Empty where there is no number.
+    table.writerows({key: None if value != value else value for key, value in row.items()} for row in rows)
+    return text.getvalue().encode()
+
+
+def _show(console: Console, found: Comparison) -> None:
+    table = Table("coordinate", "unit", box=None, header_style="bold", pad_edge=False)
+    for title in ("RMSE", "offset B-A", "offset-free", "correlation", "frames"):
+        table.add_column(title, justify="right", no_wrap=True)
+    alike = [each.coordinate for each in found.differences if not each.moves and each.rmse < 0.005]
+    for each in found.differences:
+        if each.coordinate not in alike:
+            errors = (f"{value:z.2f}" for value in (each.rmse, each.offset, each.offset_free_rmse))
+            correlation = "" if each.correlation != each.correlation else f"{each.correlation:.3f}"
+            table.add_row(each.coordinate, each.unit, *errors, correlation, str(each.n_frames))
+    table.add_section()
+    for unit in ("deg", "mm"):
+        n, rmse, offset_free = found.mean(unit)
+        if n:
+            table.add_row(f"mean of {n} moving", unit, f"{rmse:.2f}", "", f"{offset_free:.2f}", style="bold")
+    console.print(table)
+    console.print(f"{len(found.time_s)} frames in common, {found.time_s[0]:.2f} to {found.time_s[-1]:.2f} s.")
+    lists = {"Still and alike": alike, "Only in A": found.only_in_first, "Only in B": found.only_in_second}
+    for title, names in lists.items():
+        if names:
+            console.print(f"{title}: {', '.join(names)}.")

@@ -1,0 +1,184 @@
+"""Two motions of one trial, coordinate by coordinate: how far apart, in offset and in shape. Needs no opensim."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trcaugment.body.motions import read_table
+from trcaugment.errors import MotionError, OsimError
+from trcaugment.markers import FloatArray
+
+DEGREES, MILLIMETERS = "deg", "mm"
+_TURN = 360.0
+_STILL = 1e-6  # degrees or mm: a standard deviation below it is a locked coordinate's
+_CLOCK_S = 1e-4  # files round their time stamps
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Coordinates over time.
+
+    Attributes:
+        time_s: increasing time stamps in s, (n_frames,).
+        values: coordinate -> values, (n_frames,), NaN where missing; angles in degrees, translations in mm.
+    """
+
+    time_s: FloatArray
+    values: dict[str, FloatArray]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How the second motion differs from the first in one coordinate; NaN where that cannot be said.
+
+    Attributes:
+        coordinate: its name.
+        unit: of all but the last, "deg" or "mm".
+        n_frames: number of frames that both have.
+        rmse: root of the mean squared difference.
+        offset: mean difference, second minus first.
+        offset_free_rmse: root of the mean squared difference once the offset is taken away.
+        correlation: Pearson's, of the two curves; NaN if one of them does not move.
+        moves: whether the coordinate changes in either motion.
+    """
+
+    coordinate: str
+    unit: str
+    n_frames: int
+    rmse: float
+    offset: float
+    offset_free_rmse: float
+    correlation: float
+    moves: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two motions side by side.
+
+    Attributes:
+        time_s: the first motion's time stamps that lie within the second too, (n_frames,).
+        differences: one for every coordinate that both have, in the first one's order.
+        curves: coordinate -> both motions' values at these times, (2, n_frames); the second's angles are given in the
+            turn that is nearest to the first's.
+        only_in_first: coordinates that the second lacks.
+        only_in_second: coordinates that the first lacks.
+    """
+
+    time_s: FloatArray
+    differences: tuple[Difference, ...]
+    curves: dict[str, FloatArray]
+    only_in_first: tuple[str, ...]
+    only_in_second: tuple[str, ...]
+
+    def mean(self, unit: str = DEGREES) -> tuple[int, float, float]:
+        """Number of coordinates of a unit that move, their mean RMSE and their mean offset-free RMSE."""
+        chosen = [d for d in self.differences if d.unit == unit and d.moves and d.n_frames]
+        errors = np.array([(d.rmse, d.offset_free_rmse) for d in chosen]).reshape(-1, 2)
+        rmse, offset_free = errors.mean(axis=0).tolist() if chosen else (np.nan, np.nan)
+        return len(chosen), rmse, offset_free
+
+
+def unit_of(coordinate: str) -> str:
+    """Unit of a coordinate: mm if its name ends in tx, ty or tz, as OpenSim models name translations, else degrees."""
+    return MILLIMETERS if coordinate.endswith(("_tx", "_ty", "_tz")) else DEGREES
+
+
+def read_motion(path: Path) -> Motion:
+    """Read a `.mot` or `.sto` file of coordinates, as IK writes it; also states (`/jointset/hip_r/.../value`).
+
+    Raises:
+        MotionError: not a motion file, or its time does not increase.
+    """
+    labels, table, in_degrees = read_table(path)
+    time_s = table[:, 0]
+    if not (np.diff(time_s) > 0).all():
+        raise MotionError(f"{path}: expected increasing time stamps")
+    values = {}
+    for label, column in zip(labels[1:], table.T[1:], strict=True):
+        name = label.removesuffix("/value").rsplit("/", 1)[-1]
+        if label.startswith("/") and not label.endswith("/value"):
+            continue  # speeds and activations
+        column = column * 1000 if unit_of(name) == MILLIMETERS else column if in_degrees else np.rad2deg(column)
+        values[name] = np.asarray(column, dtype=np.float64)
+    return Motion(time_s, values)
+
+
+def compare(first: Motion, second: Motion) -> Comparison:
+    """Compare two motions over the time that they have in common, at the first one's time stamps.
+
+    Angles are compared on the circle: 359 and -1 degrees are the same.
+
+    Raises:
+        OsimError: they share no time or no coordinates.
+    """
+    names = [name for name in first.values if name in second.values]
+    if not names:
+        raise OsimError(f"no coordinate is in both motions: {_some(first.values)} and {_some(second.values)}")
+    start, end = second.time_s[0] - _CLOCK_S, second.time_s[-1] + _CLOCK_S
+    common = (first.time_s >= start) & (first.time_s <= end)
+    if common.sum() < 2:
+        spans = [f"{motion.time_s[0]:g} to {motion.time_s[-1]:g} s" for motion in (first, second)]
+        raise OsimError(f"expected motions with at least two frames in common, found {spans[0]} and {spans[1]}")
+    time_s = first.time_s[common]
+    curves, differences = {}, []
+    for name in names:
+        other = _resample(second.values[name], second.time_s, time_s, unit_of(name))
+        curves[name] = _side_by_side(first.values[name][common], other, unit_of(name))
+        differences.append(_difference(name, curves[name]))
+    lacking = [tuple(k for k in one.values if k not in two.values) for one, two in ((first, second), (second, first))]
+    return Comparison(time_s, tuple(differences), curves, *lacking)
+
+
+def _resample(values: FloatArray, time_s: FloatArray, new_time_s: FloatArray, unit: str) -> FloatArray:
+    """Values at new times, straight between the samples; NaN where a neighbour is missing."""
+    valid = np.isfinite(values)
+    if not valid.any():
+        return np.full(len(new_time_s), np.nan)
+    seen = np.unwrap(values[valid], period=_TURN) if unit == DEGREES else values[valid]
+    made = np.interp(new_time_s, time_s[valid], seen)
+    known = np.interp(new_time_s, time_s, valid.astype(np.float64)) > 1 - 1e-6
+    return np.where(known, made, np.nan)
+
+
+def _side_by_side(first: FloatArray, second: FloatArray, unit: str) -> FloatArray:
+    """Both curves, (2, n_frames), NaN where either is missing; angles without jumps, the second next to the first."""
+    curves = np.stack([first, second])
+    valid = np.isfinite(curves).all(axis=0)
+    curves[:, ~valid] = np.nan
+    if unit == MILLIMETERS or not valid.any():
+        return curves
+    one, two = curves[:, valid]
+    one = np.unwrap(one, period=_TURN)
+    turns = np.exp(1j * np.deg2rad(two - one)).mean()
+    offset = np.rad2deg(np.angle(turns))
+    # Around the mean difference, which may itself be near half a turn, differences do not jump.
+    curves[:, valid] = one, one + offset + _wrapped(two - one - offset)
+    return curves
+
+
+def _wrapped(degrees: FloatArray) -> FloatArray:
+    """The same angles between -180 and 180 degrees."""
+    return np.asarray((degrees + _TURN / 2) % _TURN - _TURN / 2)
+
+
+def _difference(name: str, curves: FloatArray) -> Difference:
+    first, second = curves[:, np.isfinite(curves).all(axis=0)]
+    unit, n_frames = unit_of(name), len(first)
+    if not n_frames:
+        return Difference(name, unit, 0, np.nan, np.nan, np.nan, np.nan, False)
+    apart = second - first
+    shortest = _wrapped(apart) if unit == DEGREES else apart
+    rmse, offset, spread = float(np.sqrt(np.mean(shortest**2))), float(apart.mean()), float(apart.std())
+    still = [bool(curve.std() < _STILL) for curve in (first, second)]
+    correlation = np.nan if any(still) else float(np.corrcoef(first, second)[0, 1])
+    return Difference(name, unit, n_frames, rmse, offset, spread, correlation, not all(still))
+
+
+def _some(names: Iterable[str]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:4]) + (", ..." if len(listed) > 4 else "") if listed else "none"
