@@ -1,0 +1,245 @@
+"""Inverse kinematics of one trial by OpenSim's own tool, from files that OpenSim can re-run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trcaugment.body.motions import read_table
+from trcaugment.errors import OsimError
+from trcaugment.markers import FloatArray, Markers
+from trcaugment.osim.log import OpensimLog, load_opensim
+from trcaugment.signals import BoolArray
+from trcaugment.trc import read_trc, write_trc
+
+# OpenCap's weights: the heel hardly slides on the bone, the clusters sit on muscle.
+_WEIGHTS = {
+    60.0: ("calc",),
+    30.0: ("knee", "mknee", "ankle", "mankle", "toe", "5meta"),
+    25.0: ("ASIS", "PSIS", "RHJC", "LHJC"),
+    5.0: ("C7", "shoulder", "lelbow", "melbow", "lwrist", "mwrist"),
+    4.0: ("thigh1", "thigh2", "thigh3", "sh1", "sh2", "sh3"),
+}
+_WEIGHT_OF = {kind: weight for weight, kinds in _WEIGHTS.items() for kind in kinds}
+_OTHER_WEIGHT = 1.0
+_HOLD_WEIGHT = 1.0  # nothing pulls at what is held
+_FEWEST_MARKERS = 0.5  # of a trial's; with fewer in a frame the pose would be a guess
+
+RMS_LIMIT_M = 0.02
+MAX_LIMIT_M = 0.04
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """What inverse kinematics follows.
+
+    Attributes:
+        weights: weight of every marker of the model; 0 for those that are not followed.
+        held: coordinates that no followed marker shows, such as those of the arms; they keep their default value.
+        setup: the user's own set-up, whose other settings are kept.
+    """
+
+    weights: dict[str, float]
+    held: tuple[str, ...]
+    setup: Path | None = None
+
+    @property
+    def followed(self) -> tuple[str, ...]:
+        """Names of the markers that are followed."""
+        return tuple(name for name, weight in self.weights.items() if weight > 0)
+
+
+@dataclass(frozen=True)
+class MarkerErrors:
+    """How far the model's markers stay from the measured ones.
+
+    Attributes:
+        names: the markers that were followed.
+        time_s: time of the frames that were solved, (n_frames,).
+        distance_m: distances in m, NaN where a marker is missing, (n_frames, n_markers).
+    """
+
+    names: tuple[str, ...]
+    time_s: FloatArray
+    distance_m: FloatArray
+
+    @property
+    def rms_m(self) -> float:
+        """Root mean square distance over all frames and markers, in m."""
+        return float(np.sqrt(np.nanmean(self.distance_m**2)))
+
+    @property
+    def marker_rms_m(self) -> FloatArray:
+        """Root mean square distance of every marker, in m, (n_markers,)."""
+        return np.asarray(np.sqrt(np.nanmean(self.distance_m**2, axis=0)))
+
+    @property
+    def marker_max_m(self) -> FloatArray:
+        """Largest distance of every marker, in m, (n_markers,)."""
+        return np.asarray(np.nanmax(self.distance_m, axis=0))
+
+    @property
+    def frame_rms_m(self) -> FloatArray:
+        """Root mean square distance in every frame, in m, (n_frames,)."""
+        return np.asarray(np.sqrt(np.nanmean(self.distance_m**2, axis=1)))
+
+
+def make_tasks(model: Any, names: set[str], setup: Path | None, log: OpensimLog) -> Tasks:
+    """Tasks for the markers that both a model and the trials have.
+
+    Args:
+        model: an initialised `opensim.Model` with its markers.
+        names: markers of the trials.
+        setup: a set-up of inverse kinematics whose weights hold; without one, OpenCap's.
+        log: OpenSim's log.
+
+    Raises:
+        OsimError: the set-up is none, or fewer than three markers would be followed.
+    """
+    markers = [model.getMarkerSet().get(i) for i in range(model.getMarkerSet().getSize())]
+    wanted = _default_weights(markers) if setup is None else _weights_of(setup, log)
+    weights = {m.getName(): wanted.get(m.getName(), 0.0) if m.getName() in names else 0.0 for m in markers}
+    followed = [m for m in markers if weights[m.getName()] > 0]
+    if len(followed) < 3:
+        raise OsimError(
+            f"expected markers in the trials that the model {model.getName()} knows and inverse kinematics follows, "
+            f"found {len(followed)}: {', '.join(m.getName() for m in followed) or 'none'}. The model has "
+            f"{', '.join(m.getName() for m in markers) or 'none'}; see trcaugment osim check"
+        )
+    bodies = {m.getParentFrame().findBaseFrame().getName() for m in followed}
+    return Tasks(weights, _unseen_coordinates(model, bodies), setup)
+
+
+def _default_weights(markers: list[Any]) -> dict[str, float]:
+    return {m.getName(): _WEIGHT_OF.get(_kind(m.getName()), _OTHER_WEIGHT) for m in markers}
+
+
+def _kind(name: str) -> str:
+    """r_knee_study and L_knee_study are of the kind knee, r.ASIS_study of the kind ASIS."""
+    return name.removesuffix("_study").removeprefix("r_").removeprefix("L_").removeprefix("r.").removeprefix("L.")
+
+
+def _weights_of(setup: Path, log: OpensimLog) -> dict[str, float]:
+    tasks = _load_tool(setup, log).get_IKTaskSet()
+    found = [tasks.get(i) for i in range(tasks.getSize())]
+    return {t.getName(): t.getWeight() for t in found if t.getConcreteClassName() == "IKMarkerTask" and t.getApply()}
+
+
+def _load_tool(setup: Path, log: OpensimLog) -> Any:
+    opensim = load_opensim()
+    return log.checked(lambda: opensim.InverseKinematicsTool(str(setup), False), str(setup))  # False: not its model
+
+
+def _unseen_coordinates(model: Any, seen_bodies: set[str]) -> tuple[str, ...]:
+    """Coordinates of joints beyond which no body carries a followed marker, but those that follow other coordinates."""
+    state = model.initSystem()
+    joints = [model.getJointSet().get(i) for i in range(model.getJointSet().getSize())]
+    ends = [(j.getParentFrame().findBaseFrame().getName(), j.getChildFrame().findBaseFrame().getName()) for j in joints]
+    seen = set(seen_bodies)
+    for _ in ends:  # as often as the longest chain could need
+        seen |= {parent for parent, child in ends if child in seen}
+    unseen = [joint for joint, (_, child) in zip(joints, ends, strict=True) if child not in seen]
+    coordinates = [joint.get_coordinates(k) for joint in unseen for k in range(joint.numCoordinates())]
+    return tuple(c.getName() for c in coordinates if not c.isDependent(state))
+
+
+def usable_frames(positions: FloatArray) -> BoolArray:
+    """Frames with enough markers to pose a body.
+
+    Args:
+        positions: positions of the markers that are followed, (n_frames, n_markers, 3), NaN where missing.
+
+    Returns:
+        Whether half of the markers that the trial has at all are there, (n_frames,).
+    """
+    there = np.isfinite(positions).all(axis=2)
+    return np.asarray(there.sum(axis=1) >= np.maximum(3, _FEWEST_MARKERS * there.any(axis=0).sum()))
+
+
+def write_ik_trial(folder: Path, name: str, trial: Markers, tasks: Tasks) -> Path:
+    """Write what OpenSim needs for a trial: `NAME_ik.trc`, with what is followed, and `NAME_ik_setup.xml`.
+
+    The paths in the set-up are relative, so that the folder can be moved; the model is expected as `scaled.osim`.
+
+    Raises:
+        OsimError: no frame has enough markers.
+    """
+    opensim = load_opensim()
+    names = tuple(marker for marker in tasks.followed if marker in trial.names)
+    positions = trial.select(names)
+    frames = usable_frames(positions)
+    if not frames.any():
+        raise OsimError(
+            f"expected frames with three markers of the model and half of those that the trial has, found none; "
+            f"followed are {', '.join(names) or 'none'}"
+        )
+    kept = replace(trial, names=names, positions=positions[frames], time_s=trial.time_s[frames])
+    write_trc(folder / f"{name}_ik.trc", kept)
+    tool = opensim.InverseKinematicsTool() if tasks.setup is None else opensim.InverseKinematicsTool(str(tasks.setup), False)
+    tool.setName(name)
+    tool.set_model_file("scaled.osim")
+    tool.setMarkerDataFileName(f"{name}_ik.trc")
+    tool.setOutputMotionFileName(f"{name}.mot")
+    tool.setResultsDir(".")
+    tool.setStartTime(float(kept.time_s[0]))
+    tool.setEndTime(float(kept.time_s[-1]))
+    tool.set_report_errors(True)
+    tool.set_report_marker_locations(True)
+    tool.set_IKTaskSet(_task_set(tool.get_IKTaskSet(), tasks))
+    path = folder / f"{name}_ik_setup.xml"
+    tool.printToXML(str(path))
+    return path
+
+
+def _task_set(own: Any, tasks: Tasks) -> Any:
+    """OpenSim's tasks: the coordinates of the user's set-up, all markers of the model, and what is held."""
+    opensim = load_opensim()
+    made = opensim.IKTaskSet()
+    for i in range(own.getSize()):
+        if own.get(i).getConcreteClassName() == "IKCoordinateTask" and own.get(i).getName() not in tasks.held:
+            made.cloneAndAppend(own.get(i))
+    for marker, weight in tasks.weights.items():
+        task = opensim.IKMarkerTask()
+        task.setName(marker)
+        task.setApply(weight > 0)  # in so many words: OpenSim follows markers without a task
+        task.setWeight(weight)
+        made.cloneAndAppend(task)
+    for coordinate in tasks.held:
+        # Held by a task and not locked: to OpenSim a lock is a constraint, and constraints make it four times slower.
+        task = opensim.IKCoordinateTask()
+        task.setName(coordinate)
+        task.setApply(True)
+        task.setWeight(_HOLD_WEIGHT)
+        task.setValueType(opensim.IKCoordinateTask.DefaultValue)
+        made.cloneAndAppend(task)
+    return made
+
+
+def run_ik(setup: Path, log: OpensimLog) -> tuple[MarkerErrors, Markers]:
+    """Run a set-up of `write_ik_trial`.
+
+    Returns:
+        the errors, and the model's markers in the frames that were solved.
+
+    Raises:
+        OsimError: OpenSim failed.
+    """
+    opensim = load_opensim()
+    name = setup.name.removesuffix("_ik_setup.xml")
+    tool = log.checked(lambda: opensim.InverseKinematicsTool(str(setup)), str(setup))
+    # OpenSim finds the set-up's marker file beside the set-up, but looks for the model in the working folder.
+    model_file = setup.with_name(tool.get_model_file())
+    model = log.checked(lambda: opensim.Model(str(model_file)), str(model_file))
+    tool.setModel(model)
+    log.checked(tool.run, f"inverse kinematics of {name}")
+    labels, table, _ = read_table(setup.with_name(f"{name}_ik_model_marker_locations.sto"))
+    names = tuple(label.removesuffix("_tx") for label in labels[1::3])
+    placed = Markers(names, table[:, 1:].reshape(len(table), -1, 3), table[:, 0])
+    measured = read_trc(setup.with_name(f"{name}_ik.trc"))
+    if placed.n_frames != measured.n_frames:
+        raise OsimError(f"inverse kinematics of {name}: OpenSim solved {placed.n_frames} of {measured.n_frames} frames")
+    distance_m = np.linalg.norm(placed.select(measured.names) - measured.positions, axis=2)
+    return MarkerErrors(measured.names, measured.time_s, distance_m), placed

@@ -1,0 +1,116 @@
+"""Which distances between markers size which segments: our own choice, or that of a scaling set-up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from trcaugment.errors import OsimError
+from trcaugment.markers import FloatArray
+from trcaugment.osim.log import OpensimLog, load_opensim
+
+# A place is the mean of markers, so that (medial, lateral) stands for a joint center.
+Place = tuple[str, ...]
+
+
+class Measurement(NamedTuple):
+    """Distances that size segments.
+
+    Attributes:
+        name: what is measured; those of the two sides end in _r and _l.
+        pairs: the distances, each between two places; their ratios to the model's are averaged.
+        sizes: bodies, each with the axes that the measurement sizes, such as ("pelvis", "XY").
+    """
+
+    name: str
+    pairs: tuple[tuple[Place, Place], ...]
+    sizes: tuple[tuple[str, str], ...]
+
+    def markers(self) -> tuple[str, ...]:
+        """All markers of all distances."""
+        return tuple(dict.fromkeys(name for pair in self.pairs for place in pair for name in place))
+
+    def among(self, names: set[str]) -> Measurement:
+        """The same with what the named markers allow: places of fewer markers, fewer distances."""
+        reduced = (tuple(tuple(m for m in place if m in names) for place in pair) for pair in self.pairs)
+        return self._replace(pairs=tuple((first, second) for first, second in reduced if first and second))
+
+
+_ASIS = ("r.ASIS_study", "L.ASIS_study")
+_PSIS = ("r.PSIS_study", "L.PSIS_study")
+_HIPS = ("RHJC_study", "LHJC_study")
+_SHOULDERS = ("r_shoulder_study", "L_shoulder_study")
+
+
+def _leg(side: str, marker_side: str, hip: str) -> tuple[Measurement, ...]:
+    """Between joint centers; a hip joint center and the knee's markers sit on one bone, so bending changes nothing."""
+    knee = (f"{marker_side}_knee_study", f"{marker_side}_mknee_study")
+    ankle = (f"{marker_side}_ankle_study", f"{marker_side}_mankle_study")
+    toes = (f"{marker_side}_toe_study", f"{marker_side}_5meta_study")
+    foot = tuple((f"{name}_{side}", "XYZ") for name in ("talus", "calcn", "toes"))
+    return (
+        Measurement(f"thigh length_{side}", (((hip,), knee),), ((f"femur_{side}", "XYZ"), (f"patella_{side}", "XYZ"))),
+        Measurement(f"shank length_{side}", ((knee, ankle),), ((f"tibia_{side}", "XYZ"),)),
+        Measurement(f"foot length_{side}", (((f"{marker_side}_calc_study",), toes),), foot),
+    )
+
+
+# Chosen so that each runs almost along the axis that it sizes.
+MEASUREMENTS: tuple[Measurement, ...] = (
+    Measurement("pelvis depth", ((_ASIS, _PSIS),), (("pelvis", "X"),)),
+    Measurement("pelvis height", ((_HIPS, _ASIS + _PSIS),), (("pelvis", "Y"),)),
+    Measurement("hip width", ((_HIPS[:1], _HIPS[1:]),), (("pelvis", "Z"),)),
+    Measurement("trunk depth", ((("C7_study",), _SHOULDERS),), (("torso", "X"),)),
+    Measurement("trunk height", ((_ASIS + _PSIS, ("C7_study", *_SHOULDERS)),), (("torso", "Y"),)),
+    Measurement("shoulder width", ((_SHOULDERS[:1], _SHOULDERS[1:]),), (("torso", "Z"),)),
+    *_leg("r", "r", _HIPS[0]),
+    *_leg("l", "L", _HIPS[1]),
+)
+
+
+def read_measurements(scale_setup: Path, log: OpensimLog) -> tuple[Measurement, ...]:
+    """The measurements of a scaling set-up that are to be applied.
+
+    Raises:
+        OsimError: the file is no scaling set-up, or has no measurement.
+    """
+    opensim = load_opensim()
+    tool = log.checked(lambda: opensim.ScaleTool(str(scale_setup)), str(scale_setup))
+    found = tool.getModelScaler().getMeasurementSet()
+    read = tuple(_read(found.get(i)) for i in range(found.getSize()) if found.get(i).getApply())
+    if not read:
+        raise OsimError(f"{scale_setup}: expected a ScaleTool with measurements to apply, found none.")
+    return read
+
+
+def _read(measurement: Any) -> Measurement:
+    """One of OpenSim's measurements as ours."""
+    scales = measurement.getBodyScaleSet()
+    bodies = [scales.get(i) for i in range(scales.getSize())]
+    pairs = [measurement.getMarkerPair(i) for i in range(measurement.getNumMarkerPairs())]
+    return Measurement(
+        measurement.getName(),
+        tuple(((pair.getMarkerName(0),), (pair.getMarkerName(1),)) for pair in pairs),
+        tuple((body.getName(), _axes(body.getAxisNames())) for body in bodies),
+    )
+
+
+def _axes(names: Any) -> str:
+    return "".join(names.get(i) for i in range(names.getSize()))
+
+
+def distance_m(positions: FloatArray, names: tuple[str, ...], pair: tuple[Place, Place]) -> FloatArray:
+    """Distance between two places in every frame, NaN where a marker is missing.
+
+    Args:
+        positions: positions of markers in m, (n_frames, n_markers, 3).
+        names: names of the markers.
+        pair: the two places, of these markers.
+
+    Returns:
+        Distances in m, (n_frames,).
+    """
+    first, second = (positions[:, [names.index(name) for name in place]].mean(axis=1) for place in pair)
+    return np.asarray(np.linalg.norm(second - first, axis=1))
