@@ -19,6 +19,11 @@ Messages are for people: what was expected, what was found, where, and what to d
 class TrcAugmentError(Exception):
     """Base of all errors of this package; its text is written for the user."""
 
+    def about(self, path: object) -> str:
+        """Its text, with a file or folder in front where that is not named in it."""
+        text = str(self)
+        return text if str(path) in text else f"{path}: {text}"
+
 
 class TrcError(TrcAugmentError):
     """A TRC file cannot be read or written."""

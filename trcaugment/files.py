@@ -8,6 +8,8 @@ import os
 import secrets
 from pathlib import Path
 
+import msgspec
+
 ADVICE = {
     errno.EISDIR: "Add a file name.",
     errno.ENOENT: "Create the folder first.",
@@ -42,6 +44,11 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def as_json(value: object) -> bytes:
+    """Content of a JSON file that people can read too; NaN, which JSON does not know, becomes null."""
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
 
 
 def why_not_written(error: OSError) -> str:

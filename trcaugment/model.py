@@ -19,7 +19,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from trcaugment.errors import ModelError
-from trcaugment.files import replace_file
+from trcaugment.files import as_json, replace_file
 from trcaugment.marker_sets import KEYPOINTS, mirror_order
 from trcaugment.network import Count, MarkerNetwork, NetworkSizes
 from trcaugment.normalization import ALIGNMENT, ORIGIN, mirror
@@ -196,7 +196,7 @@ def save_model(folder: Path, card: Card, network: MarkerNetwork, *, recipe: byte
         replace_file(folder / WEIGHTS_FILE, weights)
         if recipe is not None:
             replace_file(folder / RECIPE_FILE, recipe)
-        replace_file(folder / CARD_FILE, msgspec.json.format(msgspec.json.encode(signed), indent=1) + b"\n")
+        replace_file(folder / CARD_FILE, as_json(signed))
     except OSError as error:
         raise ModelError(f"{folder}: cannot write the model ({error.strerror})") from error
     return signed

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,7 @@ def attention(
 
     The weights of a frame sum to one. Frames in which nothing is predicted have none.
     """
-    from trcaugment.cli.outputs import check_figure, check_outputs, write_output
+    from trcaugment.cli.outputs import as_csv, check_figure, check_outputs, write_output
 
     kind = check_figure(output)
     check_outputs([output, *([table] if table else [])], [source], overwrite)
@@ -57,24 +56,19 @@ def attention(
     except ModelError as error:
         raise click.UsageError(str(error)) from error
     except TrcAugmentError as error:
-        text = str(error)
-        raise click.ClickException(text if str(source) in text else f"{source}: {text}") from error
+        raise click.ClickException(error.about(source)) from error
     names = model.card.inputs
     if table:
-        write_output(table, _as_csv(weights, markers.time_s, names))
+        write_output(table, as_csv([("time_s", *names), *_rows(weights, markers.time_s)]))
     write_output(output, draw_attention(weights, markers.time_s, names, kind))
     click.echo(f"{source} -> {output}")
     click.echo(_favourites(weights, names))
 
 
-def _as_csv(weights: FloatArray, time_s: FloatArray, names: tuple[str, ...]) -> bytes:
+def _rows(weights: FloatArray, time_s: FloatArray) -> Iterator[tuple[str, ...]]:
     """One row per frame; empty cells where there are no weights."""
-    text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    rows.writerow(["time_s", *names])
     for time, frame in zip(time_s.tolist(), weights.tolist(), strict=True):
-        rows.writerow([repr(time), *("" if weight != weight else f"{weight:.6f}" for weight in frame)])
-    return text.getvalue().encode()
+        yield repr(time), *("" if weight != weight else f"{weight:.6f}" for weight in frame)
 
 
 def _favourites(weights: FloatArray, names: tuple[str, ...]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
@@ -14,8 +12,9 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from trcaugment.cli.outputs import check_figure, check_outputs, write_output
+from trcaugment.cli.outputs import as_csv, check_figure, check_outputs, write_output
 from trcaugment.errors import MarkersError, ModelError, SubjectError, TrcAugmentError
+from trcaugment.files import as_json
 
 if TYPE_CHECKING:
     from trcaugment.datasets.contents import Dataset
@@ -74,11 +73,9 @@ def evaluate(
     PATH is a data set of any layout, or, with --truth, a TRC of keypoints or a folder of them. Prints MPME, coordinate
     RMSE, steadiness of rigid distances and jitter, overall and by marker, activity and subject.
     """
-    asked = ((json_file, _as_json), (csv_file, _as_csv), (figure_file, _as_figure))
-    outputs = [(target, made) for target, made in asked if target is not None]
-    check_outputs([target for target, _ in outputs], [path, *([truth] if truth else [])], overwrite)
-    if figure_file:
-        check_figure(figure_file)
+    targets = [target for target in (json_file, csv_file, figure_file) if target]
+    check_outputs(targets, [path, *([truth] if truth else [])], overwrite)
+    figure_kind = check_figure(figure_file) if figure_file else ""
     console = Console(highlight=False, markup=False)  # names may hold brackets
     try:
         question = _ask(path, truth, (height, mass), names)
@@ -97,10 +94,15 @@ def evaluate(
         raise click.ClickException(str(error)) from error
     if found.scores:
         from trcaugment.cli.evaluate_tables import show
+        from trcaugment.report.errors import draw_errors
 
-        checksums = {name: model.card.sha256 for name, model in models.items()}
-        for target, made in outputs:  # first, as the screen may be a pipe that somebody closes
-            write_output(target, made(target, found, checksums))
+        # First the files, as the screen may be a pipe that somebody closes.
+        if json_file:
+            write_output(json_file, _as_json(found, models))
+        if csv_file:
+            write_output(csv_file, _as_csv(found))
+        if figure_file:
+            write_output(figure_file, draw_errors(found, figure_kind))
         show(console, found)
     for name, reason in found.failed.items():
         click.echo(f"{click.style('failed', fg='red')}  {name}: {reason}", err=True)
@@ -168,25 +170,16 @@ def _evaluate(data: TrialSet | Dataset, models: dict[str, Model], console: Conso
     return evaluate_windows(data, models, progress)
 
 
-def _as_csv(target: Path, found: Evaluation, checksums: dict[str, str]) -> bytes:
+def _as_csv(found: Evaluation) -> bytes:
     from trcaugment.evaluation.scores import Score
 
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(field.name for field in fields(Score))
+    names = [field.name for field in fields(Score)]
     # Empty where there is no number.
-    table.writerows([None if cell != cell else cell for cell in astuple(score)] for score in found.scores)
-    return text.getvalue().encode()
+    return as_csv([names, *([None if cell != cell else cell for cell in astuple(score)] for score in found.scores)])
 
 
-def _as_json(target: Path, found: Evaluation, checksums: dict[str, str]) -> bytes:
+def _as_json(found: Evaluation, models: dict[str, Model]) -> bytes:
     import msgspec
 
-    # msgspec writes NaN, which JSON does not know, as null.
-    return msgspec.json.format(msgspec.json.encode({"sha256": checksums, **msgspec.to_builtins(found)}), indent=1)
-
-
-def _as_figure(target: Path, found: Evaluation, checksums: dict[str, str]) -> bytes:
-    from trcaugment.report.errors import draw_errors
-
-    return draw_errors(found, target.suffix.casefold().removeprefix("."))
+    checksums = {name: model.card.sha256 for name, model in models.items()}
+    return as_json({"sha256": checksums, **msgspec.to_builtins(found)})

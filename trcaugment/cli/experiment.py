@@ -72,7 +72,7 @@ def future(output: Path | None, quick: bool, seeds: int | None, windows: int | N
 def search(output: Path | None, attempts: int, windows: int | None, epochs: int | None) -> None:
     """Search learning rate, units and layers with Optuna, and print the best as a recipe."""
     from trcaugment.training.recipe import Recipe
-    from trcaugment.training.search import SMALL, Attempt, as_toml
+    from trcaugment.training.search import BEST_FILE, SMALL, Attempt, as_toml
     from trcaugment.training.search import search as run
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -85,7 +85,7 @@ def search(output: Path | None, attempts: int, windows: int | None, epochs: int 
         folder = output or Path("runs/search")
         recipe = Recipe(name="best", description="Found by trcaugment experiment search")
         best = run(recipe, folder, attempts, _size(SMALL, windows, epochs), tell)
-        console.print(f"\nThe best as a recipe, {folder / 'best.toml'}:\n")
+        console.print(f"\nThe best as a recipe, {folder / BEST_FILE}:\n")
         console.print(as_toml(best))
 
 
@@ -122,7 +122,8 @@ def _experiment(names: Sequence[str], folder: Path, size: Size, n_seeds: int) ->
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     results: list[Result] = []
-    with _errors_told(), ExperimentStatus(console) as status:
+    with _errors_told(), console.status("Making the windows") as line:
+        status = ExperimentStatus(line)
         recipes = shipped_recipes(names)
         titles = {recipe.name: recipe.description for recipe in recipes}
         for result in run_experiment(recipes, folder, range(1, n_seeds + 1), size, status.begin):

@@ -3,30 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import TracebackType
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from rich.console import Console
+from rich.status import Status
 
 from trcaugment.training.recipe import Recipe
 
 
 class ExperimentStatus(Callback):
-    """A status line, on a terminal only; gone at the end of the `with` block."""
+    """Keeps a status line up to date."""
 
-    def __init__(self, console: Console) -> None:
-        """Args: where to show it."""
-        self.status = console.status("Making the windows")
+    def __init__(self, status: Status) -> None:
+        """Args: the line."""
+        self.status = status
         self.run = ""
-
-    def __enter__(self) -> ExperimentStatus:
-        self.status.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.status.stop()
 
     def begin(self, recipe: Recipe, seed: int) -> Sequence[Callback]:
         """A run begins; what shall watch it."""

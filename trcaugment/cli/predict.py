@@ -84,7 +84,7 @@ def predict(
             _say(_predict_trial(source, target, choices))
         except TrcAugmentError as error:
             failed += 1
-            _say(f"{click.style('failed', fg='red')}  {_place(source, error)}", err=True)
+            _say(f"{click.style('failed', fg='red')}  {error.about(source)}", err=True)
     if failed:
         if len(inputs) > 1:
             _say(f"{failed} of {len(inputs)} trials failed; the others are done.", err=True)
@@ -164,9 +164,3 @@ def _list(spans: list[Span]) -> str:
     """Frames counted from 1, as the file does."""
     shown = ", ".join(f"{start + 1}-{stop}" if stop > start + 1 else f"{stop}" for start, stop in spans[:_SPANS_SHOWN])
     return shown + (f" and {len(spans) - _SPANS_SHOWN} more" if len(spans) > _SPANS_SHOWN else "")
-
-
-def _place(source: Path, error: TrcAugmentError) -> str:
-    """The error's text, with the file in front if it does not stand there."""
-    text = str(error)
-    return text if str(source) in text else f"{source}: {text}"

@@ -8,7 +8,6 @@ import torch
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import N_FRAMES, Windows
 from trcaugment.datasets.contents import Found, listed
-from trcaugment.datasets.labels import activity
 from trcaugment.datasets.paired import Pair
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError, MarkersError, MarkerSetError
@@ -78,8 +77,7 @@ def _cut_pair(pair: Pair) -> tuple[Found, int]:
     windows = _windows(cut(keypoints, starts, N_FRAMES), cut(markers, starts, N_FRAMES), pair.subject)
     places = tuple(f"{pair.name} at {clock_s[0] + start / RATE_HZ:.2f} s" for start in starts)
     n = len(starts)
-    said = activity(pair.name.rsplit("/", 1)[-1])
-    return Found(windows, (pair.subject_name,) * n, (said,) * n, places), len(grid) - n * N_FRAMES
+    return Found(windows, (pair.subject_name,) * n, (pair.activity,) * n, places), len(grid) - n * N_FRAMES
 
 
 def _all_markers(truth: Markers) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from trcaugment.datasets.labels import activity
 from trcaugment.datasets.subjects_csv import SubjectRow, find_row, read_subjects, write_subjects
 from trcaugment.errors import DatasetError
 from trcaugment.markers import Markers
@@ -32,6 +33,11 @@ class Pair:
     subject: Subject
     keypoints: Markers
     markers: Markers
+
+    @property
+    def activity(self) -> str:
+        """What is done: the trial's name without folder and number."""
+        return activity(self.name.rpartition("/")[2])
 
 
 def is_paired(path: Path) -> bool:

@@ -38,7 +38,7 @@ def load_dataset(path: Path) -> Dataset:
             return hdf5_layout.read_hdf5_layout(path)
         return load_trials(path, *read_trials(path))
     except TrcAugmentError as error:
-        raise DatasetError(_placed(path, error)) from error
+        raise DatasetError(error.about(path)) from error
 
 
 def read_trials(path: Path) -> tuple[str, list[Pair]]:
@@ -69,8 +69,3 @@ def load_trials(path: Path, layout: str, pairs: list[Pair]) -> Dataset:
     window_set, left_out = sift(path, found)
     missing = tuple(name for name in ANATOMICAL_MARKERS if any(name not in pair.markers.names for pair in pairs))
     return Dataset(path, layout, window_set, left_out=(*unused, *left_out), missing_markers=missing)
-
-
-def _placed(path: Path, error: TrcAugmentError) -> str:
-    text = str(error)
-    return text if str(path) in text else f"{path}: {text}"

@@ -13,7 +13,6 @@ from trcaugment.augmentation import augment, predict_windows
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import Windows
 from trcaugment.datasets.contents import Dataset
-from trcaugment.datasets.labels import activity
 from trcaugment.datasets.paired import Pair
 from trcaugment.errors import TrcAugmentError
 from trcaugment.evaluation.notes import on_clocks, on_distance, on_intervals, on_truth
@@ -106,7 +105,7 @@ def evaluate_trials(trials: Sequence[Pair], models: Mapping[str, Model], track: 
     people = [trial.subject_name for trial in done]
     far = on_distance([trial.name for trial in done], [sums[name] for name in models])
     notes = (*on_truth(done), *on_clocks(done), *far, *on_intervals(len(set(people))))
-    labels = {"activity": [activity(trial.name.rpartition("/")[2]) for trial in done]}
+    labels = {"activity": [trial.activity for trial in done]}
     scores = _score(sums, people, labels) if done else []
     return Evaluation(scores, tuple(models), "trials", len(done), len(set(people)), failed, notes)
 

@@ -14,7 +14,7 @@ from lightning.pytorch import Callback
 from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.datasets.window_set import generate_set
 from trcaugment.errors import RecipeError, TrainingError
-from trcaugment.files import replace_file, why_not_written
+from trcaugment.files import as_json, replace_file, why_not_written
 from trcaugment.marker_sets import RIGID_PAIRS
 from trcaugment.metrics import coordinate_rmse, distance_error, mpme
 from trcaugment.network import MarkerNetwork
@@ -155,7 +155,7 @@ def claim(folder: Path, recipes: Sequence[Recipe], size: Size) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            replace_file(path, msgspec.json.format(msgspec.json.encode(settings), indent=1) + b"\n")
+            replace_file(path, as_json(settings))
         if msgspec.json.decode(path.read_bytes(), type=_Settings) != settings:
             raise RecipeError(f"{path}: of an experiment of another size or other recipes; choose another folder")
     except msgspec.DecodeError as error:
@@ -204,7 +204,7 @@ def run(recipe: Recipe, folder: Path, size: Size, sets: Sequence[Batch], callbac
     load_weights(network, folder / BEST)
     result = Result(recipe.name, recipe.seed, *measure(network, test), n_epochs, time.monotonic() - started)
     try:
-        replace_file(folder / RESULT_FILE, msgspec.json.format(msgspec.json.encode(result), indent=1) + b"\n")
+        replace_file(folder / RESULT_FILE, as_json(result))
         for checkpoint in (BEST, LAST):  # ten times as large as all the rest
             (folder / checkpoint).unlink()
     except OSError as error:

@@ -15,7 +15,7 @@ from trcaugment.datasets.reading import load_dataset
 from trcaugment.datasets.splits import split_subjects
 from trcaugment.datasets.window_set import FixedWindows, WindowSet
 from trcaugment.errors import RecipeError
-from trcaugment.files import replace_file, why_not_written
+from trcaugment.files import as_json, replace_file, why_not_written
 from trcaugment.training.data import MixedWindows, WindowSource
 from trcaugment.training.recipe import Recipe, motion_files
 
@@ -99,11 +99,11 @@ def keep_split(folder: Path, sources: Sources) -> None:
     path = folder / SPLIT_FILE
     if not sources.record:
         return
-    text = msgspec.json.format(msgspec.json.encode(sources.record), indent=2)
+    text = as_json(sources.record)
     try:
         if path.exists() and msgspec.json.decode(path.read_bytes()) != msgspec.json.decode(text):
             raise RecipeError(f"{path}: a data set of this run has changed since it began; choose another folder")
-        replace_file(path, text + b"\n")
+        replace_file(path, text)
     except msgspec.DecodeError as error:
         raise RecipeError(f"{path}: damaged ({error})") from error
     except OSError as error:
