@@ -9,7 +9,8 @@ from typing import Any
 from trcaugment.body.skeleton import MARKERS
 from trcaugment.errors import OsimError
 from trcaugment.files import replace_file, why_not_written
-from trcaugment.osim.log import OpensimLog, load_opensim, opensim_log
+from trcaugment.osim.documents import open_document
+from trcaugment.osim.log import OpensimLog, opensim_log
 
 SHIPPED_NAME = "trcaugment_full_body"
 
@@ -41,11 +42,10 @@ def open_model(path: Path, marker_set: Path | None, log: OpensimLog) -> Any:
     Raises:
         OsimError: a file is not what it should be, or the markers do not fit the model.
     """
-    opensim = load_opensim()
-    model = log.checked(lambda: opensim.Model(str(path)), str(path))
+    model = open_document("Model", path, log)
     log.checked(model.initSystem, str(path))
     if marker_set is not None:
-        markers = log.checked(lambda: opensim.MarkerSet(str(marker_set)), str(marker_set))
+        markers = open_document("MarkerSet", marker_set, log)
         log.checked(lambda: model.updateMarkerSet(markers), str(marker_set))
         log.checked(model.initSystem, f"{marker_set} on {path.name}")
     return model
