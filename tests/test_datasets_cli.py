@@ -87,6 +87,51 @@ def test_exit_codes_of_wrong_usage_and_no_data_set(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_in_use_is_refused_before_anything_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr("trcaugment.datasets.window_set.generate_set", lambda *_, **__: pytest.fail("made windows"))
+    (tmp_path / "r.toml").write_text(RECIPE)
+    code, text = run("build", tmp_path / "r.toml", "--from", tmp_path / "r.toml")
+    assert code == 2
+    assert "found one in use" in text
+    assert (tmp_path / "r.toml").read_text() == RECIPE
+
+
+def test_nothing_is_made_among_the_data(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    code, text = run("build", tmp_path / "link" / "inside", "--from", tmp_path)
+    assert code == 2
+    assert "would lie among the data" in text
+    assert [path.name for path in tmp_path.iterdir()] == ["link"]
+
+
+def test_a_list_of_no_windows_is_told(folder, tmp_path):
+    (tmp_path / "feature_0.npy").write_bytes((folder / "feature_0.npy").read_bytes())
+    np.save(tmp_path / "infoData.npy", np.array({"datasets": [], "subjects": []}, dtype=object))
+    code, text = run("check", tmp_path)
+    assert code == 1
+    assert f"{tmp_path / 'infoData.npy'}: expected windows, found none" in text
+
+
+def test_numbers_beyond_32_bits_are_missing_samples(folder, tmp_path):
+    for file in folder.iterdir():
+        os.link(file, tmp_path / file.name)
+    values = np.load(tmp_path / "feature_4.npy").astype(np.float64)
+    (tmp_path / "feature_4.npy").unlink()
+    np.save(tmp_path / "feature_4.npy", values * 1e300)
+    code, text = run("check", tmp_path)  # warnings would be errors
+    assert code == 1
+    assert "wrong: 1 window with missing samples: feature_4.npy" in text
+
+
+def test_a_list_of_subjects_that_is_no_csv_is_told(tmp_path):
+    (tmp_path / "a_keypoints.trc").touch()
+    cell = "x" * 200_000  # more than Python's reader takes
+    (tmp_path / "subjects.csv").write_text(f"path,subject,height_m,mass_kg\n{cell},a,1.7,70\n")
+    code, text = run("check", tmp_path)
+    assert code == 1
+    assert "subjects.csv: expected rows of a CSV file" in text
+
+
 @pytest.mark.parametrize("layout", ["npy", "trc"])
 def test_a_recipes_windows_are_built_and_read_again(tmp_path, layout):
     recipe = tmp_path / "r.toml"
@@ -101,5 +146,5 @@ def test_a_recipes_windows_are_built_and_read_again(tmp_path, layout):
     code, text = run("check", tmp_path / "out")
     assert code == 0, text
     code, text = run("build", tmp_path / "out", "--from", recipe, *options)
-    assert code == 1
+    assert code == 2
     assert "expected a new or empty folder, found one in use" in text

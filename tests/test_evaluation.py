@@ -340,6 +340,9 @@ def test_names_twice_and_broken_rows_are_refused_with_their_line(tmp_path):
     path.write_text("C7_study,C7\nRHJC_study\n", encoding="utf-8")
     with pytest.raises(MarkersError, match=r"map.csv, line 2: expected two names"):
         read_names([str(path)])
+    path.write_text(f"C7_study,{200_000 * 'x'}\n", encoding="utf-8")
+    with pytest.raises(MarkersError, match=r"map.csv: expected rows of a CSV file"):
+        read_names([str(path)])
     with pytest.raises(MarkersError, match="C7_study is named twice"):
         read_names(["C7_study=a", "C7_study=b"])
     with pytest.raises(MarkersError, match="a is named twice"):

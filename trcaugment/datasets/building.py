@@ -55,12 +55,25 @@ def write_trials(folder: Path, pairs: list[Pair], layout: str) -> WindowSet:
     return window_set
 
 
+def check_new(folder: Path) -> None:
+    """Make sure that a data set may be made there.
+
+    Raises:
+        DatasetError: the folder holds something, or is none.
+    """
+    try:
+        in_use = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+    except OSError as error:
+        raise DatasetError(f"{folder}: {why_not_written(error)}") from error
+    if in_use:
+        raise DatasetError(f"{folder}: expected a new or empty folder, found one in use; choose another")
+
+
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
     """A folder beside, which gets its name when it is complete and is gone after an error."""
+    check_new(folder)
     try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise DatasetError(f"{folder}: expected a new or empty folder, found one in use; choose another")
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     except OSError as error:

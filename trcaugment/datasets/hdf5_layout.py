@@ -128,6 +128,7 @@ def _names(path: Path, what: str, table: Any, known: dict[int, tuple[str, ...]])
     return known[table.shape[2]]
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what 32 bits cannot hold becomes infinite, and is left out
 def _windows(features: NDArray[Any], labels: NDArray[Any], columns: tuple[list[int], list[int]]) -> Windows:
     points = [
         torch.from_numpy(values[:, :, chosen].astype(np.float32)).reshape(-1, N_FRAMES, len(chosen) // 3, 3)

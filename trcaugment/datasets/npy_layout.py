@@ -43,6 +43,7 @@ def is_npy_layout(path: Path) -> bool:
     return path.is_dir() and any(True for _ in path.glob("feature_*.npy"))
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what 32 bits cannot hold becomes infinite, and is left out
 def read_npy_layout(folder: Path) -> Dataset:
     """Read a folder of this layout.
 
@@ -54,6 +55,8 @@ def read_npy_layout(folder: Path) -> Dataset:
         raise DatasetError(f"{folder}: expected {INFO_FILE}, which says whose the windows are, found none")
     info = read_info(folder / INFO_FILE)
     ids = [_file_number(folder, value) for value in info.get("indexes", range(len(info["subjects"])))]
+    if not ids:
+        raise DatasetError(f"{folder / INFO_FILE}: expected windows, found none")
     _check_files(folder, ids)
     keypoints, markers = (
         np.empty((len(ids), N_FRAMES, len(k)), np.float32) for k in (_KEYPOINT_COLUMNS, _MARKER_COLUMNS)

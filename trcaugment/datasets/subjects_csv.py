@@ -47,12 +47,14 @@ def read_subjects(folder: Path) -> list[SubjectRow]:
     if "\0" in text:
         raise DatasetError(f"{path}: expected text, found a binary file")
     reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
-    missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-    if missing:
-        raise DatasetError(
-            f"{path}: expected the columns {', '.join(_COLUMNS)}, found {', '.join(reader.fieldnames or ()) or 'none'}"
-        )
-    rows = [_row(f"{path}, line {reader.line_num}", row) for row in reader]
+    try:
+        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            found = ", ".join(reader.fieldnames or ()) or "none"
+            raise DatasetError(f"{path}: expected the columns {', '.join(_COLUMNS)}, found {found}")
+        rows = [_row(f"{path}, line {reader.line_num}", row) for row in reader]
+    except csv.Error as error:
+        raise DatasetError(f"{path}: expected rows of a CSV file ({error})") from error
     people: dict[str, Subject] = {}
     for row in rows:
         if people.setdefault(row.name, row.subject) != row.subject:

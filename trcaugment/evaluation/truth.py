@@ -59,13 +59,17 @@ def _read_map(path: Path) -> list[tuple[str, str, str]]:
         raise MarkersError(f"{path}: expected a CSV file in UTF-8; save it as that") from error
     rows = []
     reader = csv.reader(io.StringIO(text))
-    for row in reader:
+    try:
+        lines = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise MarkersError(f"{path}: expected rows of a CSV file ({error})") from error
+    for number, row in lines:
         cells = [cell.strip() for cell in row]
         if not any(cells) or [cell.casefold() for cell in cells] == ["ours", "theirs"]:
             continue
         if len(cells) != 2 or not all(cells):
-            raise MarkersError(f"{path}, line {reader.line_num}: expected two names (ours, theirs), found {row}")
-        rows.append((f"{path}, line {reader.line_num}", cells[0], cells[1]))
+            raise MarkersError(f"{path}, line {number}: expected two names (ours, theirs), found {row}")
+        rows.append((f"{path}, line {number}", cells[0], cells[1]))
     return rows
 
 
