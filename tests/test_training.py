@@ -494,6 +494,11 @@ def test_a_run_whose_folder_was_moved_goes_on_there_and_remembers_its_best_epoch
         (("[network]", "[keypoint_errors]\naccident_rate = 1.5\n[network]"), r"keypoint_errors\.accident_rate"),
         (("[network]", "[keypoint_errors]\nmisjudged_rate = -0.1\n[network]"), r"keypoint_errors\.misjudged_rate"),
         (("learning_rate = 5e-3", "weight_decay = -1"), r"optimization\.weight_decay"),
+        (("seed = 3", "generated = inf"), r"\$\.generated"),
+        (("seed = 3", 'datasets = [{path = "x", weight = inf}]'), r"\$\.datasets\[0\]\.weight"),
+        (("[network]", "[loss]\nrigid_weight = inf\n[network]"), r"loss\.rigid_weight"),
+        (("[network]", "[split]\nvalidation = 0.5\ntest = 0.5\n[network]"), r"below 1 together"),
+        (("seed = 3", f"licences = {2000 * '['}"), "not a recipe"),
         (('name = "tiny"', 'name = ""'), r"\$\.name"),
         (('name = "tiny"', 'name = "../x"'), r"\$\.name"),
         (('name = "tiny"', 'name = "tiny\\n"'), r"\$\.name"),
@@ -562,14 +567,15 @@ def test_every_shipped_recipe_reads():
 LONG = TINY.replace("epochs = 3", "epochs = 5000\npatience = 5000")
 
 
-def test_ctrl_c_says_how_to_go_on(tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_ctrl_c_and_the_end_of_a_batch_job_say_how_to_go_on(tmp_path, sent):
     recipe, folder = write_recipe(tmp_path, LONG), tmp_path / "a run"
     program = [sys.executable, "-c", "from trcaugment.cli import main; main()", "train", recipe, "-o", folder]
     with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
         deadline = time.monotonic() + 100
         while not (folder / "last.ckpt").exists() and run.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
-        run.send_signal(signal.SIGINT)
+        run.send_signal(sent)
         output, errors = run.communicate(timeout=60)
     assert run.returncode == 1
     assert errors == f"Interrupted; go on with: trcaugment train {recipe} -o '{folder}' --resume\n"

@@ -149,7 +149,7 @@ def read_recipe(path: Path) -> Recipe:
             run can have, or there are no motions.
     """
     try:
-        recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), Recipe)
+        recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Recipe)
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, msgspec.ValidationError) as error:
@@ -163,6 +163,8 @@ def read_recipe(path: Path) -> Recipe:
         raise RecipeError(f"{path}: windows have {_DATA_SIZES} keypoints, person features and markers")
     if recipe.loss.attention_distance_weight and not sizes.spatial_attention:
         raise RecipeError(f"{path}: loss.attention_distance_weight needs network.spatial_attention")
+    if not recipe.split.leave_out and recipe.split.validation + recipe.split.test >= 1:
+        raise RecipeError(f"{path}: expected split.validation and split.test below 1 together; nobody is left to train")
     if not recipe.generated and not recipe.datasets:
         raise RecipeError(f"{path}: no windows; name datasets or set generated above 0")
     if recipe.generated and not recipe.motions.folders and not recipe.motions.procedural:
