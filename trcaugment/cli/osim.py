@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 
 from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.errors import TrcAugmentError
 
 if TYPE_CHECKING:
+    from trcaugment.osim.check import Check, Idle
     from trcaugment.osim.compare import Comparison
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -40,6 +43,67 @@ def model(output: Path, overwrite: bool) -> None:
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{output}: full-body model, 35 markers, 1.70 m.")
+
+
+@osim.command()
+@click.argument("trc", metavar="OUT.trc", type=_FOUND)
+@click.option("--model", "model_file", type=_FOUND, metavar="M.osim", required=True, help="The model.")
+@click.option("--marker-set", type=_FOUND, metavar="XML", help="Marker set to add to the model.")
+@click.option("--ik-setup", type=_FOUND, metavar="XML", help="Inverse kinematics set-up.")
+@click.option("--scale-setup", type=_FOUND, metavar="XML", help="Scaling set-up.")
+def check(
+    trc: Path, model_file: Path, marker_set: Path | None, ik_setup: Path | None, scale_setup: Path | None
+) -> None:
+    """List what a model and its set-ups would make of a TRC file, and what OpenSim would leave out in silence.
+
+    Markers that only one of them has, inverse kinematics tasks and scaling measurements that would do nothing, bodies
+    that would keep their generic size, and markers that the Scale tool would delete. Exit code 1 if no marker fits.
+    """
+    from trcaugment.osim.check import check as check_files
+    from trcaugment.trc import read_trc
+
+    try:
+        found = check_files(read_trc(trc), model_file, marker_set, ik_setup, scale_setup)
+    except TrcAugmentError as error:
+        raise click.ClickException(str(error)) from error
+    _show_check(Console(highlight=False, markup=False), found)
+    if not found.matched:
+        has = "has no markers of its own" if not found.only_in_model and not found.empty else "knows none of them"
+        raise click.ClickException(
+            f"no marker of {trc} is on the model: {model_file.name} {has}. Give the marker set that fits the file's "
+            "names with --marker-set."
+        )
+
+
+def _show_check(console: Console, found: Check) -> None:
+    _show_names(console, "In the file and on the model", found.matched)
+    _show_names(console, "On the model, but without a sample in the file", found.empty)
+    _show_names(console, "Only in the file", found.only_in_file)
+    _show_names(console, "Only on the model", found.only_in_model)
+    for name, other in found.alike.items():
+        console.print(f"  {name} of the model resembles {other} of the file, but names must be equal")
+    if found.ik:
+        _show_idle(console, "inverse kinematics tasks", found.ik.n_tasks, found.ik.idle)
+        _show_names(console, "In the file and on the model, but followed by no task", found.ik.untracked)
+    if found.scaling:
+        _show_idle(console, "scaling measurements", found.scaling.n_measurements, found.scaling.idle)
+        _show_names(console, "Bodies that would keep their generic size", found.scaling.unsized)
+        _show_names(console, "Markers that the Scale tool would delete from the model", found.scaling.deleted)
+
+
+def _show_names(console: Console, title: str, names: Sequence[str]) -> None:
+    if names:
+        console.print(f"{title} ({len(names)})", style="bold")
+        console.print(Padding(", ".join(names), (0, 0, 0, 2)))
+
+
+def _show_idle(console: Console, what: str, n: int, idle: Sequence[Idle]) -> None:
+    console.print(f"{len(idle)} of {n} {what} would do nothing", style="bold red" if idle else "bold")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 2))
+    for name, reason in idle:
+        table.add_row(name, reason)
+    if idle:
+        console.print(table)
 
 
 @osim.command()

@@ -1,0 +1,224 @@
+"""What a model and its set-ups would make of a marker file, before anything is run: OpenSim leaves out in silence.
+
+Measured with OpenSim 4.6: inverse kinematics follows just the markers that have a task; the Scale tool leaves out a
+whole measurement if one marker of its pairs is missing in the file, in the model, or in one frame of its time range;
+its marker placer deletes the model's markers that the file has no column for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from trcaugment.markers import Markers
+from trcaugment.osim.documents import open_document
+from trcaugment.osim.log import opensim_log
+from trcaugment.osim.model import open_model
+
+
+class Idle(NamedTuple):
+    """A task or measurement that would do nothing, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class IkCheck:
+    """An inverse kinematics set-up on a file and a model.
+
+    Attributes:
+        n_tasks: number of tasks.
+        idle: tasks that would do nothing.
+        untracked: markers that file and model have, but no task follows.
+    """
+
+    n_tasks: int
+    idle: tuple[Idle, ...]
+    untracked: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ScaleCheck:
+    """A scaling set-up on a file and a model.
+
+    Attributes:
+        n_measurements: number of measurements.
+        idle: measurements that would do nothing.
+        unsized: bodies of the model that nothing sizes: they keep their generic size.
+        deleted: markers of the model that the Scale tool would delete.
+    """
+
+    n_measurements: int
+    idle: tuple[Idle, ...]
+    unsized: tuple[str, ...]
+    deleted: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Check:
+    """A marker file on a model.
+
+    Attributes:
+        matched: markers that both have, with at least one sample.
+        empty: markers that both have, without a sample in the file.
+        only_in_file: markers that the model lacks.
+        only_in_model: markers that the file lacks.
+        alike: marker of the model -> marker of the file that is spelled a little differently.
+        ik: what the inverse kinematics set-up would do, if there is one.
+        scaling: what the scaling set-up would do, if there is one.
+    """
+
+    matched: tuple[str, ...]
+    empty: tuple[str, ...]
+    only_in_file: tuple[str, ...]
+    only_in_model: tuple[str, ...]
+    alike: dict[str, str]
+    ik: IkCheck | None
+    scaling: ScaleCheck | None
+
+
+def check(
+    markers: Markers,
+    model: Path,
+    marker_set: Path | None = None,
+    ik_setup: Path | None = None,
+    scale_setup: Path | None = None,
+) -> Check:
+    """Compare the markers of a file with those of a model and its set-ups.
+
+    Args:
+        markers: the file's markers.
+        model: an `.osim` file.
+        marker_set: a marker-set file whose markers are added to the model.
+        ik_setup: an inverse kinematics set-up.
+        scale_setup: a scaling set-up.
+
+    Raises:
+        OsimError: there is no opensim, or a file is not what it should be.
+    """
+    with opensim_log() as log:
+        names = _Names(markers, open_model(model, marker_set, log))
+        ik = _check_ik(open_document("InverseKinematicsTool", ik_setup, log), names) if ik_setup else None
+        scaling = _check_scaling(open_document("ScaleTool", scale_setup, log), names) if scale_setup else None
+    both = [name for name in markers.names if name in names.in_model]
+    only_in_file = tuple(name for name in markers.names if name not in names.in_model)
+    only_in_model = tuple(name for name in names.in_model if name not in markers.names)
+    return Check(
+        tuple(name for name in both if name not in names.empty),
+        tuple(name for name in both if name in names.empty),
+        only_in_file,
+        only_in_model,
+        {name: other for name in only_in_model for other in only_in_file if _key(name) == _key(other)},
+        ik,
+        scaling,
+    )
+
+
+class _Names:
+    """Who is there: names of the file and of the model, copied out of OpenSim."""
+
+    def __init__(self, markers: Markers, model: Any) -> None:
+        missing = ~np.isfinite(markers.positions).all(axis=2)
+        self.in_file = markers.names
+        self.n_frames = markers.n_frames
+        self.n_missing = dict(zip(markers.names, missing.sum(axis=0).tolist(), strict=True))
+        self.empty = {name for name, n in self.n_missing.items() if n == markers.n_frames}
+        self.in_model = _names(model.getMarkerSet())
+        self.coordinates = _names(model.getCoordinateSet())
+        self.bodies = _names(model.getBodySet())
+
+    def absent(self, wanted: Iterable[str]) -> dict[str, list[str]]:
+        """What is wrong -> which of the markers; empty if all are there."""
+        wanted = tuple(dict.fromkeys(wanted))
+        found = {
+            "not in the file": [name for name in wanted if name not in self.in_file],
+            "without a sample in the file": [name for name in wanted if name in self.empty],
+            "not in the model": [name for name in wanted if name not in self.in_model],
+        }
+        return {what: names for what, names in found.items() if names}
+
+
+def _names(container: Any) -> tuple[str, ...]:
+    return tuple(container.get(k).getName() for k in range(container.getSize()))
+
+
+def _key(name: str) -> str:
+    """The name as people compare it."""
+    return "".join(c for c in name.casefold().removesuffix("_study") if c.isalnum())
+
+
+def _check_ik(tool: Any, names: _Names) -> IkCheck:
+    found = tool.get_IKTaskSet()
+    tasks = [found.get(k) for k in range(found.getSize())]
+    idle = tuple(Idle(task.getName(), reason) for task in tasks if (reason := _why_task_idle(task, names)))
+    working = {task.getName() for task in tasks} - {name for name, _ in idle}
+    both = [name for name in names.in_file if name in names.in_model and name not in names.empty]
+    return IkCheck(len(tasks), idle, tuple(name for name in both if name not in working))
+
+
+def _why_task_idle(task: Any, names: _Names) -> str:
+    """Empty if the task would do something."""
+    if not task.getApply():
+        return "switched off (apply is false)"
+    if task.getWeight() <= 0:
+        return "its weight is 0"
+    if task.getConcreteClassName() == "IKMarkerTask":
+        return ", ".join(names.absent([task.getName()]))
+    return "" if task.getName() in names.coordinates else "no such coordinate in the model"
+
+
+def _check_scaling(tool: Any, names: _Names) -> ScaleCheck:
+    scaler = tool.getModelScaler()
+    order = scaler.getScalingOrder()
+    steps = [order.get(k) for k in range(order.getSize())] if scaler.getApply() else []
+    found = scaler.getMeasurementSet()
+    measurements = [found.get(k) for k in range(found.getSize())]
+    idle, sized = [], set(_manual_bodies(scaler)) if "manualScale" in steps else set()
+    for measurement in measurements:
+        bodies = _names(measurement.getBodyScaleSet())
+        reason = _why_measurement_idle(measurement, bodies, names)
+        if "measurements" not in steps:
+            reason = "the set-up does not scale by measurements"
+        if reason:
+            idle.append(Idle(measurement.getName(), reason))
+        else:
+            sized |= set(bodies)
+    deleted = (
+        [name for name in names.in_model if name not in names.in_file] if tool.getMarkerPlacer().getApply() else []
+    )
+    unsized = tuple(body for body in names.bodies if body not in sized)
+    return ScaleCheck(len(measurements), tuple(idle), unsized, tuple(deleted))
+
+
+def _why_measurement_idle(measurement: Any, bodies: tuple[str, ...], names: _Names) -> str:
+    """Empty if the measurement would size a body."""
+    if not measurement.getApply():
+        return "switched off (apply is false)"
+    markers = list(_markers_of(measurement))
+    if not markers:
+        return "it has no pair of markers"
+    if absent := names.absent(markers):
+        return "; ".join(f"{', '.join(which)} {what}" for what, which in absent.items())
+    if not set(bodies) & set(names.bodies):
+        return f"no body {', '.join(bodies) or 'is named'} in the model"
+    gaps = {name: n for name in markers if (n := names.n_missing[name])}
+    said = ", ".join(f"{name} is missing in {n} of {names.n_frames} frames" for name, n in gaps.items())
+    return f"{said}: nothing if the time range holds one of them" if gaps else ""
+
+
+def _markers_of(measurement: Any) -> Iterator[str]:
+    for k in range(measurement.getNumMarkerPairs()):
+        pair = measurement.getMarkerPair(k)
+        yield from (pair.getMarkerName(0), pair.getMarkerName(1))
+
+
+def _manual_bodies(scaler: Any) -> Iterator[str]:
+    scales = scaler.getScaleSet()
+    for k in range(scales.getSize()):
+        if scales.get(k).getApply():
+            yield scales.get(k).getSegmentName()
