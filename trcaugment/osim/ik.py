@@ -26,6 +26,7 @@ _WEIGHTS = {
 _WEIGHT_OF = {kind: weight for weight, kinds in _WEIGHTS.items() for kind in kinds}
 _OTHER_WEIGHT = 1.0
 _HOLD_WEIGHT = 1.0  # nothing pulls at what is held
+_ACCURACY = 1e-6
 _FEWEST_MARKERS = 0.5  # of a trial's; with fewer in a frame the pose would be a guess
 
 RMS_LIMIT_M = 0.02
@@ -123,7 +124,8 @@ def _kind(name: str) -> str:
 
 
 def _weights_of(setup: Path, log: OpensimLog) -> dict[str, float]:
-    tasks = _load_tool(setup, log).get_IKTaskSet()
+    tool = _load_tool(setup, log)  # which owns the tasks
+    tasks = tool.get_IKTaskSet()
     found = [tasks.get(i) for i in range(tasks.getSize())]
     return {t.getName(): t.getWeight() for t in found if t.getConcreteClassName() == "IKMarkerTask" and t.getApply()}
 
@@ -168,7 +170,7 @@ def write_ik_trial(folder: Path, name: str, trial: Markers, tasks: Tasks) -> Pat
         OsimError: no frame has enough markers.
     """
     opensim = load_opensim()
-    names = tuple(marker for marker in tasks.followed if marker in trial.names)
+    names = _seen(trial, tasks.followed)
     positions = trial.select(names)
     frames = usable_frames(positions)
     if not frames.any():
@@ -178,7 +180,11 @@ def write_ik_trial(folder: Path, name: str, trial: Markers, tasks: Tasks) -> Pat
         )
     kept = replace(trial, names=names, positions=positions[frames], time_s=trial.time_s[frames])
     write_trc(folder / f"{name}_ik.trc", kept)
-    tool = opensim.InverseKinematicsTool() if tasks.setup is None else opensim.InverseKinematicsTool(str(tasks.setup), False)
+    if tasks.setup is None:
+        tool = opensim.InverseKinematicsTool()
+        tool.set_accuracy(_ACCURACY)
+    else:
+        tool = opensim.InverseKinematicsTool(str(tasks.setup), False)
     tool.setName(name)
     tool.set_model_file("scaled.osim")
     tool.setMarkerDataFileName(f"{name}_ik.trc")
@@ -192,6 +198,14 @@ def write_ik_trial(folder: Path, name: str, trial: Markers, tasks: Tasks) -> Pat
     path = folder / f"{name}_ik_setup.xml"
     tool.printToXML(str(path))
     return path
+
+
+def _seen(trial: Markers, followed: tuple[str, ...]) -> tuple[str, ...]:
+    """The followed markers that have samples in usable frames."""
+    names = tuple(marker for marker in followed if marker in trial.names)
+    positions = trial.select(names)
+    there = np.asarray(np.isfinite(positions[usable_frames(positions)]).all(axis=2).any(axis=0))
+    return tuple(name for name, seen in zip(names, there, strict=True) if seen)
 
 
 def _task_set(own: Any, tasks: Tasks) -> Any:

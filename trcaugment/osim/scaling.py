@@ -162,7 +162,9 @@ def _sample(trials: Sequence[Markers], names: tuple[str, ...]) -> Markers:
         kept.append(positions[usable_frames(positions)])
     frames = np.concatenate(kept)
     if not len(frames):
-        raise OsimError("no frame of the trials has enough of the model's markers for scaling; see trcaugment osim check")
+        raise OsimError(
+            "no frame of the trials has enough of the model's markers to scale it; see trcaugment osim check"
+        )
     chosen = np.unique(np.linspace(0, len(frames) - 1, _N_FRAMES).round().astype(int))
     return Markers(names, frames[chosen], np.arange(len(chosen)) / 100)
 
@@ -187,8 +189,8 @@ def _compare(evidence: _Evidence, model: Markers, values: list[float]) -> list[F
                 modelled = np.broadcast_to(distance_m(model.positions, model.names, pair), measured.shape)[there]
                 ratios.append(float(np.median(measured[there] / modelled)))
                 unscaled = distance_m(evidence.standing.positions, evidence.standing.names, pair)
-                medians = (float(np.median(d)) for d in (measured[there], modelled, unscaled))
-                distances.append(Distance(*pair, *medians, int(there.sum())))
+                lengths = [float(np.median(d)) for d in (measured[there], modelled, unscaled)]
+                distances.append(Distance(*pair, lengths[0], lengths[1], lengths[2], int(there.sum())))
         improved.append(Factor(measurement, value * float(np.mean(ratios or [1.0])), tuple(distances)))
     return improved
 
@@ -256,4 +258,3 @@ def unused(measurements: Sequence[Measurement], scaling: Scaling) -> tuple[str, 
     """Names of the measurements that the markers did not allow."""
     used = {factor.measurement.name for factor in scaling.factors}
     return tuple(each.name for each in measurements if each.name not in used)
-

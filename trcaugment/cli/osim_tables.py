@@ -1,0 +1,78 @@
+"""What `trcaugment osim ik` shows: scale factors with the distances behind them, and marker errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from trcaugment.osim.ik import MarkerErrors
+    from trcaugment.osim.scaling import Scaling
+
+
+def show_scaling(console: Console, scaling: Scaling, folder: Path) -> None:
+    """Print every factor with its distances, and what is odd."""
+    table = _table("scale factors", ("factor", "from", "to", "measured (mm)", "scaled model (mm)", "frames"))
+    for factor in scaling.factors:
+        first = (factor.measurement.name, f"{factor.value:.3f}")
+        for d in factor.distances:
+            lengths = (f"{1000 * d.measured_m:.0f}", f"{1000 * d.scaled_m:.0f}")
+            table.add_row(*first, _place(d.first), _place(d.second), *lengths, str(d.n_frames))
+            first = ("", "")
+    console.print(table)
+    if scaling.unmeasured:
+        console.print(f"not measured, scaled by the median factor: {', '.join(scaling.unmeasured)}")
+    for warning in scaling.warnings:
+        console.print(f"[yellow]warning[/]: {warning}")
+    console.print(f"scaled model: {folder / 'scaled.osim'}\n")
+
+
+def _place(markers: tuple[str, ...]) -> str:
+    return " + ".join(marker.removesuffix("_study") for marker in markers)
+
+
+def show_errors(console: Console, trials: Mapping[str, MarkerErrors], folder: Path) -> None:
+    """Print the errors of every marker over all trials, then those of every trial, with the usual limits."""
+    from trcaugment.osim.ik import MAX_LIMIT_M, RMS_LIMIT_M
+
+    markers = list(dict.fromkeys(name for errors in trials.values() for name in errors.names))
+    table = _table("marker errors (mm)", ("RMS", "max", "at"))
+    for marker in markers:
+        squares, largest = [], (0.0, "")
+        for name, errors in trials.items():
+            if marker in errors.names:
+                distance = errors.distance_m[:, errors.names.index(marker)]
+                squares.append(distance[np.isfinite(distance)] ** 2)
+                most = float(np.nanmax(distance, initial=0.0))
+                if most > largest[0]:
+                    largest = (most, f"{name}, {errors.time_s[np.nanargmax(distance)]:.2f} s")
+        rms = float(np.sqrt(np.mean(np.concatenate(squares))))
+        table.add_row(marker, _limited(rms, RMS_LIMIT_M), _limited(largest[0], MAX_LIMIT_M), largest[1])
+    console.print(table)
+    for name, errors in trials.items():
+        most = float(np.nanmax(errors.distance_m))
+        frame, k = np.unravel_index(np.nanargmax(errors.distance_m), errors.distance_m.shape)
+        console.print(
+            f"[bold]{folder / name}.mot[/]: {len(errors.time_s)} frames, marker RMS "
+            f"{_limited(errors.rms_m, RMS_LIMIT_M)} mm (limit {1000 * RMS_LIMIT_M:g}), max "
+            f"{_limited(most, MAX_LIMIT_M)} mm (limit {1000 * MAX_LIMIT_M:g}; {errors.names[k]} at "
+            f"{errors.time_s[frame]:.2f} s)"
+        )
+
+
+def _limited(value_m: float, limit_m: float) -> str:
+    text = f"{1000 * value_m:.1f}"
+    return text if value_m <= limit_m else f"[red]{text}[/]"
+
+
+def _table(title: str, columns: tuple[str, ...]) -> Table:
+    table = Table("", title=title, title_justify="left", box=SIMPLE_HEAD)
+    for column in columns:
+        table.add_column(column, justify="right" if column not in ("from", "to", "at") else "left")
+    return table

@@ -1,0 +1,209 @@
+"""From marker trials of a person to a scaled model and joint angles, in a folder that OpenSim can re-run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from trcaugment.body.skeleton import GENERIC_HEIGHT_M
+from trcaugment.errors import OsimError, TrcAugmentError
+from trcaugment.files import why_not_written
+from trcaugment.markers import Markers
+from trcaugment.osim.ik import MarkerErrors, Tasks, make_tasks, run_ik, write_ik_trial
+from trcaugment.osim.log import opensim_log
+from trcaugment.osim.measurements import MEASUREMENTS, read_measurements
+from trcaugment.osim.model import open_model, write_shipped_model
+from trcaugment.osim.scaling import SCALE_SETUP, SCALED, UNSCALED, Scaling, scale
+from trcaugment.subject import Subject
+from trcaugment.trc import read_trc
+
+FACTORS = "scale_factors.csv"
+SCALING_LOG = "scaling.log"
+SCALING_FILES = (UNSCALED, SCALED, SCALE_SETUP, FACTORS, SCALING_LOG)
+_MOST_HEIGHT_ERROR = 0.1
+FIGURE_END = "_errors.png"
+_TRIAL_ENDS = ("_ik.trc", "_ik_setup.xml", ".mot", "_errors.csv", FIGURE_END, "_ik.log")
+
+
+@dataclass(frozen=True)
+class Kit:
+    """The user's own OpenSim files; without them the shipped model, our measurements and OpenCap's weights.
+
+    Attributes:
+        model: a model.
+        marker_set: markers for the model, where it has none.
+        scale_setup: a ScaleTool set-up, for its measurements.
+        ik_setup: an InverseKinematicsTool set-up, for its weights and other settings.
+    """
+
+    model: Path | None = None
+    marker_set: Path | None = None
+    scale_setup: Path | None = None
+    ik_setup: Path | None = None
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """A scaled model in its folder, and what inverse kinematics follows with it."""
+
+    scaling: Scaling
+    tasks: Tasks
+
+
+def trial_files(name: str) -> tuple[str, ...]:
+    """Names of the files that belong to a trial."""
+    return tuple(name + end for end in _TRIAL_ENDS)
+
+
+def scale_person(trials: Sequence[Markers], static: Markers | None, subject: Subject, kit: Kit, folder: Path) -> Scaled:
+    """Scale a model to a person.
+
+    Args:
+        trials: all trials of the person.
+        static: a static trial, whose distances count instead of those of the trials.
+        subject: the person; the mass becomes the model's, the height is compared with the factors.
+        kit: the user's own files.
+        folder: gets the models, the set-up, the factors and OpenSim's log.
+
+    Raises:
+        OsimError: nothing to scale with, or OpenSim failed; its log is in the folder.
+    """
+    with _workshop(folder, SCALING_LOG) as work, opensim_log(work / SCALING_LOG) as log:
+        if kit.model is None:
+            write_shipped_model(work / UNSCALED)
+            model = open_model(work / UNSCALED, kit.marker_set, log)
+            _let_loose(model)
+        else:
+            model = open_model(kit.model, kit.marker_set, log)
+        log.checked(lambda: model.printToXML(str(work / UNSCALED)), UNSCALED)
+        measurements = MEASUREMENTS if kit.scale_setup is None else read_measurements(kit.scale_setup, log)
+        names = {name for trial in trials for name in trial.names}
+        tasks = make_tasks(model, names, kit.ik_setup, log)
+        scaling = scale(list(trials) if static is None else [static], measurements, tasks, subject.mass_kg, work, log)
+        if kit.model is None:
+            scaling = replace(scaling, warnings=(*scaling.warnings, *_odd_height(scaling, subject.height_m)))
+        (work / FACTORS).write_bytes(_factors_csv(scaling))
+    return Scaled(scaling, tasks)
+
+
+def _odd_height(scaling: Scaling, height_m: float) -> Iterator[str]:
+    likely_m = GENERIC_HEIGHT_M * float(np.median([factor.value for factor in scaling.factors]))
+    if abs(height_m / likely_m - 1) > _MOST_HEIGHT_ERROR:
+        yield f"the height is {height_m:.2f} m, but the markers are those of a person of about {likely_m:.2f} m"
+
+
+def _let_loose(model: Any) -> None:
+    """Lets coordinates leave their ranges: with bounds OpenSim's solver stalls, up to half a degree from the answer."""
+    coordinates = model.updCoordinateSet()
+    for i in range(coordinates.getSize()):
+        coordinates.get(i).setDefaultClamped(False)
+
+
+def solve_trials(
+    trials: Mapping[str, Path], tasks: Tasks, folder: Path, jobs: int
+) -> Iterator[tuple[str, MarkerErrors | TrcAugmentError]]:
+    """Inverse kinematics of trials, with the folder's scaled model, several at once; one that fails stops no other.
+
+    Args:
+        trials: name -> TRC file.
+        tasks: what inverse kinematics follows.
+        folder: has the scaled model, and gets set-ups, angles, errors and OpenSim's logs.
+        jobs: number of processes.
+
+    Yields:
+        The name of every trial and its errors, or why it failed, as they are done.
+    """
+    if jobs == 1 or len(trials) == 1:
+        for name, path in trials.items():
+            yield name, _solve(name, path, tasks, folder)
+        return
+    # Not forked: the parent may have loaded OpenSim, and torch.
+    with ProcessPoolExecutor(min(jobs, len(trials)), mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(_solve, name, path, tasks, folder): name for name, path in trials.items()}
+        for done in as_completed(running):
+            broken = done.exception()
+            yield running[done], OsimError(f"OpenSim crashed ({broken})") if broken else done.result()
+
+
+def _solve(name: str, path: Path, tasks: Tasks, folder: Path) -> MarkerErrors | TrcAugmentError:
+    try:
+        return solve(name, read_trc(path), tasks, folder)
+    except TrcAugmentError as error:
+        return error
+
+
+def solve(name: str, trial: Markers, tasks: Tasks, folder: Path) -> MarkerErrors:
+    """Inverse kinematics of one trial with the folder's scaled model.
+
+    Raises:
+        OsimError: OpenSim failed; its log is in the folder.
+    """
+    log_name = f"{name}_ik.log"
+    with _workshop(folder, log_name) as work:
+        (work / SCALED).write_bytes((folder / SCALED).read_bytes())
+        with opensim_log(work / log_name) as log:
+            errors, _ = run_ik(write_ik_trial(work, name, trial, tasks), log)
+        (work / f"{name}_errors.csv").write_bytes(_errors_csv(errors))
+        (work / SCALED).unlink()
+    return errors
+
+
+@contextmanager
+def _workshop(folder: Path, log_name: str) -> Iterator[Path]:
+    """A hidden folder in the folder; what was made there moves out when all is done, after a failure just the log."""
+    try:
+        with TemporaryDirectory(dir=folder, prefix=".") as name:
+            work = Path(name)
+            try:
+                yield work
+            except BaseException:
+                _move([work / log_name], folder)
+                raise
+            _move(sorted(work.iterdir()), folder)
+    except OSError as error:
+        raise OsimError(f"{folder} {why_not_written(error)}") from error
+
+
+def _move(files: Sequence[Path], folder: Path) -> None:
+    for file in files:
+        if file.exists():
+            file.replace(folder / file.name)
+
+
+def _factors_csv(scaling: Scaling) -> bytes:
+    """One row per distance."""
+    heads = ("measurement", "bodies", "factor", "from", "to", "measured_mm", "scaled_model_mm", "unscaled_model_mm")
+    rows: list[tuple[object, ...]] = [(*heads, "frames")]
+    for factor in scaling.factors:
+        bodies = " ".join(f"{body}:{axes}" for body, axes in factor.measurement.sizes)
+        for d in factor.distances:
+            lengths = (f"{1000 * m:.1f}" for m in (d.measured_m, d.scaled_m, d.unscaled_m))
+            ends = (" ".join(d.first), " ".join(d.second))
+            rows.append((factor.measurement.name, bodies, f"{factor.value:.4f}", *ends, *lengths, d.n_frames))
+    return _csv(rows)
+
+
+def _errors_csv(errors: MarkerErrors) -> bytes:
+    """One row per frame, one column per marker, in mm; empty where a marker is missing."""
+    rows: list[Sequence[object]] = [("time_s", "rms_mm", "max_mm", *errors.names)]
+    for time_s, distances in zip(errors.time_s, 1000 * errors.distance_m, strict=True):
+        seen = distances[np.isfinite(distances)]
+        values = (np.sqrt(np.mean(seen**2)), seen.max(), *distances)
+        rows.append((f"{time_s:.6f}", *("" if np.isnan(value) else f"{value:.2f}" for value in values)))
+    return _csv(rows)
+
+
+def _csv(rows: Sequence[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
