@@ -25,7 +25,7 @@ from trcaugment.network import Count, MarkerNetwork, NetworkSizes
 from trcaugment.normalization import ALIGNMENT, ORIGIN, mirror
 
 FORMAT_VERSION = 1
-DEFAULT_MODEL = "bilstm-attention-v1"
+DEFAULT_MODEL = "bilstm-attention-v2"
 WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
 _BATCH_WINDOWS = 256
 
