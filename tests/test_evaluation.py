@@ -503,6 +503,19 @@ def test_a_folder_of_pairs_is_scored_by_subject_and_activity(command, tmp_path, 
     (everybody,) = [r for r in rows if r["group"] == "all"]
     # Drawn twice the one or twice the other: those are the ends.
     assert (float(everybody["low"]), float(everybody["high"])) == pytest.approx((7.5, 15), abs=1e-3)
+    split = tmp_path / "split.json"
+    split.write_text(json.dumps({"training": ["p1"], "validation": [], "test": ["p2"], "datasets": []}))
+    unseen = tmp_path / "unseen.json"
+    result = command(folder, "--model", MODEL, "--test-of", split, "--json", unseen)
+    assert (result.exit_code, "1 trial of 1 subject" in result.output) == (0, True)
+    scores = [Score(**one) for one in json.loads(unseen.read_text())["scores"]]
+    assert overall(scores, MPME, MODEL).value == pytest.approx(15, abs=1e-3)
+    split.write_text(json.dumps({"training": ["p1"], "validation": ["p2"], "test": ["p3"]}))
+    nobody = command(folder, "--test-of", split)
+    assert (nobody.exit_code, "expected test subjects of this data set, found p3" in nobody.output) == (1, True)
+    split.write_text("[]")
+    wrong = command(folder, "--test-of", split)
+    assert (wrong.exit_code, "expected the split.json of a training run" in wrong.output) == (1, True)
 
 
 def test_a_data_set_of_windows_is_scored_as_metrics_say(command, tmp_path, monkeypatch, model):

@@ -50,6 +50,7 @@ class _Question:
 @click.option(
     "--names", multiple=True, metavar="CSV|OURS=THEIRS", help="A true marker's name, or a CSV file of them; repeat."
 )
+@click.option("--test-of", type=_FOUND, metavar="SPLIT", help="Only the test subjects in a training run's split.json.")
 @click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write all scores as JSON.")
 @click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="Write all scores as a tidy table.")
 @click.option(
@@ -63,6 +64,7 @@ def evaluate(
     height: float | None,
     mass: float | None,
     names: tuple[str, ...],
+    test_of: Path | None,
     json_file: Path | None,
     csv_file: Path | None,
     figure_file: Path | None,
@@ -85,6 +87,8 @@ def evaluate(
     try:
         with console.status("Reading"):
             data = _read(question)
+            if test_of:
+                data = _only_test(data, test_of)
         with console.status("Fitting the baselines"):
             from trcaugment.evaluation.baselines import make_baselines
 
@@ -155,6 +159,24 @@ def _read(question: _Question) -> TrialSet | Dataset:
     if question.names:
         raise click.UsageError("--names is for true TRC files; there are none.")
     return load_dataset(question.path)
+
+
+def _only_test(data: TrialSet | Dataset, split_file: Path) -> TrialSet | Dataset:
+    """The trials or windows of people that a training run kept for the test."""
+    from trcaugment.datasets.splits import read_split
+    from trcaugment.errors import DatasetError
+    from trcaugment.evaluation.trials import TrialSet
+
+    test = read_split(split_file).test
+    if isinstance(data, TrialSet):
+        data = replace(data, trials=[trial for trial in data.trials if trial.subject_name in test])
+        found = bool(data.trials)
+    else:
+        data = replace(data, window_set=data.window_set.of_subjects(test))
+        found = bool(len(data.window_set))
+    if not found:
+        raise DatasetError(f"{split_file}: expected test subjects of this data set, found {', '.join(test) or 'none'}")
+    return data
 
 
 def _evaluate(data: TrialSet | Dataset, models: dict[str, Model], console: Console) -> Evaluation:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from trcaugment.datasets.contents import Dataset, Split
@@ -67,3 +69,17 @@ def _counts(n: int, shares: tuple[float, float]) -> tuple[int, int]:
 
 def _members(parts: dict[str, str], wanted: str) -> tuple[str, ...]:
     return tuple(sorted(name for name, part in parts.items() if part == wanted))
+
+
+def read_split(path: Path) -> Split:
+    """The split that a training run left in its folder (`split.json`).
+
+    Raises:
+        DatasetError: it cannot be read or is no split.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Split)
+    except OSError as error:
+        raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise DatasetError(f"{path}: expected the split.json of a training run ({error})") from error
