@@ -11,6 +11,7 @@ import numpy as np
 from trcaugment.body.motions import read_table
 from trcaugment.errors import OsimError
 from trcaugment.markers import FloatArray, Markers
+from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import OpensimLog, load_opensim
 from trcaugment.signals import BoolArray
 from trcaugment.trc import read_trc, write_trc
@@ -124,15 +125,10 @@ def _kind(name: str) -> str:
 
 
 def _weights_of(setup: Path, log: OpensimLog) -> dict[str, float]:
-    tool = _load_tool(setup, log)  # which owns the tasks
+    tool = open_document("InverseKinematicsTool", setup, log)  # which owns the tasks
     tasks = tool.get_IKTaskSet()
     found = [tasks.get(i) for i in range(tasks.getSize())]
     return {t.getName(): t.getWeight() for t in found if t.getConcreteClassName() == "IKMarkerTask" and t.getApply()}
-
-
-def _load_tool(setup: Path, log: OpensimLog) -> Any:
-    opensim = load_opensim()
-    return log.checked(lambda: opensim.InverseKinematicsTool(str(setup), False), str(setup))  # False: not its model
 
 
 def _unseen_coordinates(model: Any, seen_bodies: set[str]) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from trcaugment.errors import OsimError
 from trcaugment.markers import FloatArray
-from trcaugment.osim.log import OpensimLog, load_opensim
+from trcaugment.osim.documents import open_document
+from trcaugment.osim.log import OpensimLog
 
 # A place is the mean of markers, so that (medial, lateral) stands for a joint center.
 Place = tuple[str, ...]
@@ -76,8 +77,7 @@ def read_measurements(scale_setup: Path, log: OpensimLog) -> tuple[Measurement, 
     Raises:
         OsimError: the file is no scaling set-up, or has no measurement.
     """
-    opensim = load_opensim()
-    tool = log.checked(lambda: opensim.ScaleTool(str(scale_setup)), str(scale_setup))
+    tool = open_document("ScaleTool", scale_setup, log)
     found = tool.getModelScaler().getMeasurementSet()
     read = tuple(_read(found.get(i)) for i in range(found.getSize()) if found.get(i).getApply())
     if not read:
