@@ -147,3 +147,15 @@ def test_generated_people_are_far_from_what_is_refused_as_no_body(generator):
     pairs = torch.stack([measured.pairs[whose == k].median(dim=0).values for k in range(1, 61)])
     assert 0.68 < float(body.min()) < float(body.max()) < 0.84
     assert float(pairs.max()) < 0.075
+
+
+def test_generated_windows_are_called_after_their_motions():
+    still = WindowGenerator(make_library([], 34, seed=1), Population(), CLEAN)
+    made = generate_set(still, 5, 400, seed=2)
+    assert len(set(made.activities)) > 10
+    feet = [KEYPOINTS.index("RAnkle"), KEYPOINTS.index("LAnkle")]
+    moved = made.windows.keypoints[:, :, feet].diff(dim=1).norm(dim=-1).mean(dim=(1, 2)).numpy()
+    speed = {
+        name: moved[[k for k, other in enumerate(made.activities) if other == name]].mean() for name in ("run", "stand")
+    }
+    assert speed["run"] > 5 * speed["stand"]

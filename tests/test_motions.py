@@ -175,18 +175,24 @@ def generator(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def draw(library, n, n_frames, generator):
+    return library.play(library.choose(n, generator), n_frames, generator)
+
+
 def test_motions_are_drawn_as_often_as_their_weights_say():
     library = MotionLibrary.from_motions(
-        [constant_motion(40, 1.0), constant_motion(400, 2.0), constant_motion(100, 3.0)], [1.0, 2.0, 5.0]
+        [constant_motion(40, 1.0), constant_motion(400, 2.0), constant_motion(100, 3.0)],
+        [1.0, 2.0, 5.0],
+        ["a", "b", "c"],
     )
-    drawn = library.draw(8000, 30, generator())
+    drawn = draw(library, 8000, 30, generator())
     value = (drawn[:, 0, KNEE] + drawn[:, 0, COORDINATE_INDEX["knee_angle_l"]]).round()  # mirrored or not
     shares = [float((value == k).double().mean()) for k in (1, 2, 3)]
     assert shares == pytest.approx([0.125, 0.25, 0.625], abs=0.02)
 
 
 def test_windows_are_played_at_0_7_to_1_4_times_the_speed_and_half_of_them_are_mirrored():
-    drawn = MotionLibrary.from_motions([ramp_motion(300)], [1.0]).draw(4000, 30, generator())
+    drawn = draw(MotionLibrary.from_motions([ramp_motion(300)], [1.0], ["ramp"]), 4000, 30, generator())
     right, left = drawn[..., KNEE], drawn[..., COORDINATE_INDEX["knee_angle_l"]]
     mirrored = right[:, 0] > 900
     assert float(mirrored.double().mean()) == pytest.approx(0.5, abs=0.03)
@@ -207,9 +213,11 @@ def test_windows_are_played_at_0_7_to_1_4_times_the_speed_and_half_of_them_are_m
 @pytest.mark.parametrize("n_frames", [2, 10, 29])
 def test_short_motions_are_played_slower_and_never_run_into_the_next(n_frames):
     library = MotionLibrary.from_motions(
-        [constant_motion(50, 500.0), ramp_motion(n_frames), constant_motion(50, 500.0)], [0.0, 1.0, 0.0]
+        [constant_motion(50, 500.0), ramp_motion(n_frames), constant_motion(50, 500.0)],
+        [0.0, 1.0, 0.0],
+        ["a", "b", "a"],
     )
-    drawn = library.draw(500, 30, generator())
+    drawn = draw(library, 500, 30, generator())
     plain = torch.minimum(drawn[..., KNEE], drawn[..., COORDINATE_INDEX["knee_angle_l"]])
     assert float(plain.min()) >= 0
     assert float(plain.max()) <= n_frames - 1 + 1e-3
@@ -220,8 +228,8 @@ def test_the_same_seed_draws_the_same_windows():
     library = make_library([], 18, seed=3)
     again = make_library([], 18, seed=3)
     assert torch.equal(library.frames, again.frames)
-    assert torch.equal(library.draw(20, 30, generator(1)), again.draw(20, 30, generator(1)))
-    assert not torch.equal(library.draw(20, 30, generator(1)), library.draw(20, 30, generator(2)))
+    assert torch.equal(draw(library, 20, 30, generator(1)), draw(again, 20, 30, generator(1)))
+    assert not torch.equal(draw(library, 20, 30, generator(1)), draw(library, 20, 30, generator(2)))
     assert not torch.equal(library.frames[:10], make_library([], 18, seed=4).frames[:10])
 
 
@@ -243,12 +251,12 @@ def test_a_library_of_files_alone_needs_no_procedural_motions(tmp_path):
     rows = [(k / 60, 0.01 * k) for k in range(90)]
     library = make_library([write_mot(tmp_path / "a.mot", ["time", "knee_angle_r"], rows, False)], 0, seed=1)
     assert len(library.weight) == 1
-    assert torch.isfinite(library.draw(5, 30, generator())).all()
+    assert torch.isfinite(draw(library, 5, 30, generator())).all()
 
 
 def test_perturbed_motions_stay_near_and_within_ranges_but_the_pelvis_path_is_kept():
     library = make_library([], 34, seed=2)
-    coordinates = library.draw(1000, 30, generator(1))
+    coordinates = draw(library, 1000, 30, generator(1))
     before = coordinates.clone()
     changed = perturb(coordinates, generator(2))
     assert torch.equal(coordinates, before)  # never in place
@@ -264,9 +272,9 @@ def test_perturbed_motions_stay_near_and_within_ranges_but_the_pelvis_path_is_ke
 
 def test_mirrored_windows_are_what_mirror_makes():
     library = make_library([], 17, seed=5)
-    windows = mirror(library.draw(3, 30, generator()))
+    windows = mirror(draw(library, 3, 30, generator()))
     right, left = COORDINATE_INDEX["hip_flexion_r"], COORDINATE_INDEX["hip_flexion_l"]
-    original = library.draw(3, 30, generator())
+    original = draw(library, 3, 30, generator())
     assert torch.equal(windows[..., right], original[..., left])
     list_ = COORDINATE_INDEX["pelvis_list"]
     assert torch.equal(windows[..., list_], -original[..., list_])

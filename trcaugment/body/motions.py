@@ -52,6 +52,8 @@ def read_table(path: Path) -> tuple[list[str], FloatArray, bool]:
     Raises:
         MotionError: not a motion file.
     """
+    if path.exists() and not path.is_file():
+        raise MotionError(f"{path}: expected a motion file, found a folder, pipe or device")  # may never end
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError as error:
@@ -97,24 +99,39 @@ class MotionLibrary:
         first: index of the first frame of every motion, (n_motions,).
         length: number of frames of every motion, (n_motions,).
         weight: how often a motion is drawn, (n_motions,).
+        activities: what is done in every motion, (n_motions,).
     """
 
     frames: Tensor
     first: Tensor
     length: Tensor
     weight: Tensor
+    activities: tuple[str, ...]
 
     @classmethod
-    def from_motions(cls, motions: list[FloatArray], weight: list[float]) -> MotionLibrary:
+    def from_motions(cls, motions: list[FloatArray], weight: list[float], activities: list[str]) -> MotionLibrary:
         """Library of motions (n_frames, n_coordinates) drawn with the given weights."""
         length = torch.tensor([len(motion) for motion in motions])
         first = torch.cumsum(length, 0) - length
         frames = torch.from_numpy(np.concatenate(motions)).float()
-        return cls(frames, first, length, torch.tensor(weight))
+        return cls(frames, first, length, torch.tensor(weight), tuple(activities))
 
-    def draw(self, n: int, n_frames: int, generator: torch.Generator) -> Tensor:
-        """Draw windows, played at 0.7 to 1.4 times their speed, half of them mirrored, (n, n_frames, n_coordinates)."""
-        which = torch.multinomial(self.weight, n, replacement=True, generator=generator)
+    def choose(self, n: int, generator: torch.Generator) -> Tensor:
+        """Draw n motions by weight: their places in the library, (n,)."""
+        return torch.multinomial(self.weight, n, replacement=True, generator=generator)
+
+    def play(self, which: Tensor, n_frames: int, generator: torch.Generator) -> Tensor:
+        """Draw a window of each of the motions, at 0.7 to 1.4 times its speed, half of them mirrored.
+
+        Args:
+            which: places in the library, (n,).
+            n_frames: frames in a window.
+            generator: source of all randomness.
+
+        Returns:
+            Values of all coordinates in rad or m, (n, n_frames, n_coordinates).
+        """
+        n = len(which)
         speed = 0.7 * 2 ** torch.rand(n, generator=generator)
         # Short motions are played slower rather than left out.
         span = torch.minimum(speed * (n_frames - 1), (self.length[which] - 1).float())

@@ -65,7 +65,8 @@ class WindowGenerator:
 
     def draw(self, n: int, generator: torch.Generator) -> Windows:
         """Draw n windows, each of another person."""
-        return self.draw_windows(self.draw_people(n, generator), generator)
+        people = self.draw_people(n, generator)
+        return self.draw_windows(people, self.library.choose(n, generator), generator)
 
     def draw_people(self, n: int, generator: torch.Generator) -> BodySizes:
         """Draw n people, with keypoints where a detector sees them, constant offset and slides."""
@@ -76,10 +77,15 @@ class WindowGenerator:
         seen_points[:, _KEYPOINT_INDEX] += offsets * size[:, None, None]
         return replace(sizes, points=seen_points, slides=sizes.slides + slides * size[:, None, None, None])
 
-    def draw_windows(self, people: BodySizes, generator: torch.Generator) -> Windows:
-        """Draw one window of each of the people from `draw_people`; who stands there twice gets two."""
-        n = len(people.height_m)
-        coordinates = perturb(self.library.draw(n, N_FRAMES, generator), generator)
+    def draw_windows(self, people: BodySizes, motions: Tensor, generator: torch.Generator) -> Windows:
+        """Draw one window of each of the people from `draw_people`; who stands there twice gets two.
+
+        Args:
+            people: n people.
+            motions: what each of them does, places in the library, (n,).
+            generator: source of all randomness.
+        """
+        coordinates = perturb(self.library.play(motions, N_FRAMES, generator), generator)
         points = forward_kinematics(people, coordinates, _KEYPOINT_INDEX + _MARKER_INDEX)
         keypoints, markers = points[:, :, : len(KEYPOINTS)], points[:, :, len(KEYPOINTS) :]
         return Windows(disturb(self.errors, keypoints, generator), markers, people.height_m, people.mass_kg)
@@ -92,7 +98,10 @@ def make_library(motion_files: list[Path], n_procedural: int, seed: int) -> Moti
     """
     rng = np.random.default_rng(seed)
     files = [read_mot(path) for path in motion_files]
-    procedural = [make_motion(ACTIVITIES[k % len(ACTIVITIES)], rng) for k in range(n_procedural)]
+    activities = [ACTIVITIES[k % len(ACTIVITIES)] for k in range(n_procedural)]
+    procedural = [make_motion(activity, rng) for activity in activities]
     file_weight = np.sqrt([len(motion) for motion in files])
     weight = [float(w) for w in file_weight / file_weight.sum()] if files else []
-    return MotionLibrary.from_motions(files + procedural, weight + [1 / len(procedural) for _ in procedural])
+    names = [path.stem.rstrip("0123456789_-") or path.stem for path in motion_files]
+    weight += [1 / len(procedural) for _ in procedural]
+    return MotionLibrary.from_motions(files + procedural, weight, names + activities)

@@ -105,6 +105,10 @@ def generate_set(generator: WindowGenerator, n_subjects: int, n_windows: int, se
     people = generator.draw_people(n_subjects, random)
     whose = torch.arange(n_windows) % n_subjects
     blocks = [whose[first : first + _BLOCK_WINDOWS] for first in range(0, n_windows, _BLOCK_WINDOWS)]
-    parts = [generator.draw_windows(people.select(block), random) for block in blocks]
+    parts, activities = [], []
+    for block in blocks:
+        motions = generator.library.choose(len(block), random)
+        parts.append(generator.draw_windows(people.select(block), motions, random))
+        activities += [generator.library.activities[k] for k in motions.tolist()]
     names = tuple(f"generated{k + 1:0{len(str(n_subjects))}d}" for k in range(n_subjects))
-    return WindowSet(Windows.join(parts), tuple(names[k] for k in whose.tolist()), ("",) * n_windows)
+    return WindowSet(Windows.join(parts), tuple(names[k] for k in whose.tolist()), tuple(activities))
