@@ -14,7 +14,7 @@ from trcaugment.markers import FloatArray
 
 DEGREES, MILLIMETERS = "deg", "mm"
 _TURN = 360.0
-_STILL = 1e-6  # degrees or mm: a standard deviation below it is a locked coordinate's
+_STILL = 0.01  # degrees or mm: standard deviation of a coordinate that is locked or seen by no marker
 _CLOCK_S = 1e-4  # files round their time stamps
 
 
