@@ -138,9 +138,7 @@ def test_radians_degrees_and_states_are_the_same_motion(tmp_path):
 
 
 def test_opensims_own_header_is_read(tmp_path):
-    said = (
-        "inDegrees=yes\n\nIf the header above contains a line with 'inDegrees', this tells whether ... (yes).\n\n"
-    )
+    said = "inDegrees=yes\n\nIf the header above contains a line with 'inDegrees', this tells whether ... (yes).\n\n"
     path = write_mot(tmp_path / "a.mot", header=said, knee_angle_r=KNEE)
     np.testing.assert_allclose(read_motion(path).values["knee_angle_r"], KNEE, atol=1e-7)
 
@@ -153,6 +151,9 @@ def test_motions_without_common_time_or_coordinates_and_time_that_runs_back_are_
     back = write_mot(tmp_path / "back.mot", time_s=TIME_S[::-1], knee_angle_r=KNEE)
     with pytest.raises(MotionError, match=r"back.mot: expected increasing time"):
         read_motion(back)
+    twice = write_mot(tmp_path / "twice.sto", knee_angle_r=KNEE, __jointset__knee_r__knee_angle_r__value=KNEE)
+    with pytest.raises(MotionError, match=r"twice.sto: the coordinate knee_angle_r is there more than once"):
+        read_motion(twice)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
+from trcaugment.cli.osim_ik import ik
 from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.errors import TrcAugmentError
 
@@ -28,6 +29,9 @@ _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.group()
 def osim() -> None:
     """Go from markers to joint angles with OpenSim, and check what comes out."""
+
+
+osim.add_command(ik)
 
 
 @osim.command()
@@ -153,9 +157,8 @@ def _show(console: Console, found: Comparison) -> None:
     alike = [each.coordinate for each in found.differences if not each.moves and each.rmse < 0.005]
     for each in found.differences:
         if each.coordinate not in alike:
-            errors = (f"{value:z.2f}" for value in (each.rmse, each.offset, each.offset_free_rmse))
-            correlation = "" if each.correlation != each.correlation else f"{each.correlation:.3f}"
-            table.add_row(each.coordinate, each.unit, *errors, correlation, str(each.n_frames))
+            errors = (_number(value, 2) for value in (each.rmse, each.offset, each.offset_free_rmse))
+            table.add_row(each.coordinate, each.unit, *errors, _number(each.correlation, 3), str(each.n_frames))
     table.add_section()
     for unit in ("deg", "mm"):
         n, rmse, offset_free = found.mean(unit)
@@ -167,3 +170,7 @@ def _show(console: Console, found: Comparison) -> None:
     for title, names in lists.items():
         if names:
             console.print(f"{title}: {', '.join(names)}.")
+
+
+def _number(value: float, digits: int) -> str:
+    return "" if value != value else f"{value:z.{digits}f}"

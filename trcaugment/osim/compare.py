@@ -92,7 +92,7 @@ def read_motion(path: Path) -> Motion:
     """Read a `.mot` or `.sto` file of coordinates, as IK writes it; also states (`/jointset/hip_r/.../value`).
 
     Raises:
-        MotionError: not a motion file, or its time does not increase.
+        MotionError: not a motion file, its time does not increase, or a coordinate stands twice.
     """
     labels, table, in_degrees = read_table(path)
     time_s = table[:, 0]
@@ -103,6 +103,8 @@ def read_motion(path: Path) -> Motion:
         name = label.removesuffix("/value").rsplit("/", 1)[-1]
         if label.startswith("/") and not label.endswith("/value"):
             continue  # speeds and activations
+        if name in values:
+            raise MotionError(f"{path}: the coordinate {name} is there more than once")
         column = column * 1000 if unit_of(name) == MILLIMETERS else column if in_degrees else np.rad2deg(column)
         values[name] = np.asarray(column, dtype=np.float64)
     return Motion(time_s, values)

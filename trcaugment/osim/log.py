@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
@@ -101,16 +101,19 @@ def opensim_log(path: Path | None = None) -> Iterator[OpensimLog]:
 
 @contextmanager
 def _output_into(path: Path) -> Iterator[None]:
-    kept = [os.dup(number) for number in _OUTPUT]
+    kept = {}
+    for number in _OUTPUT:
+        with suppress(OSError):  # a service may have closed it
+            kept[number] = os.dup(number)
     _flush()
     try:
         with path.open("ab") as file:
-            for number in _OUTPUT:
+            for number in kept:
                 os.dup2(file.fileno(), number)
         yield
     finally:
         _flush()
-        for number, old in zip(_OUTPUT, kept, strict=True):
+        for number, old in kept.items():
             os.dup2(old, number)
             os.close(old)
 
@@ -118,7 +121,8 @@ def _output_into(path: Path) -> Iterator[None]:
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
-            stream.flush()
+            with suppress(OSError):
+                stream.flush()
 
 
 def _one_sentence(text: str) -> str:
