@@ -27,7 +27,6 @@ _WEIGHTS = {
 _WEIGHT_OF = {kind: weight for weight, kinds in _WEIGHTS.items() for kind in kinds}
 _OTHER_WEIGHT = 1.0
 _HOLD_WEIGHT = 1.0  # nothing pulls at what is held
-_ACCURACY = 1e-6
 _FEWEST_MARKERS = 0.5  # of a trial's; with fewer in a frame the pose would be a guess
 
 RMS_LIMIT_M = 0.02
@@ -40,12 +39,14 @@ class Tasks:
 
     Attributes:
         weights: weight of every marker of the model; 0 for those that are not followed.
-        held: coordinates that no followed marker shows, such as those of the arms; they keep their default value.
+        unseen: coordinates that no followed marker shows, such as those of the arms; they keep their default value.
+        held: whether that takes a task for each, as in a model with constraints.
         setup: the user's own set-up, whose other settings are kept.
     """
 
     weights: dict[str, float]
-    held: tuple[str, ...]
+    unseen: tuple[str, ...]
+    held: bool
     setup: Path | None = None
 
     @property
@@ -112,7 +113,9 @@ def make_tasks(model: Any, names: set[str], setup: Path | None, log: OpensimLog)
             f"{', '.join(m.getName() for m in markers) or 'none'}; see trcaugment osim check"
         )
     bodies = {m.getParentFrame().findBaseFrame().getName() for m in followed}
-    return Tasks(weights, _unseen_coordinates(model, bodies), setup)
+    # Without constraints OpenSim's solver follows the gradient alone, which spares what no marker pulls at; a task for
+    # each would be a quarter slower, and a lock, which OpenSim makes a constraint, four times.
+    return Tasks(weights, _unseen_coordinates(model, bodies), model.getConstraintSet().getSize() > 0, setup)
 
 
 def _default_weights(markers: list[Any]) -> dict[str, float]:
@@ -176,11 +179,8 @@ def write_ik_trial(folder: Path, name: str, trial: Markers, tasks: Tasks) -> Pat
         )
     kept = replace(trial, names=names, positions=positions[frames], time_s=trial.time_s[frames])
     write_trc(folder / f"{name}_ik.trc", kept)
-    if tasks.setup is None:
-        tool = opensim.InverseKinematicsTool()
-        tool.set_accuracy(_ACCURACY)
-    else:
-        tool = opensim.InverseKinematicsTool(str(tasks.setup), False)
+    own = () if tasks.setup is None else (str(tasks.setup), False)
+    tool = opensim.InverseKinematicsTool(*own)
     tool.setName(name)
     tool.set_model_file("scaled.osim")
     tool.setMarkerDataFileName(f"{name}_ik.trc")
@@ -209,7 +209,7 @@ def _task_set(own: Any, tasks: Tasks) -> Any:
     opensim = load_opensim()
     made = opensim.IKTaskSet()
     for i in range(own.getSize()):
-        if own.get(i).getConcreteClassName() == "IKCoordinateTask" and own.get(i).getName() not in tasks.held:
+        if own.get(i).getConcreteClassName() == "IKCoordinateTask" and own.get(i).getName() not in tasks.unseen:
             made.cloneAndAppend(own.get(i))
     for marker, weight in tasks.weights.items():
         task = opensim.IKMarkerTask()
@@ -217,8 +217,7 @@ def _task_set(own: Any, tasks: Tasks) -> Any:
         task.setApply(weight > 0)  # in so many words: OpenSim follows markers without a task
         task.setWeight(weight)
         made.cloneAndAppend(task)
-    for coordinate in tasks.held:
-        # Held by a task and not locked: to OpenSim a lock is a constraint, and constraints make it four times slower.
+    for coordinate in tasks.unseen if tasks.held else ():
         task = opensim.IKCoordinateTask()
         task.setName(coordinate)
         task.setApply(True)

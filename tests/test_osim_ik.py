@@ -1,0 +1,263 @@
+"""`trcaugment osim ik` on planted truth: markers of a person of known sizes, moving by known angles."""
+
+import contextlib
+import csv
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from trcaugment.body.kinematics import forward_kinematics
+from trcaugment.body.motions import read_table
+from trcaugment.body.population import average_adult
+from trcaugment.body.procedural import make_motion
+from trcaugment.body.skeleton import (
+    BODIES,
+    BODY_INDEX,
+    COORDINATE_INDEX,
+    COORDINATES,
+    JOINTS,
+    MARKERS,
+    POINT_INDEX,
+    POINTS,
+)
+from trcaugment.cli import main
+from trcaugment.markers import Markers
+from trcaugment.osim.ik import usable_frames
+from trcaugment.trc import read_trc, write_trc
+
+NAMES = tuple(point.name for point in MARKERS)
+MASS_KG = 58.3
+STILL = ("arm_", "elbow", "pro_sup", "mtp")  # what no marker shows
+LIMBS = (("femur",), ("tibia",), ("talus", "calcn", "toes"))
+
+
+def grown(factors):
+    """The average adult with every segment scaled, joints and markers too."""
+    adult = average_adult()
+    size = torch.from_numpy(factors)[None]
+    with_ground = torch.cat([size, torch.ones_like(size[:, :1])], dim=1)
+    parents = [BODY_INDEX.get(joint.parent, -1) for joint in JOINTS]
+    carriers = [BODY_INDEX[point.body] for point in POINTS]
+    return replace(
+        adult,
+        scale=adult.scale * size,
+        joint_offsets=adult.joint_offsets * with_ground[:, parents],
+        points=adult.points * size[:, carriers],
+        slides=adult.slides * 0,
+    )
+
+
+def draw_factors(rng):
+    """Pelvis and trunk of any proportions, limbs of any length, 3 % apart at most, (n_bodies, 3)."""
+    factors = np.ones((len(BODIES), 3))
+    for name in ("pelvis", "torso"):
+        factors[BODY_INDEX[name]] = rng.uniform(0.88, 1.15, 3)
+    for names in LIMBS:
+        size = rng.uniform(0.88, 1.15)
+        for side in "rl":
+            own = size * rng.uniform(0.985, 1.015)
+            for name in names:
+                factors[BODY_INDEX[f"{name}_{side}"]] = own
+    return factors
+
+
+def move(sizes, activity, rng, n_frames):
+    """A motion, and the markers of a person who moves so."""
+    motion = make_motion(activity, rng)[:n_frames]
+    for k, coordinate in enumerate(COORDINATES):
+        if coordinate.name.startswith(STILL):
+            motion[:, k] = 0.0
+    points = [POINT_INDEX[name] for name in NAMES]
+    positions = forward_kinematics(sizes, torch.from_numpy(motion)[None], points)[0].numpy()
+    return motion, Markers(NAMES, positions, np.arange(len(motion)) / 60)
+
+
+def run(*args):
+    return CliRunner().invoke(main, ["osim", "ik", "--height", "1.7", "--mass", str(MASS_KG), *map(str, args)])
+
+
+def angles_deg(path):
+    labels, table, in_degrees = read_table(path)
+    assert in_degrees
+    return {label: table[:, k] for k, label in enumerate(labels)}
+
+
+def angle_errors_deg(path, motion):
+    """RMSE of every rotational coordinate."""
+    found = angles_deg(path)
+    truth = {c.name: np.rad2deg(motion[:, COORDINATE_INDEX[c.name]]) for c in COORDINATES if c.rotational}
+    return {name: np.sqrt(np.mean((found[name] - values) ** 2)) for name, values in truth.items()}
+
+
+def written_factors(opensim, folder):
+    """Body -> factors along X, Y and Z, as the scaling set-up has them."""
+    tool = opensim.ScaleTool(str(folder / "scale_setup.xml"))
+    scales = tool.getModelScaler().getScaleSet()
+    each = [scales.get(i) for i in range(scales.getSize())]
+    return {scale.getSegmentName(): scale.getScaleFactors().to_numpy().copy() for scale in each}
+
+
+@pytest.fixture(scope="module")
+def planted(opensim, tmp_path_factory):
+    """One run of three trials of a planted person, of which one cannot be solved."""
+    folder = tmp_path_factory.mktemp("planted")
+    rng = np.random.default_rng(3)
+    factors = draw_factors(rng)
+    sizes = grown(factors)
+    squat, squat_markers = move(sizes, "squat", rng, 70)
+    walk, walk_markers = move(sizes, "walk", rng, 50)
+    positions = walk_markers.positions.copy()
+    positions[10:15] = np.nan  # nobody in the picture
+    positions[20:40, NAMES.index("r.ASIS_study")] = np.nan
+    positions[:, NAMES.index("L_sh2_study")] = np.nan
+    write_trc(folder / "squat.trc", squat_markers)
+    write_trc(folder / "walk.trc", replace(walk_markers, positions=positions), unit="mm")
+    write_trc(folder / "lonely.trc", replace(squat_markers, names=("here",), positions=squat_markers.positions[:, :1]))
+    trials = [folder / f"{name}.trc" for name in ("squat", "lonely", "walk")]
+    (folder / "cwd").mkdir()
+    with contextlib.chdir(folder / "cwd"):
+        done = run(*trials, "-o", folder / "out", "--jobs", "2")
+    return folder, factors, squat, walk, done
+
+
+def test_planted_sizes_come_back_within_one_percent(opensim, planted):
+    folder, factors, *_ = planted
+    found = written_factors(opensim, folder / "out")
+    measured = ["pelvis", "torso", *(f"{name}_{side}" for names in LIMBS for name in names for side in "rl")]
+    for name in measured:
+        np.testing.assert_allclose(found[name], factors[BODY_INDEX[name]], rtol=0.01)
+
+
+def test_planted_angles_come_back_within_half_a_degree(planted):
+    folder, _, squat, walk, _ = planted
+    assert max(angle_errors_deg(folder / "out" / "squat.mot", squat).values()) < 0.5
+    seen = np.r_[0:10, 15:50]  # frames without markers are left out, one marker less does no harm
+    np.testing.assert_allclose(angles_deg(folder / "out" / "walk.mot")["time"], seen / 60, atol=1e-6)
+    assert max(angle_errors_deg(folder / "out" / "walk.mot", walk[seen]).values()) < 0.5
+
+
+def test_the_scaled_model_has_the_persons_mass_and_its_arms_rest(opensim, planted):
+    folder, *_ = planted
+    model = opensim.Model(str(folder / "out" / "scaled.osim"))
+    assert model.getTotalMass(model.initSystem()) == pytest.approx(MASS_KG, abs=1e-6)
+    found = angles_deg(folder / "out" / "squat.mot")
+    unseen = [name for name in found if name.startswith(STILL)]
+    assert len(unseen) == 12
+    assert all((found[name] == 0).all() for name in unseen)
+
+
+def test_one_failing_trial_stops_no_other_and_is_named(planted):
+    folder, *_, done = planted
+    assert done.exit_code == 1
+    assert "lonely.trc" in done.stderr
+    assert "squat.trc" not in done.stderr
+    assert "squat.mot" in done.stdout and "walk.mot" in done.stdout
+    assert not (folder / "out" / "lonely.mot").exists()
+
+
+def test_errors_per_marker_and_frame_are_those_of_opensims_own_report(planted):
+    folder, *_ = planted
+    with (folder / "out" / "walk_errors.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    labels, table, _ = read_table(folder / "out" / "walk_ik_marker_errors.sto")
+    np.testing.assert_allclose(
+        [float(r["rms_mm"]) for r in rows], 1000 * table[:, labels.index("marker_error_RMS")], atol=0.02
+    )
+    np.testing.assert_allclose(
+        [float(r["max_mm"]) for r in rows], 1000 * table[:, labels.index("marker_error_max")], atol=0.02
+    )
+    assert rows[20]["r.ASIS_study"] == "" and "L_sh2_study" not in rows[0]
+    assert (folder / "out" / "walk_errors.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_set_ups_have_relative_paths_and_rerun_from_elsewhere(opensim, planted, tmp_path, monkeypatch):
+    folder, *_ = planted
+    moved = tmp_path / "moved"
+    moved.mkdir()
+    for name in ("unscaled.osim", "scale_setup.xml", "squat_ik.trc", "squat_ik_setup.xml"):
+        text = (folder / "out" / name).read_text()
+        assert str(folder) not in text
+        (moved / name).write_text(text)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert opensim.ScaleTool(str(moved / "scale_setup.xml")).run()
+    tool = opensim.InverseKinematicsTool(str(moved / "squat_ik_setup.xml"))
+    model = opensim.Model(str(moved / tool.get_model_file()))
+    tool.setModel(model)
+    assert tool.run()
+    again, first = (read_table(place / "squat.mot")[1] for place in (moved, folder / "out"))
+    np.testing.assert_allclose(again, first, atol=1e-6)
+
+
+def test_nothing_is_left_in_the_working_folder_and_the_logs_are_kept(planted):
+    folder, *_ = planted
+    out = folder / "out"
+    assert [path.name for path in (folder / "cwd").iterdir()] == []
+    assert "InverseKinematicsTool completed" in (out / "squat_ik.log").read_text()
+    assert "Scaling generic model" in (out / "scaling.log").read_text()
+    assert not [path.name for path in out.iterdir() if path.name.startswith(".")]
+
+
+def test_usage_errors_come_before_any_work(planted, tmp_path):
+    folder, *_ = planted
+    squat = folder / "squat.trc"
+    (tmp_path / "squat.trc").write_bytes(squat.read_bytes())
+    there = run(squat, "-o", folder / "out")
+    assert there.exit_code == 2 and "exists; add --overwrite" in there.stderr
+    twice = run(squat, tmp_path / "squat.trc", "-o", tmp_path / "out")
+    assert twice.exit_code == 2 and "would both become squat.mot" in twice.stderr
+    assert not (tmp_path / "out").exists()
+
+
+def test_markers_that_no_model_knows_fail_with_both_lists(planted, tmp_path):
+    folder, *_ = planted
+    done = run(folder / "lonely.trc", "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert re.search(r"expected markers .* found 0: none\. The model has .*RHJC_study", done.stderr)
+    assert (tmp_path / "out" / "scaling.log").exists()
+
+
+def test_own_models_with_their_own_set_ups(opensim, planted, tmp_path):
+    """A model without markers, a marker set, one measurement, weights of their own."""
+    folder, factors, *_ = planted
+    model = opensim.Model(str(folder / "out" / "unscaled.osim"))
+    model.getMarkerSet().printToXML(str(tmp_path / "markers.xml"))
+    model.updMarkerSet().clearAndDestroy()
+    model.printToXML(str(tmp_path / "own.osim"))
+    (tmp_path / "scale.xml").write_text(OWN_SCALING)
+    tool = opensim.InverseKinematicsTool(str(folder / "out" / "squat_ik_setup.xml"), False)
+    tasks = tool.get_IKTaskSet()
+    for i in range(tasks.getSize()):
+        tasks.get(i).setApply(not tasks.get(i).getName().startswith("L_thigh"))
+    tool.printToXML(str(tmp_path / "ik.xml"))
+    kit = {"--model": "own.osim", "--marker-set": "markers.xml", "--scale-setup": "scale.xml", "--ik-setup": "ik.xml"}
+    options = [part for option, name in kit.items() for part in (option, tmp_path / name)]
+    done = run(folder / "squat.trc", *options, "-o", tmp_path / "out")
+    assert done.exit_code == 0, done.stderr
+    by_name = written_factors(opensim, tmp_path / "out")
+    own = factors[BODY_INDEX["pelvis"], 2]
+    np.testing.assert_allclose(by_name["pelvis"], own, rtol=0.01)  # Z measured, X and Y its median
+    assert read_trc(tmp_path / "out" / "squat_ik.trc").names == tuple(n for n in NAMES if not n.startswith("L_thigh"))
+
+
+OWN_SCALING = """<?xml version="1.0" encoding="UTF-8" ?>
+<OpenSimDocument Version="40000"><ScaleTool name="own"><ModelScaler><MeasurementSet><objects>
+<Measurement name="hips"><apply>true</apply>
+<MarkerPairSet><objects><MarkerPair><markers> RHJC_study LHJC_study</markers></MarkerPair></objects></MarkerPairSet>
+<BodyScaleSet><objects><BodyScale name="pelvis"><axes> Z</axes></BodyScale></objects></BodyScaleSet>
+</Measurement></objects></MeasurementSet></ModelScaler></ScaleTool></OpenSimDocument>
+"""
+
+
+def test_frames_need_half_of_the_trials_own_markers():
+    positions = np.zeros((4, 8, 3))
+    positions[:, 6:] = np.nan  # never there
+    positions[1, :3] = np.nan
+    positions[2, :4] = np.nan
+    positions[3, 0, 1] = np.nan
+    assert usable_frames(positions).tolist() == [True, True, False, True]
