@@ -264,3 +264,6 @@ def test_a_folder_that_is_no_data_set_ends_the_run(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DatasetError, match="empty: no known data set"):
         train(recipe_file(tmp_path, "", table("empty")), tmp_path / "run")
+    (tmp_path / "full").mkdir()
+    with pytest.raises(DatasetError, match="full: no known data set"):  # another recipe may have the folder now
+        train(recipe_file(tmp_path, "", table("full")), tmp_path / "run")

@@ -429,6 +429,29 @@ def test_a_disk_that_is_full_in_the_end_costs_no_training(finished, tmp_path):
     assert_same_weights(weights_of(whole), weights_of(tmp_path / "run"))
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: you tried ..."),
+    ],
+    ids=["Python", "CUDA", "CPU"],
+)
+def test_memory_that_is_not_enough_is_told_and_the_folder_is_free_for_a_smaller_recipe(tmp_path, monkeypatch, error):
+    monkeypatch.setattr(trcaugment.training.run, "new_network", raising(error))
+    message = r"memory is not enough; make network\.hidden or optimization\.batch_windows smaller"
+    with pytest.raises(TrainingError, match=message):
+        train(write_recipe(tmp_path), tmp_path / "run")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_other_errors_of_torch_stay_what_they_are(tmp_path, monkeypatch):
+    monkeypatch.setattr(trcaugment.training.run, "new_network", raising(RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        train(write_recipe(tmp_path), tmp_path / "run")
+
+
 class _Break(Callback):
     """Weights that are no numbers, from some epoch on."""
 
@@ -532,6 +555,16 @@ def test_recipes_that_cannot_be_read_are_refused(tmp_path):
         (("batches_per_epoch = 4", "batches_per_epoch = 0"), "batches_per_epoch"),
         (("batch_windows = 8", "batch_windows = 0"), "batch_windows"),
         (("seed = 3", "seed = -3"), "seed"),
+        (("procedural = 6", "procedural = 10000000"), r"motions\.procedural"),
+        (("hidden = 8", "hidden = 100000"), r"network\.hidden"),
+        (("n_layers = 1", "n_layers = 1000"), r"network\.n_layers"),
+        (("epochs = 3", "epochs = 10000000000000000000000"), r"optimization\.epochs"),
+        (("batches_per_epoch = 4", "batches_per_epoch = 10000000"), r"optimization\.batches_per_epoch"),
+        (("batch_windows = 8", "batch_windows = 100000"), r"optimization\.batch_windows"),
+        (("validation_windows = 32", "validation_windows = 10000000"), r"optimization\.validation_windows"),
+        (("seed = 3", 'datasets = [{path = ""}]'), r"\$\.datasets\[0\]\.path"),
+        (("seed = 3", f'datasets = [{{path = "{5000 * "x"}"}}]'), "data set cannot be read: File name too long"),
+        (("procedural = 6", f'folders = ["{5000 * "x"}"]'), "motion folder .* (cannot be read|found none)"),
     ],
 )
 def test_numbers_that_no_run_can_have_are_refused(tmp_path, change, message):

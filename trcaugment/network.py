@@ -15,7 +15,8 @@ _SMALLEST_DEVIATION = 1e-4  # of height, or m or kg: a feature that never varies
 _HEADS = 4  # of self-attention, or as many as the hidden states can be shared among
 
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
+# Far more than anyone needs: a typing error must be told, and not computed for years.
+Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
 class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,8 +38,8 @@ class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     n_keypoints: Count = 15
     n_person_features: Annotated[int, msgspec.Meta(ge=0)] = 2
     n_markers: Count = 35
-    hidden: Count = 96
-    n_layers: Count = 2
+    hidden: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 96
+    n_layers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
     bidirectional: bool = True
     spatial_attention: bool = True
     temporal_attention: Literal["none", "frames", "self"] = "none"

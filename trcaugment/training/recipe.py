@@ -31,7 +31,7 @@ class Motions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     folders: tuple[str, ...] = ()
-    procedural: Annotated[int, msgspec.Meta(ge=0)] = 480
+    procedural: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 480
 
 
 class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,12 +53,12 @@ class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     epochs: Count = 60
     batches_per_epoch: Count = 250
-    batch_windows: Count = 128
+    batch_windows: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 128
     learning_rate: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1e-3
     schedule: Literal["cosine", "constant"] = "cosine"
     weight_decay: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.01
     patience: Count = 12
-    validation_windows: Count = 4096
+    validation_windows: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 4096
     average: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
     precision: Literal["32", "bf16"] = "32"
 
@@ -88,7 +88,7 @@ class DatasetChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         add_errors: whether the recipe's keypoint errors are added to its keypoints, because they have none.
     """
 
-    path: str
+    path: Annotated[str, msgspec.Meta(min_length=1)]
     weight: Annotated[float, msgspec.Meta(gt=0, le=1e6)] = 1.0
     add_errors: bool = False
 
@@ -176,11 +176,14 @@ def motion_files(recipe: Recipe, base: Path) -> list[Path]:
     """The recipe's `.mot` files, sorted.
 
     Raises:
-        RecipeError: a folder does not exist or holds none.
+        RecipeError: a folder does not exist, cannot be read or holds none.
     """
     files: list[Path] = []
     for folder in recipe.motions.folders:
-        found = sorted((base / folder).glob("*.mot"))
+        try:
+            found = sorted((base / folder).glob("*.mot"))
+        except (OSError, ValueError) as error:  # a name that is too long, or has a NUL character
+            raise RecipeError(f"the recipe's motion folder {folder!r} cannot be read: {error}") from error
         if not found:
             raise RecipeError(f"expected .mot files in the recipe's motion folder {base / folder}, found none")
         files += found
@@ -191,9 +194,13 @@ def check_files(recipe: Recipe, base: Path) -> None:
     """Make sure that what the recipe names is there, before anything is computed.
 
     Raises:
-        RecipeError: a data set or a folder of motions is not there.
+        RecipeError: a data set or a folder of motions is not there or cannot be read.
     """
     for choice in recipe.datasets:
-        if not (base / choice.path).exists():
+        try:
+            there = (base / choice.path).exists()
+        except OSError as error:  # such as a name that is too long
+            raise RecipeError(f"the recipe's data set cannot be read: {error.strerror} ({choice.path!r})") from error
+        if not there:
             raise RecipeError(f"expected the recipe's data set {base / choice.path}, found no such file or folder")
     motion_files(recipe, base)

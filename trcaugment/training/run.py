@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import signal
 import warnings
 from collections.abc import Iterator, Sequence
@@ -29,10 +30,11 @@ from trcaugment.training.log import LOG, RunLog
 from trcaugment.training.module import MarkerRegression
 from trcaugment.training.processes import Job, check_devices, start_workers
 from trcaugment.training.recipe import Recipe, check_files, read_recipe
-from trcaugment.training.run_folder import BEST, LAST, MODEL, claim_folder, load_weights
+from trcaugment.training.run_folder import BEST, LAST, MODEL, claimed_folder, load_weights
 from trcaugment.training.sources import Sources, keep_split, make_sources
 
 HOP_FRAMES = 5
+_OUT_OF_MEMORY = re.compile("allocate memory|out of memory|not enough memory|ALLOC_FAILED", re.IGNORECASE)
 
 
 def train(
@@ -65,19 +67,19 @@ def train(
         recipe=recipe, base=str(recipe_path.parent.resolve()), folder=str(folder), resume=resume, n_processes=devices
     )
     check_files(recipe, recipe_path.parent)
-    claim_folder(folder, recipe, text, resume=resume)
-    network = new_network(recipe)
-    if resume:  # before the long work, learn whether both can be read
-        load_weights(network, folder / BEST)
-        load_weights(network, folder / LAST)
-    with start_workers(job) as workers:
-        sources = make_sources(recipe, recipe_path.parent)
-        keep_split(folder, sources)
-        data = DrawnData(sources.training, recipe, sources.validation)
-        if not resume:
-            network.fit_linear_path(*data.linear_path_samples())
-        workers.wait()
-        validation_mse = fit(workers.job, network, data, callbacks)
+    with claimed_folder(folder, recipe, text, resume=resume), memory_errors_told():
+        network = new_network(recipe)
+        if resume:  # before the long work, learn whether both can be read
+            load_weights(network, folder / BEST)
+            load_weights(network, folder / LAST)
+        with start_workers(job) as workers:
+            sources = make_sources(recipe, recipe_path.parent)
+            keep_split(folder, sources)
+            data = DrawnData(sources.training, recipe, sources.validation)
+            if not resume:
+                network.fit_linear_path(*data.linear_path_samples())
+            workers.wait()
+            validation_mse = fit(workers.job, network, data, callbacks)
     load_weights(network, folder / BEST)
     return save_model(folder / MODEL, _card(recipe, sources, validation_mse), network, recipe=text)
 
@@ -119,6 +121,24 @@ def fit(job: Job, network: MarkerNetwork, data: LightningDataModule, callbacks: 
             raise TrainingError(f"a checkpoint or the log in {folder} {why_not_written(error)}") from error
     assert best.best_model_score is not None
     return float(best.best_model_score)
+
+
+@contextmanager
+def memory_errors_told() -> Iterator[None]:
+    """Too large a recipe for the machine, in words.
+
+    Raises:
+        TrainingError: the memory of the computer or of its GPU is not enough.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:  # torch has a class of its own for the memory of GPUs only
+        if not isinstance(error, MemoryError) and not _OUT_OF_MEMORY.search(str(error)):
+            raise
+        raise TrainingError(
+            "the memory is not enough; make network.hidden or optimization.batch_windows smaller in the recipe, or "
+            f"end other programs ({str(error).splitlines()[0] if str(error) else 'out of memory'})"
+        ) from error
 
 
 class _Best(ModelCheckpoint):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +18,40 @@ from trcaugment.network import MarkerNetwork
 from trcaugment.training.recipe import Recipe, read_recipe
 
 LAST, BEST, MODEL = "last.ckpt", "best.ckpt", "model"
+SPLIT_FILE = "split.json"
 _MAY_CHANGE = ("optimization.epochs", "optimization.patience")
 # What torch makes of files that were cut off or are none of its own; OSError also where a file says to read before its
 # beginning.
 _DAMAGED = (OSError, EOFError, RuntimeError, pickle.UnpicklingError, LookupError, ValueError, TypeError, AttributeError)
 
 
-def claim_folder(folder: Path, recipe: Recipe, text: bytes, *, resume: bool) -> None:
+@contextmanager
+def claimed_folder(folder: Path, recipe: Recipe, text: bytes, *, resume: bool) -> Iterator[None]:
     """Make sure that the folder can hold this run and holds no other; a new run leaves its recipe there.
+
+    A run that ends before its first epoch takes its recipe away again: the next one may have another.
 
     Raises:
         RecipeError: it cannot be made, holds a finished run, one of another recipe, one that was not to be resumed,
             or nothing to resume.
     """
+    try:
+        new = _claim(folder, recipe, text, resume)
+    except OSError as error:
+        raise RecipeError(f"the run's folder {folder} {why_not_written(error)}") from error
+    try:
+        yield
+    finally:
+        if new and not (folder / LAST).exists():
+            for name in (RECIPE_FILE, SPLIT_FILE):
+                with suppress(OSError):
+                    (folder / name).unlink()
+
+
+def _claim(folder: Path, recipe: Recipe, text: bytes, resume: bool) -> bool:
+    """Whether the folder gets the recipe only now."""
+    if folder.exists() and not folder.is_dir():
+        raise RecipeError(f"the run's folder {folder} cannot be written: it is a file, expected a folder")
     if (folder / MODEL / CARD_FILE).exists():
         raise RecipeError(f"this run is finished: {folder / MODEL}; nothing is left to --resume, choose another folder")
     begun = (folder / LAST).exists()
@@ -36,24 +59,21 @@ def claim_folder(folder: Path, recipe: Recipe, text: bytes, *, resume: bool) -> 
         raise RecipeError(f"{folder}: holds a training run already; go on with --resume, or choose another folder")
     if resume and not (begun and (folder / BEST).exists()):
         raise RecipeError(f"{folder}: expected the checkpoints {LAST} and {BEST} to resume from, did not find both")
-    try:
-        if resume or (folder / RECIPE_FILE).exists():
-            _compare(folder / RECIPE_FILE, recipe)
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            replace_file(folder / RECIPE_FILE, text)
-    except OSError as error:
-        raise RecipeError(f"the run's folder {folder} {why_not_written(error)}") from error
+    if resume or (folder / RECIPE_FILE).exists():
+        _compare(folder / RECIPE_FILE, recipe)
+        return False
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / RECIPE_FILE, text)
+    return True
 
 
 def _compare(kept: Path, recipe: Recipe) -> None:
     before, now = (_flat(msgspec.to_builtins(each)) for each in (read_recipe(kept), recipe))
     changed = [name for name in now if now[name] != before[name] and name not in _MAY_CHANGE]
     if changed:
-        raise RecipeError(
-            f"{kept}: the run in this folder has another {' and '.join(changed)}; only {' and '.join(_MAY_CHANGE)} may "
-            "change, choose another folder"
-        )
+        begun = (kept.parent / LAST).exists()
+        rule = f"only {' and '.join(_MAY_CHANGE)} may change, choose" if begun else "remove that file, or choose"
+        raise RecipeError(f"{kept}: the run in this folder has another {' and '.join(changed)}; {rule} another folder")
 
 
 def _flat(values: dict[str, Any]) -> dict[str, Any]:

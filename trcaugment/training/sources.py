@@ -18,8 +18,8 @@ from trcaugment.errors import RecipeError
 from trcaugment.files import as_json, replace_file, why_not_written
 from trcaugment.training.data import MixedWindows, WindowSource
 from trcaugment.training.recipe import Recipe, motion_files
+from trcaugment.training.run_folder import SPLIT_FILE
 
-SPLIT_FILE = "split.json"
 _PARTS = ("training", "validation", "test")
 _Range = tuple[float, float]
 

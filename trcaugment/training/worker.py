@@ -11,7 +11,7 @@ import msgspec
 
 from trcaugment.errors import TrcAugmentError
 from trcaugment.training.processes import READY, Job
-from trcaugment.training.run import fit, make_data, new_network
+from trcaugment.training.run import fit, make_data, memory_errors_told, new_network
 
 
 def main() -> int:
@@ -20,11 +20,12 @@ def main() -> int:
     job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
     threading.Thread(target=_end_with_the_first_process, daemon=True).start()
     try:
-        data = make_data(job)
-        sys.stdout.buffer.write(READY)
-        sys.stdout.buffer.flush()
-        # Its weights come from the first process.
-        fit(job, new_network(job.recipe), data)
+        with memory_errors_told():
+            data = make_data(job)
+            sys.stdout.buffer.write(READY)
+            sys.stdout.buffer.flush()
+            # Its weights come from the first process.
+            fit(job, new_network(job.recipe), data)
     except TrcAugmentError as error:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
