@@ -13,7 +13,7 @@ from lightning.pytorch import Callback
 
 import trcaugment.training.experiments as experiments
 from trcaugment.cli import main
-from trcaugment.errors import RecipeError, TrainingError
+from trcaugment.errors import DivergedError, RecipeError, TrainingError
 from trcaugment.marker_sets import RIGID_PAIRS
 from trcaugment.metrics import distance_error, mpme
 from trcaugment.network import MarkerNetwork, NetworkSizes
@@ -22,6 +22,7 @@ from trcaugment.training.experiments import (
     REPORT_MM,
     Result,
     Size,
+    claim,
     make_sets,
     measure,
     read_result,
@@ -387,6 +388,31 @@ def test_an_interrupted_attempt_does_not_count(tmp_path, monkeypatch):
     told = []
     search(SEARCHED, tmp_path, 1, TINY, told.append)
     assert [attempt.number for attempt in told] == [1]
+
+
+def test_an_attempt_that_diverges_is_one_of_the_search_but_not_its_end(tmp_path, monkeypatch):
+    pytest.importorskip("optuna")
+
+    def diverged_first(recipe, folder, *_):
+        if folder.name == "attempt-0":
+            raise DivergedError("training diverged in epoch 1")
+        return Result("best", 1, 1.0, 2.0, 3.0, 1, 0.1)
+
+    monkeypatch.setattr("trcaugment.training.search.run", diverged_first)
+    with pytest.raises(TrainingError, match="all attempts diverged"):
+        search(SEARCHED, tmp_path, 1, TINY)
+    told = []
+    search(SEARCHED, tmp_path, 3, TINY, told.append)
+    assert [(attempt.number, attempt.mpme_mm) for attempt in told] == [(0, None), (1, 2.0), (2, 2.0)]
+
+
+@pytest.mark.parametrize("content", ["no journal\n", '{"op_code": 4}\n', '[1]\n{"op_code": 99, "worker_id": "x"}\n'])
+def test_a_damaged_journal_is_told(tmp_path, content):
+    pytest.importorskip("optuna")
+    claim(tmp_path, [SEARCHED], TINY)
+    (tmp_path / "journal.log").write_text(content)
+    with pytest.raises(TrainingError, match=r"journal\.log: cannot be read, or damaged; move it away"):
+        search(SEARCHED, tmp_path, 1, TINY)
 
 
 def test_without_optuna_the_search_says_what_to_install(tmp_path, monkeypatch):

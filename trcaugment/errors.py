@@ -10,6 +10,7 @@
     ├── OsimError         opensim is not there, or failed; a model, motion or set-up does not fit
     ├── DatasetError      a data set is damaged, mislabelled or not there, or cannot be written
     └── TrainingError     a training run cannot go on
+        ├── DivergedError a run's errors grew beyond all numbers
         └── RecipeError   a recipe, or the folder named for its run, cannot be used
 
 Messages are for people: what was expected, what was found, where, and what to do.
@@ -59,6 +60,10 @@ class DatasetError(TrcAugmentError):
 
 class TrainingError(TrcAugmentError):
     """A training run cannot go on."""
+
+
+class DivergedError(TrainingError):
+    """A run's errors grew beyond all numbers."""
 
 
 class RecipeError(TrainingError):

@@ -79,7 +79,8 @@ def search(output: Path | None, attempts: int, windows: int | None, epochs: int 
 
     def tell(attempt: Attempt) -> None:
         chosen = ", ".join(f"{name.split('.')[1]} {value:.3g}" for name, value in attempt.chosen.items())
-        console.print(f"{attempt.number + 1}: MPME {attempt.mpme_mm:.2f} mm with {chosen}")
+        reached = "diverged" if attempt.mpme_mm is None else f"MPME {attempt.mpme_mm:.2f} mm"
+        console.print(f"{attempt.number + 1}: {reached} with {chosen}")
 
     with _errors_told():
         folder = output or Path("runs/search")

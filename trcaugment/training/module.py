@@ -10,7 +10,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from trcaugment.errors import TrainingError
+from trcaugment.errors import DivergedError
 from trcaugment.marker_sets import RIGID_PAIRS
 from trcaugment.metrics import distance_error, mpme
 from trcaugment.network import MarkerNetwork
@@ -52,11 +52,11 @@ class MarkerRegression(LightningModule):
         """The root of the mean square over all batches, which no mean of their roots is.
 
         Raises:
-            TrainingError: the error is no number any more; this epoch leaves no checkpoint.
+            DivergedError: the error is no number any more; this epoch leaves no checkpoint.
         """
         errors = self.trainer.callback_metrics
         if not torch.isfinite(errors["val_mse"]):
-            raise TrainingError(
+            raise DivergedError(
                 f"training diverged in epoch {self.current_epoch + 1}: the validation error is {errors['val_mse']}; "
                 "try a smaller optimization.learning_rate in another folder"
             )

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from trcaugment.errors import TrainingError
+from trcaugment.errors import DivergedError, TrainingError
 from trcaugment.files import replace_file, why_not_written
 from trcaugment.training.experiments import Size, claim, make_sets, run
 from trcaugment.training.recipe import Recipe
@@ -27,12 +27,12 @@ class Attempt:
     Attributes:
         number: of the attempt.
         chosen: what was chosen for it, by the recipe's keys.
-        mpme_mm: mean per-marker error on the validation subjects.
+        mpme_mm: mean per-marker error on the validation subjects; None where training diverged.
     """
 
     number: int
     chosen: Mapping[str, Any]
-    mpme_mm: float
+    mpme_mm: float | None
 
 
 def search(
@@ -54,16 +54,17 @@ def search(
         The recipe with the best of what was tried; it stands in `best.toml` too.
 
     Raises:
-        TrainingError: Optuna is not installed, the folder cannot be written, or training fails.
+        TrainingError: Optuna is not installed, the folder cannot be written, the journal is damaged, or no attempt
+            gave a network.
         RecipeError: the folder holds another search.
     """
     with _quiet_optuna() as optuna:
         claim(folder, [recipe], size)
-        storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL_FILE)))
-        study = optuna.create_study(storage=storage, study_name="search", load_if_exists=True)
+        study = _open_study(optuna, folder / JOURNAL_FILE)
         # The same numbers again after a restart would try the same again.
         study.sampler = optuna.samplers.TPESampler(seed=len(study.trials))
-        done = [_attempt(trial) for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+        ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
+        done = [_attempt(trial) for trial in study.trials if trial.state in ended]
         for attempt in done:
             tell(attempt)
         missing = n_attempts - len(done)
@@ -72,15 +73,29 @@ def search(
 
             def objective(trial: Any) -> float:
                 own = folder / f"attempt-{trial.number}"
-                return run(_suggest(recipe, trial), own, size, (training, validation, validation)).mpme_mm
+                try:
+                    return run(_suggest(recipe, trial), own, size, (training, validation, validation)).mpme_mm
+                except DivergedError as error:
+                    raise optuna.TrialPruned(str(error)) from error
 
             study.optimize(objective, missing, callbacks=[lambda _, trial: tell(_attempt(trial))])
+        if not any(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials):
+            raise TrainingError(f"{folder}: all attempts diverged; ask for more of them")
         best = _with(recipe, study.best_params)
     try:
         replace_file(folder / BEST_FILE, as_toml(best).encode())
     except OSError as error:
         raise TrainingError(f"{folder / BEST_FILE} {why_not_written(error)}") from error
     return best
+
+
+def _open_study(optuna: Any, journal: Path) -> Any:
+    """The search that the journal holds, or a new one."""
+    try:
+        storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
+        return optuna.create_study(storage=storage, study_name="search", load_if_exists=True)
+    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise TrainingError(f"{journal}: cannot be read, or damaged; move it away to begin again ({error})") from error
 
 
 def as_toml(recipe: Recipe) -> str:
