@@ -4,6 +4,7 @@ import builtins
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from trcaugment.body.population import Population
 from trcaugment.body.procedural import make_motion
 from trcaugment.body.skeleton import BODIES, POINT_INDEX
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, Windows, make_library
-from trcaugment.datasets.building import write_trials, write_windows
+from trcaugment.datasets.building import write_dataset
 from trcaugment.datasets.contents import Split
 from trcaugment.datasets.paired import read_pairs
 from trcaugment.datasets.reading import load_dataset, read_dataset, read_trials
@@ -330,7 +331,7 @@ def test_without_h5py_the_extra_is_named(window_set, tmp_path, monkeypatch):
 
 def test_built_npy_files_give_the_same_windows_back(window_set, tmp_path):
     named = replace(window_set, activities=("walk",) * len(window_set))
-    write_windows(tmp_path / "out", named, "npy")
+    write_dataset(tmp_path / "out", named, "npy")
     found = read_dataset(tmp_path / "out")
     assert_same(found.windows, centered(window_set.windows), 1e-6)
     assert (found.subjects, found.activities) == (named.subjects, named.activities)
@@ -338,7 +339,7 @@ def test_built_npy_files_give_the_same_windows_back(window_set, tmp_path):
 
 def test_built_trcs_give_the_same_windows_back(window_set, tmp_path):
     named = replace(window_set, activities=("walk",) * len(window_set))
-    write_windows(tmp_path / "out", named, "trc")
+    write_dataset(tmp_path / "out", named, "trc")
     found = read_dataset(tmp_path / "out")
     assert_same(found.windows, window_set.windows, 1e-6)
     assert (found.subjects, found.activities) == (named.subjects, named.activities)
@@ -349,15 +350,38 @@ def test_nothing_is_built_over_something_nor_left_after_an_error(window_set, tmp
     (tmp_path / "used" / "file").touch()
     for name in ("used", "used/file"):
         with pytest.raises(DatasetError, match="expected a new or empty folder, found one in use"):
-            write_windows(tmp_path / name, window_set, "npy")
+            write_dataset(tmp_path / name, window_set, "npy")
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)
     with pytest.raises(DatasetError, match="No space left on device"):
-        write_windows(tmp_path / "new", window_set, "npy")
+        write_dataset(tmp_path / "new", window_set, "npy")
     assert [path.name for path in tmp_path.iterdir()] == ["used"]
+
+
+def test_an_empty_working_folder_is_filled_and_stays_the_same_one(window_set, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_dataset(Path(), window_set, "npy")
+    assert len(read_dataset(Path())) == len(window_set)
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+def test_pipes_and_devices_are_no_files_and_nobody_waits_for_them(trial, window_set, tmp_path):
+    write_npy(tmp_path, window_set)
+    for make in (os.mkfifo, lambda path: path.symlink_to("/dev/zero")):
+        (tmp_path / "feature_3.npy").unlink()
+        make(tmp_path / "feature_3.npy")
+        with pytest.raises(DatasetError, match=r"feature_3\.npy: cannot be read \(it is a pipe or a device"):
+            read_dataset(tmp_path)
+    write_trial(tmp_path / "trials", "a", *trial)
+    for name in ("a_keypoints.trc", "subjects.csv"):
+        (tmp_path / "trials" / name).unlink()
+        os.mkfifo(tmp_path / "trials" / name)
+        with pytest.raises(DatasetError, match=name):
+            read_dataset(tmp_path / "trials")
 
 
 # --- c: paired TRCs
@@ -464,6 +488,15 @@ def test_pairs_that_cannot_be_are_refused(trial, tmp_path):
     refused(r"subjects\.csv, line 2: expected a value for height_m")
     write_trial(tmp_path, "a", keypoints, markers, "*,Anna,1.7,70\nb*,Anna,1.8,70")
     refused(r"subjects\.csv: Anna has two heights or masses")
+    for row in ("*,Anna,1,7,70", '*,Anna,"1,7",70'):
+        write_trial(tmp_path, "a", keypoints, markers, row)
+        refused(r"subjects\.csv, line 2: .*; separate columns by commas, decimals by points")
+    for separator in (";", "\t"):
+        write_trial(tmp_path, "a", keypoints, markers)
+        (tmp_path / "subjects.csv").write_text(
+            f"path,subject,height_m,mass_kg\n*,Anna,1.7,70\n".replace(",", separator)
+        )
+        refused(r"subjects\.csv: expected the columns path, .*; separate columns by commas, decimals by points")
     write_trial(tmp_path, "a", keypoints, markers)
     (tmp_path / "subjects.csv").write_text("path,subject,height\n*,Anna,1.7\n")
     refused(r"subjects\.csv: expected the columns path, subject, height_m, mass_kg, found path, subject, height")
@@ -536,14 +569,13 @@ def test_trials_and_windows_are_built_from_motions(motions, tmp_path):
     folder, _ = motions
     pairs = read_trials(folder)[1]
     direct = read_dataset(folder)
-    trials = write_trials(tmp_path / "trc", pairs, "trc")
-    assert_same(trials.windows, direct.windows, 1e-7)
+    write_dataset(tmp_path / "trc", direct, "trc", pairs)
     assert (tmp_path / "trc" / "Anna" / "squat_1_keypoints.trc").is_file()
     assert read_trc(tmp_path / "trc" / "Ben" / "squat_1_markers.trc").names == ANATOMICAL_MARKERS
     found = read_dataset(tmp_path / "trc")
     assert_same(found.windows, direct.windows, 2e-6)
     assert found.subjects == direct.subjects
-    write_trials(tmp_path / "npy", pairs, "npy")
+    write_dataset(tmp_path / "npy", direct, "npy", pairs)
     assert_same(read_dataset(tmp_path / "npy").windows, centered(direct.windows), 2e-6)
 
 
@@ -596,7 +628,7 @@ def test_what_is_no_data_set_is_refused(tmp_path):
     with pytest.raises(DatasetError, match=r"no known data set; expected feature_0\.npy"):
         read_dataset(tmp_path)
     (tmp_path / "a.txt").write_text("hello")
-    with pytest.raises(DatasetError, match="no known data set"):
+    with pytest.raises(DatasetError, match="no known data set, but a file; name the folder that it lies in"):
         read_dataset(tmp_path / "a.txt")
 
 

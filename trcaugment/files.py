@@ -46,6 +46,17 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
             temporary.unlink(missing_ok=True)
 
 
+def read_file(path: Path) -> bytes:
+    """Content of a file; a pipe or device is none, and reading it might never end.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
+    return path.read_bytes()
+
+
 def as_json(value: object) -> bytes:
     """Content of a JSON file that people can read too; NaN, which JSON does not know, becomes null."""
     return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"

@@ -167,19 +167,24 @@ def build(out: Path, source: Path, layout: str, subjects: int | None, windows: i
 
 
 def _from_recipe(out: Path, source: Path, layout: str, numbers: tuple[int, int]) -> WindowSet:
-    from trcaugment.datasets.building import write_windows
+    from trcaugment.datasets.building import write_dataset
     from trcaugment.datasets.window_set import generate_set
     from trcaugment.training.recipe import read_recipe
     from trcaugment.training.sources import make_generator
 
     recipe = read_recipe(source)
     window_set = generate_set(make_generator(recipe, source.parent), *numbers, seed=recipe.seed)
-    write_windows(out, window_set, layout)
+    write_dataset(out, window_set, layout)
     return window_set
 
 
 def _from_trials(out: Path, source: Path, layout: str) -> WindowSet:
-    from trcaugment.datasets.building import write_trials
-    from trcaugment.datasets.reading import read_trials
+    from trcaugment.datasets.building import write_dataset
+    from trcaugment.datasets.reading import load_trials, read_trials
 
-    return write_trials(out, read_trials(source)[1], layout)
+    kind, trials = read_trials(source)
+    dataset = load_trials(source, kind, trials)
+    for sentence in dataset.left_out:
+        click.echo(f"left out: {sentence}", err=True)
+    write_dataset(out, dataset.window_set, layout, trials)
+    return dataset.window_set

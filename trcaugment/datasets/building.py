@@ -11,21 +11,19 @@ from pathlib import Path
 from trcaugment.datasets.cutting import make_pairs
 from trcaugment.datasets.npy_layout import write_npy_layout
 from trcaugment.datasets.paired import Pair, write_pairs
-from trcaugment.datasets.reading import load_trials
 from trcaugment.datasets.window_set import WindowSet
-from trcaugment.errors import DatasetError
+from trcaugment.errors import DatasetError, TrcError
 from trcaugment.files import why_not_written
 
-LAYOUTS = ("npy", "trc")
 
-
-def write_windows(folder: Path, window_set: WindowSet, layout: str) -> None:
-    """Write windows as separate `.npy` files, or as a pair of TRCs each.
+def write_dataset(folder: Path, window_set: WindowSet, layout: str, trials: list[Pair] | None = None) -> None:
+    """Write windows as separate `.npy` files, or trials as pairs of TRCs.
 
     Args:
         folder: a new or empty folder.
         window_set: the windows.
-        layout: one of `LAYOUTS`.
+        layout: "npy" or "trc".
+        trials: the whole trials that the windows are from; without them each window is a trial of its own.
 
     Raises:
         DatasetError: the folder holds something or cannot be written.
@@ -34,25 +32,7 @@ def write_windows(folder: Path, window_set: WindowSet, layout: str) -> None:
         if layout == "npy":
             write_npy_layout(made, window_set)
         else:
-            write_pairs(made, make_pairs(window_set))
-
-
-def write_trials(folder: Path, pairs: list[Pair], layout: str) -> WindowSet:
-    """Write trials as pairs of TRCs, or the windows cut from them as separate `.npy` files.
-
-    Returns:
-        The windows that are in the trials.
-
-    Raises:
-        DatasetError: there are none, the folder holds something or cannot be written.
-    """
-    window_set = load_trials(folder, "trials", pairs).window_set
-    with _new_folder(folder) as made:
-        if layout == "npy":
-            write_npy_layout(made, window_set)
-        else:
-            write_pairs(made, pairs)
-    return window_set
+            write_pairs(made, make_pairs(window_set) if trials is None else trials)
 
 
 def check_new(folder: Path) -> None:
@@ -71,20 +51,26 @@ def check_new(folder: Path) -> None:
 
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
-    """A folder beside, which gets its name when it is complete and is gone after an error."""
+    """A hidden folder whose content is in its place when it is complete; gone after an error."""
     check_new(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        # An empty folder stays: it may be the working folder, a disk's, or in one that others own.
+        place = folder if folder.exists() else folder.parent
+        made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=place))
     except OSError as error:
         raise DatasetError(f"{folder}: {why_not_written(error)}") from error
     try:
         yield made
         made.chmod(0o755)  # a temporary folder is its maker's alone
-        if folder.exists():
-            folder.rmdir()
-        made.rename(folder)
-    except OSError as error:
-        raise DatasetError(f"{folder}: {why_not_written(error)}") from error
+        if place == folder:
+            for path in list(made.iterdir()):
+                path.rename(folder / path.name)
+        else:
+            made.rename(folder)
+    except (OSError, TrcError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__  # the error of a TRC names the hidden folder
+        reason = why_not_written(cause) if isinstance(cause, OSError) else str(error)
+        raise DatasetError(f"{folder}: {reason}") from error
     finally:
         shutil.rmtree(made, ignore_errors=True)

@@ -101,6 +101,8 @@ def _tables(path: Path) -> Iterator[tuple[Any, Any]]:
         import h5py
     except ImportError as error:
         raise DatasetError(f"{path}: reading HDF5 needs h5py; install it with: pip install trcaugment[hdf5]") from error
+    if not path.is_file():
+        raise DatasetError(f"{path}: expected an HDF5 file, found something else of this name")
     try:
         with h5py.File(path, "r") as file:
             tables = [file.get(f"data/{name}") for name in ("features", "labels")]

@@ -63,6 +63,8 @@ def _model_of(file: Path, top: Path) -> Path:
         found = sorted(folder.glob("*.osim"))
         if len(found) > 1:
             raise DatasetError(f"{folder}: expected one .osim model, found {', '.join(path.name for path in found)}")
+        if found and not found[0].is_file():
+            raise DatasetError(f"{found[0]}: expected an .osim file, found something else of this name")
         if found:
             return found[0]
         if folder == top:

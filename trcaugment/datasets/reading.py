@@ -53,6 +53,8 @@ def read_trials(path: Path) -> tuple[str, list[Pair]]:
         return paired.LAYOUT, paired.read_pairs(path)
     if opensim_motions.is_motion_folder(path):
         return opensim_motions.LAYOUT, opensim_motions.read_motions(path)
+    if path.is_file():
+        raise DatasetError(f"{path}: no known data set, but a file; name the folder that it lies in")
     raise DatasetError(
         f"{path}: no known data set; expected feature_0.npy, ..., or time_sequences.h5, or NAME_keypoints.trc and "
         "NAME_markers.trc, or .mot files with an .osim model"

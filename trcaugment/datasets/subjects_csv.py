@@ -8,10 +8,12 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from trcaugment.errors import DatasetError, SubjectError
+from trcaugment.files import read_file
 from trcaugment.subject import Subject
 
 SUBJECTS_FILE = "subjects.csv"
 _COLUMNS = ("path", "subject", "height_m", "mass_kg")
+_ADVICE = "separate columns by commas, decimals by points"
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ def read_subjects(folder: Path) -> list[SubjectRow]:
     """
     path = folder / SUBJECTS_FILE
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_file(path).decode("utf-8-sig")
     except OSError as error:
         raise DatasetError(
             f"{folder}: expected {SUBJECTS_FILE} with the columns {', '.join(_COLUMNS)} ({error.strerror})"
@@ -51,7 +53,8 @@ def read_subjects(folder: Path) -> list[SubjectRow]:
         missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
         if missing:
             found = ", ".join(reader.fieldnames or ()) or "none"
-            raise DatasetError(f"{path}: expected the columns {', '.join(_COLUMNS)}, found {found}")
+            advice = f"; {_ADVICE}" if ";" in found or "\t" in found else ""
+            raise DatasetError(f"{path}: expected the columns {', '.join(_COLUMNS)}, found {found}{advice}")
         rows = [_row(f"{path}, line {reader.line_num}", row) for row in reader]
     except csv.Error as error:
         raise DatasetError(f"{path}: expected rows of a CSV file ({error})") from error
@@ -62,14 +65,18 @@ def read_subjects(folder: Path) -> list[SubjectRow]:
     return rows
 
 
-def _row(place: str, row: dict[str, str | None]) -> SubjectRow:
+def _row(place: str, row: dict[str | None, str | None]) -> SubjectRow:
+    if None in row:
+        raise DatasetError(f"{place}: expected as many values as columns, found more; {_ADVICE}")
     values = {name: (row[name] or "").strip() for name in _COLUMNS}
     empty = [name for name, value in values.items() if not value]
     if empty:
         raise DatasetError(f"{place}: expected a value for {', '.join(empty)}")
     try:
         subject = Subject(float(values["height_m"]), float(values["mass_kg"]))
-    except (ValueError, SubjectError) as error:
+    except ValueError as error:
+        raise DatasetError(f"{place}: {error}; {_ADVICE}") from error
+    except SubjectError as error:
         raise DatasetError(f"{place}: {error}") from error
     return SubjectRow(values["path"], values["subject"], subject)
 

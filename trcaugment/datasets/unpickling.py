@@ -16,6 +16,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from trcaugment.errors import DatasetError
+from trcaugment.files import read_file
 
 # What damaged or hostile pickles and headers raise; none of it may reach the user as it is.
 _DAMAGED = (
@@ -31,7 +32,7 @@ def load_npy(path: Path) -> Any:
         DatasetError: there is no such file, it is damaged, or it carries code.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(path)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
     try:
