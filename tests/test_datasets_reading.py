@@ -493,9 +493,7 @@ def test_pairs_that_cannot_be_are_refused(trial, tmp_path):
         refused(r"subjects\.csv, line 2: .*; separate columns by commas, decimals by points")
     for separator in (";", "\t"):
         write_trial(tmp_path, "a", keypoints, markers)
-        (tmp_path / "subjects.csv").write_text(
-            f"path,subject,height_m,mass_kg\n*,Anna,1.7,70\n".replace(",", separator)
-        )
+        (tmp_path / "subjects.csv").write_text("path,subject,height_m,mass_kg\n*,Anna,1.7,70\n".replace(",", separator))
         refused(r"subjects\.csv: expected the columns path, .*; separate columns by commas, decimals by points")
     write_trial(tmp_path, "a", keypoints, markers)
     (tmp_path / "subjects.csv").write_text("path,subject,height\n*,Anna,1.7\n")
