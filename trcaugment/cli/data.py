@@ -131,8 +131,10 @@ def _minutes(n_windows: int) -> str:
     help="A recipe, whose generator makes windows, or a folder of .mot files with an .osim model and subjects.csv.",
 )
 @click.option("--layout", type=click.Choice(["npy", "trc"]), default="npy", show_default=True, help="What to write.")
-@click.option("--subjects", type=click.IntRange(min=1), help="Generated subjects.  [default: 200]")
-@click.option("--windows", type=click.IntRange(min=1), help="Generated windows of all of them.  [default: 20000]")
+@click.option("--subjects", type=click.IntRange(1, 1_000_000), help="Generated subjects.  [default: 200]")
+@click.option(
+    "--windows", type=click.IntRange(1, 1_000_000), help="Generated windows of all of them.  [default: 20000]"
+)
 def build(out: Path, source: Path, layout: str, subjects: int | None, windows: int | None) -> None:
     """Make a data set in the new folder OUT, from a recipe's generator or from OpenSim motions.
 

@@ -26,8 +26,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def _options(command: _Command) -> _Command:
     """What every experiment takes."""
     for option in (
-        click.option("--epochs", type=click.IntRange(1), help="Most epochs of a run.  [default: 50]"),
-        click.option("--windows", type=click.IntRange(100), help="Generated windows.  [default: 25000]"),
+        click.option("--epochs", type=click.IntRange(1, 1_000_000), help="Most epochs of a run.  [default: 50]"),
+        click.option("--windows", type=click.IntRange(100, 1_000_000), help="Generated windows.  [default: 25000]"),
         click.option("--seeds", type=click.IntRange(1), help="Runs of every recipe.  [default: 3]"),
         click.option("--quick", is_flag=True, help="A look in minutes: 1280 windows, 5 epochs, 1 seed."),
         click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: runs/EXPERIMENT]"),
@@ -67,8 +67,8 @@ def future(output: Path | None, quick: bool, seeds: int | None, windows: int | N
 @experiment.command()
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: runs/search]")
 @click.option("--attempts", default=30, show_default=True, type=click.IntRange(1), help="In all, with earlier ones.")
-@click.option("--windows", type=click.IntRange(100), help="Generated windows.  [default: 5000]")
-@click.option("--epochs", type=click.IntRange(1), help="Epochs of every attempt.  [default: 10]")
+@click.option("--windows", type=click.IntRange(100, 1_000_000), help="Generated windows.  [default: 5000]")
+@click.option("--epochs", type=click.IntRange(1, 1_000_000), help="Epochs of every attempt.  [default: 10]")
 def search(output: Path | None, attempts: int, windows: int | None, epochs: int | None) -> None:
     """Search learning rate, units and layers with Optuna, and print the best as a recipe."""
     from trcaugment.training.recipe import Recipe

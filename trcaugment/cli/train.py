@@ -53,9 +53,9 @@ def _write_example(path: Path) -> None:
     from trcaugment.files import replace_file, why_not_written
     from trcaugment.training.recipe import example_recipe
 
-    if path.exists():
-        raise click.UsageError(f"{path} exists; name another file for the example.")
     try:
+        if path.exists():
+            raise click.UsageError(f"{path} exists; name another file for the example.")
         replace_file(path, example_recipe())
     except OSError as error:
         raise click.UsageError(f"{path} {why_not_written(error)}") from error

@@ -6,6 +6,7 @@ m and mass in kg. Columns that a network of legs and trunk has no use for may ho
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +146,8 @@ def write_npy_layout(folder: Path, window_set: WindowSet) -> None:
         features[:, -2:] = float(windows.height_m[k]), float(windows.mass_kg[k])
         responses = np.full((N_FRAMES, _N_RESPONSES), np.nan, np.float32)
         responses[:, _MARKER_COLUMNS] = markers[k]
-        np.save(folder / f"feature_{k}.npy", features, allow_pickle=False)
-        np.save(folder / f"responses_{k}.npy", responses, allow_pickle=False)
+        _save(folder / f"feature_{k}.npy", features)
+        _save(folder / f"responses_{k}.npy", responses)
     n = len(window_set)
     numbers = {name: number for number, name in enumerate(dict.fromkeys(window_set.subjects))}
     info = {
@@ -160,4 +161,11 @@ def write_npy_layout(folder: Path, window_set: WindowSet) -> None:
         "names": np.array(window_set.subjects, dtype=np.str_),
         "activities": np.array(window_set.activities, dtype=np.str_),
     }
-    np.save(folder / INFO_FILE, np.array(info, dtype=object))
+    _save(folder / INFO_FILE, np.array(info, dtype=object))
+
+
+def _save(path: Path, values: NDArray[Any]) -> None:
+    # NumPy's own writing into files does not say that a disk is full.
+    content = io.BytesIO()
+    np.save(content, values)
+    path.write_bytes(content.getvalue())

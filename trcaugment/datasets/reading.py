@@ -13,6 +13,8 @@ from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError, TrcAugmentError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 
+_TRIALS = "NAME_keypoints.trc and NAME_markers.trc, or .mot files with an .osim model"
+
 
 def read_dataset(path: Path) -> WindowSet:
     """The usable windows of a data set of any layout.
@@ -36,6 +38,12 @@ def load_dataset(path: Path) -> Dataset:
             return npy_layout.read_npy_layout(path)
         if hdf5_layout.is_hdf5_layout(path):
             return hdf5_layout.read_hdf5_layout(path)
+        if path.is_file():
+            raise DatasetError(f"{path}: no known data set, but a file; name the folder that it lies in")
+        if not (paired.is_paired(path) or opensim_motions.is_motion_folder(path)):
+            raise DatasetError(
+                f"{path}: no known data set; expected feature_0.npy, ..., or time_sequences.h5, or {_TRIALS}"
+            )
         return load_trials(path, *read_trials(path))
     except TrcAugmentError as error:
         raise DatasetError(error.about(path)) from error
@@ -53,12 +61,7 @@ def read_trials(path: Path) -> tuple[str, list[Pair]]:
         return paired.LAYOUT, paired.read_pairs(path)
     if opensim_motions.is_motion_folder(path):
         return opensim_motions.LAYOUT, opensim_motions.read_motions(path)
-    if path.is_file():
-        raise DatasetError(f"{path}: no known data set, but a file; name the folder that it lies in")
-    raise DatasetError(
-        f"{path}: no known data set; expected feature_0.npy, ..., or time_sequences.h5, or NAME_keypoints.trc and "
-        "NAME_markers.trc, or .mot files with an .osim model"
-    )
+    raise DatasetError(f"{path}: no trials; expected {_TRIALS}")
 
 
 def load_trials(path: Path, layout: str, pairs: list[Pair]) -> Dataset:
