@@ -50,8 +50,8 @@ def main() -> None:
         for _ in range(N_TURNS):
             for name in rates:
                 folder = Path(made) / name
-                setup = write_ik_trial(folder, "speed", piece, tasks[name])
                 with opensim_log(folder / "speed.log") as log:
+                    setup = write_ik_trial(folder, "speed", piece, tasks[name], log)
                     started = time.process_time()
                     errors, _ = run_ik(setup, log)
                     took = time.process_time() - started

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,10 +26,12 @@ from trcaugment.body.skeleton import (
     POINTS,
 )
 from trcaugment.cli import main
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import Markers
 from trcaugment.osim.ik import usable_frames
 from trcaugment.trc import read_trc, write_trc
 
+EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = tuple(point.name for point in MARKERS)
 MASS_KG = 58.3
 STILL = ("arm_", "elbow", "pro_sup", "mtp")  # what no marker shows
@@ -243,6 +246,21 @@ def test_own_models_with_their_own_set_ups(opensim, planted, tmp_path):
     own = factors[BODY_INDEX["pelvis"], 2]
     np.testing.assert_allclose(by_name["pelvis"], own, rtol=0.01)  # Z measured, X and Y its median
     assert read_trc(tmp_path / "out" / "squat_ik.trc").names == tuple(n for n in NAMES if not n.startswith("L_thigh"))
+
+
+def test_predict_goes_on_to_angles(opensim, tmp_path):
+    keypoints = read_trc(EXAMPLES / "walk.trc")
+    piece = replace(keypoints, positions=keypoints.positions[:40], time_s=keypoints.time_s[:40])
+    write_trc(tmp_path / "walk.trc", piece)
+    options = ["--height", "1.584", "--mass", "58.32", "--ik", "-o", str(tmp_path / "out")]
+    done = CliRunner().invoke(main, ["predict", str(tmp_path / "walk.trc"), *options])
+    assert done.exit_code == 0, done.stderr
+    found = angles_deg(tmp_path / "out" / "walk.mot")
+    np.testing.assert_allclose(found["time"], piece.time_s, atol=1e-6)
+    assert 30 < max(found["knee_angle_r"].max(), found["knee_angle_l"].max()) < 90
+    assert read_trc(tmp_path / "out" / "walk.trc").names == ANATOMICAL_MARKERS
+    again = CliRunner().invoke(main, ["predict", str(tmp_path / "walk.trc"), *options])
+    assert again.exit_code == 2
 
 
 OWN_SCALING = """<?xml version="1.0" encoding="UTF-8" ?>

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trcaugment.cli.osim_tables import show_errors, show_scaling
 from trcaugment.cli.outputs import write_output
 from trcaugment.errors import SubjectError, TrcAugmentError
 from trcaugment.subject import Subject
@@ -61,29 +60,45 @@ def ik(
     except SubjectError as error:
         raise click.UsageError(str(error)) from error
     kit = Kit(model, marker_set, scale_setup, ik_setup)
-    if not run(inputs, subject, output, static=static, kit=kit, jobs=jobs, overwrite=overwrite):
+    paths = prepare(inputs, output, overwrite)
+    if not run(paths, subject, output, kit=kit, static=static, jobs=jobs):
         sys.exit(1)
 
 
+def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool) -> dict[str, Path]:
+    """Refuses what cannot be written, makes the folder, and returns the trials by the names of their outputs."""
+    from trcaugment.osim.pipeline import SCALING_FILES, trial_files
+
+    paths: dict[str, Path] = {}
+    for path in inputs:
+        if path.stem in paths:
+            raise click.UsageError(f"{paths[path.stem]} and {path} would both become {path.stem}.mot; rename one.")
+        paths[path.stem] = path
+    sources = {os.path.realpath(path) for path in paths.values()}
+    for file in (*SCALING_FILES, *(file for name in paths for file in trial_files(name))):
+        target = folder / file
+        if os.path.realpath(target) in sources:
+            raise click.UsageError(f"the output {target} is an input; choose another folder.")
+        if target.exists() and not overwrite:
+            raise click.UsageError(f"{target} exists; add --overwrite to replace it.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise click.UsageError(f"cannot write to {folder}: {error.strerror}.") from error
+    return paths
+
+
 def run(
-    inputs: Iterable[Path],
-    subject: Subject,
-    folder: Path,
-    *,
-    kit: Kit,
-    static: Path | None = None,
-    jobs: int = 1,
-    overwrite: bool = False,
+    paths: Mapping[str, Path], subject: Subject, folder: Path, *, kit: Kit, static: Path | None = None, jobs: int
 ) -> bool:
     """Scale, solve and show; whether all trials were solved."""
     from rich.console import Console
 
-    from trcaugment.osim.pipeline import FIGURE_END, SCALING_FILES, scale_person, solve_trials, trial_files
+    from trcaugment.cli.osim_tables import show_errors, show_scaling
+    from trcaugment.osim.pipeline import FIGURE_END, scale_person, solve_trials
     from trcaugment.report.ik_errors import draw_ik_errors
     from trcaugment.trc import read_trc
 
-    paths = _by_name(inputs)
-    _prepare(folder, [*SCALING_FILES, *(file for name in paths for file in trial_files(name))], overwrite)
     console = Console(highlight=False, soft_wrap=True)
     trials, failed = _read(paths)
     solved: dict[str, MarkerErrors] = {}
@@ -103,29 +118,8 @@ def run(
     if solved:
         show_errors(console, {name: solved[name] for name in paths if name in solved}, folder)
     for name, why in failed.items():
-        text = str(why) if str(paths[name]) in str(why) else f"{paths[name]}: {why}"
-        click.echo(f"{click.style('failed', fg='red')}  {text}", err=True)
+        click.echo(f"{click.style('failed', fg='red')}  {why.about(paths[name])}", err=True)
     return not failed
-
-
-def _by_name(inputs: Iterable[Path]) -> dict[str, Path]:
-    """The trials by the names of their outputs."""
-    paths: dict[str, Path] = {}
-    for path in inputs:
-        if path.stem in paths:
-            raise click.UsageError(f"{paths[path.stem]} and {path} would both become {path.stem}.mot; rename one.")
-        paths[path.stem] = path
-    return paths
-
-
-def _prepare(folder: Path, files: Iterable[str], overwrite: bool) -> None:
-    there = [folder / file for file in files if (folder / file).exists()]
-    if there and not overwrite:
-        raise click.UsageError(f"{there[0]} exists; add --overwrite to replace it.")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise click.UsageError(f"cannot write to {folder}: {error.strerror}.") from error
 
 
 def _read(paths: Mapping[str, Path]) -> tuple[dict[str, Markers], dict[str, TrcAugmentError]]:

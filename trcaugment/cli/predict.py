@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
+from trcaugment.cli.osim_ik import prepare
+from trcaugment.cli.osim_ik import run as run_ik
 from trcaugment.errors import ModelError, SubjectError, TrcAugmentError
 from trcaugment.subject import Subject
 
@@ -43,6 +45,7 @@ class _Choices:
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
 @click.option("--with-keypoints", is_flag=True, help="Also write the input's keypoints.")
+@click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim; the output is a folder.")
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 def predict(
     inputs: tuple[Path, ...],
@@ -52,6 +55,7 @@ def predict(
     model_name: str | None,
     device: str,
     with_keypoints: bool,
+    with_ik: bool,
     overwrite: bool,
 ) -> None:
     """Predict 35 anatomical markers for trials of one person.
@@ -61,9 +65,11 @@ def predict(
     """
     try:
         subject = Subject(height, mass)
-        folder = len(inputs) > 1 or output.endswith(("/", os.sep)) or Path(output).is_dir()
+        folder = with_ik or len(inputs) > 1 or output.endswith(("/", os.sep)) or Path(output).is_dir()
         outputs = [Path(output) / source.name if folder else Path(output) for source in inputs]
         _check_outputs(inputs, outputs, overwrite)
+        if with_ik:
+            prepare(outputs, Path(output), overwrite)
         import torch
 
         from trcaugment.model import DEFAULT_MODEL, load_model
@@ -79,16 +85,25 @@ def predict(
         raise click.UsageError(f"cannot write to {output}: {error.strerror}.") from error
     choices = _Choices(subject, model, with_keypoints)
     failed = 0
+    predicted: dict[str, Path] = {}
     for source, target in zip(inputs, outputs, strict=True):
         try:
             _say(_predict_trial(source, target, choices))
+            predicted[target.stem] = target
         except TrcAugmentError as error:
             failed += 1
             _say(f"{click.style('failed', fg='red')}  {error.about(source)}", err=True)
-    if failed:
-        if len(inputs) > 1:
-            _say(f"{failed} of {len(inputs)} trials failed; the others are done.", err=True)
+    if failed and len(inputs) > 1:
+        _say(f"{failed} of {len(inputs)} trials failed; the others are done.", err=True)
+    solved = not with_ik or _find_angles(predicted, subject, Path(output))
+    if failed or not solved:
         sys.exit(1)
+
+
+def _find_angles(predicted: dict[str, Path], subject: Subject, folder: Path) -> bool:
+    from trcaugment.osim.pipeline import Kit
+
+    return run_ik(predicted, subject, folder, kit=Kit(), jobs=os.cpu_count() or 1)
 
 
 def _say(text: str, err: bool = False) -> None:

@@ -160,7 +160,7 @@ def usable_frames(positions: FloatArray) -> BoolArray:
     return np.asarray(there.sum(axis=1) >= np.maximum(3, _FEWEST_MARKERS * there.any(axis=0).sum()))
 
 
-def write_ik_trial(folder: Path, name: str, trial: Markers, tasks: Tasks) -> Path:
+def write_ik_trial(folder: Path, name: str, trial: Markers, tasks: Tasks, log: OpensimLog) -> Path:
     """Write what OpenSim needs for a trial: `NAME_ik.trc`, with what is followed, and `NAME_ik_setup.xml`.
 
     The paths in the set-up are relative, so that the folder can be moved; the model is expected as `scaled.osim`.
@@ -179,8 +179,10 @@ def write_ik_trial(folder: Path, name: str, trial: Markers, tasks: Tasks) -> Pat
         )
     kept = replace(trial, names=names, positions=positions[frames], time_s=trial.time_s[frames])
     write_trc(folder / f"{name}_ik.trc", kept)
-    own = () if tasks.setup is None else (str(tasks.setup), False)
-    tool = opensim.InverseKinematicsTool(*own)
+    if tasks.setup is None:
+        tool = opensim.InverseKinematicsTool()
+    else:
+        tool = open_document("InverseKinematicsTool", tasks.setup, log)
     tool.setName(name)
     tool.set_model_file("scaled.osim")
     tool.setMarkerDataFileName(f"{name}_ik.trc")

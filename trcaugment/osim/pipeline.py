@@ -152,7 +152,7 @@ def solve(name: str, trial: Markers, tasks: Tasks, folder: Path) -> MarkerErrors
     with _workshop(folder, log_name) as work:
         (work / SCALED).write_bytes((folder / SCALED).read_bytes())
         with opensim_log(work / log_name) as log:
-            errors, _ = run_ik(write_ik_trial(work, name, trial, tasks), log)
+            errors, _ = run_ik(write_ik_trial(work, name, trial, tasks, log), log)
         (work / f"{name}_errors.csv").write_bytes(_errors_csv(errors))
         (work / SCALED).unlink()
     return errors

@@ -174,7 +174,7 @@ def _in_postures(evidence: _Evidence, tasks: Tasks, folder: Path, log: OpensimLo
     with TemporaryDirectory() as name:
         work = Path(name)
         (work / SCALED).write_bytes((folder / SCALED).read_bytes())
-        return run_ik(write_ik_trial(work, "postures", evidence.sample, tasks), log)[1]
+        return run_ik(write_ik_trial(work, "postures", evidence.sample, tasks, log), log)[1]
 
 
 def _compare(evidence: _Evidence, model: Markers, values: list[float]) -> list[Factor]:
