@@ -205,8 +205,11 @@ def save_model(folder: Path, card: Card, network: MarkerNetwork, *, recipe: byte
 def _find_folder(name_or_folder: str | Path) -> Path:
     # A shipped model's name always means that model, whatever lies in the working folder.
     for folder in (models_folder() / name_or_folder, Path(name_or_folder)):
-        if (folder / CARD_FILE).is_file():
-            return folder
+        try:
+            if (folder / CARD_FILE).is_file():
+                return folder
+        except OSError as error:  # no right to look, or a name that is too long
+            raise ModelError(f"{name_or_folder}: cannot be read ({error.strerror})") from error
     if Path(name_or_folder).is_dir() and str(name_or_folder):
         raise ModelError(f"{name_or_folder}: expected a model folder with {CARD_FILE} and {WEIGHTS_FILE}, found none")
     known = ", ".join(card.name for card in list_models()) or "none"

@@ -93,11 +93,11 @@ def write_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> None:
 
 def _read(file: Path) -> bytes:
     """The file as ASCII, UTF-8 or Latin-1 with plain newlines."""
-    if file.is_dir():
-        raise TrcError("expected a TRC file, found a folder. Name the file inside it.")
-    if not file.is_file():
-        raise TrcError("there is no such file. Check folder and spelling.")
     try:
+        if file.is_dir():
+            raise TrcError("expected a TRC file, found a folder. Name the file inside it.")
+        if not file.is_file():
+            raise TrcError("there is no such file. Check folder and spelling.")
         data = file.read_bytes()
     except OSError as error:
         raise TrcError(f"cannot be read: {error.strerror or error}. Check that you may read it.") from error

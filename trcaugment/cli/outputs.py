@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 from collections.abc import Iterable, Sequence
@@ -30,10 +31,19 @@ def check_outputs(targets: Sequence[Path], data: Sequence[Path], overwrite: bool
             raise click.UsageError(f"two outputs would become the one file {target}.")
         if any(place.is_relative_to(source) for source in sources):
             raise click.UsageError(f"the output {target} would lie among the data; choose another place.")
+        _check_place(target, place, overwrite)
+
+
+def _check_place(target: Path, place: Path, overwrite: bool) -> None:
+    try:
         if place.exists() and not overwrite:
             raise click.UsageError(f"{target} exists; add --overwrite to replace it.")
         if not place.parent.is_dir():
             raise click.UsageError(f"there is no folder {target.parent}; create it first.")
+        if not os.access(place.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, "its folder is read-only")
+    except OSError as error:
+        raise click.UsageError(f"{target} {why_not_written(error)}") from error
 
 
 def check_figure(target: Path) -> str:

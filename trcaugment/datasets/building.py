@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -39,10 +41,13 @@ def check_new(folder: Path) -> None:
     """Make sure that a data set may be made there.
 
     Raises:
-        DatasetError: the folder holds something, or is none.
+        DatasetError: the folder holds something, is none, or cannot be made.
     """
     try:
         in_use = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not in_use and not os.access(nearest, os.W_OK):
+            raise PermissionError(errno.EACCES, f"{nearest} is read-only")
     except OSError as error:
         raise DatasetError(f"{folder}: {why_not_written(error)}") from error
     if in_use:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from trcaugment.datasets import hdf5_layout, npy_layout, opensim_motions, paired
@@ -31,9 +33,9 @@ def load_dataset(path: Path) -> Dataset:
     Raises:
         DatasetError: as `read_dataset`.
     """
-    if not path.exists():
-        raise DatasetError(f"{path}: there is no such file or folder")
-    try:
+    with _errors_with(path):
+        if not path.exists():
+            raise DatasetError(f"{path}: there is no such file or folder")
         if npy_layout.is_npy_layout(path):
             return npy_layout.read_npy_layout(path)
         if hdf5_layout.is_hdf5_layout(path):
@@ -45,23 +47,31 @@ def load_dataset(path: Path) -> Dataset:
                 f"{path}: no known data set; expected feature_0.npy, ..., or time_sequences.h5, or {_TRIALS}"
             )
         return load_trials(path, *read_trials(path))
-    except TrcAugmentError as error:
-        raise DatasetError(error.about(path)) from error
 
 
 def read_trials(path: Path) -> tuple[str, list[Pair]]:
     """Name of the layout and the whole trials of a folder of paired TRCs or OpenSim motions.
 
     Raises:
-        DatasetError: it is neither, or cannot be read.
-        TrcError: a TRC cannot be read.
-        MarkerSetError: a model lacks keypoints.
+        DatasetError: it is neither, cannot be read, or a model lacks keypoints.
     """
-    if paired.is_paired(path):
-        return paired.LAYOUT, paired.read_pairs(path)
-    if opensim_motions.is_motion_folder(path):
-        return opensim_motions.LAYOUT, opensim_motions.read_motions(path)
-    raise DatasetError(f"{path}: no trials; expected {_TRIALS}")
+    with _errors_with(path):
+        if paired.is_paired(path):
+            return paired.LAYOUT, paired.read_pairs(path)
+        if opensim_motions.is_motion_folder(path):
+            return opensim_motions.LAYOUT, opensim_motions.read_motions(path)
+        raise DatasetError(f"{path}: no trials; expected {_TRIALS}")
+
+
+@contextmanager
+def _errors_with(path: Path) -> Iterator[None]:
+    """All errors as those of the data set at this place."""
+    try:
+        yield
+    except TrcAugmentError as error:
+        raise DatasetError(error.about(path)) from error
+    except OSError as error:  # a folder in it that one may not look into, or a name that is too long
+        raise DatasetError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
 
 
 def load_trials(path: Path, layout: str, pairs: list[Pair]) -> Dataset:

@@ -52,7 +52,7 @@ def on_distance(trials: Sequence[str], sums: Sequence[Sequence[Sums]]) -> Iterat
         first = f"{trials[far[0]]}: {nearest_mm[far[0]]:.0f} mm at best"
         yield (
             f"in {far.size} of {len(trials)} trials all models are far off ({first}); do input and truth have the same "
-            "origin, axes and clock?"
+            "origin, axes, unit and clock?"
         )
 
 

@@ -68,7 +68,7 @@ def _read_map(path: Path) -> list[tuple[str, str, str]]:
         if not any(cells) or [cell.casefold() for cell in cells] == ["ours", "theirs"]:
             continue
         if len(cells) != 2 or not all(cells):
-            raise MarkersError(f"{path}, line {number}: expected two names (ours, theirs), found {row}")
+            raise MarkersError(f"{path}, line {number}: expected two names with a comma (ours, theirs), found {row}")
         rows.append((f"{path}, line {number}", cells[0], cells[1]))
     return rows
 
@@ -81,7 +81,7 @@ def rename(truth: Markers, names: Mapping[str, str]) -> Markers:
         names: our names -> those of the file, where they differ.
 
     Raises:
-        MarkersError: none of the markers is one of ours.
+        MarkersError: none of the markers is one of ours, or none of them has a sample.
     """
     columns = {ours: names.get(ours, ours) for ours in ANATOMICAL_MARKERS if names.get(ours, ours) in truth.names}
     if not columns:
@@ -89,7 +89,10 @@ def rename(truth: Markers, names: Mapping[str, str]) -> Markers:
             f"expected true markers under our names ({', '.join(ANATOMICAL_MARKERS[:3])}, ...), found "
             f"{listed(truth.names)}; say which is which with --names OURS=THEIRS or a CSV file"
         )
-    return replace(truth, names=tuple(columns), positions=truth.select(columns.values()))
+    positions = truth.select(columns.values())
+    if np.isnan(positions).any(axis=2).all():
+        raise MarkersError("expected samples of the true markers, found gaps only")
+    return replace(truth, names=tuple(columns), positions=positions)
 
 
 def unused(truth: Markers, names: Mapping[str, str]) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from trcaugment.files import replace_file
 from trcaugment.report.figures import as_file, by_epoch, prepare_epochs
-from trcaugment.training.log import LOG, METRICS_FILE, read_log
+from trcaugment.training.log import METRICS_FILE, read_log
+from trcaugment.training.run_folder import LOG
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,7 +9,8 @@ import numpy as np
 
 from trcaugment.report.figures import as_file, by_epoch, prepare_epochs
 from trcaugment.training.experiments import Result, run_folder
-from trcaugment.training.log import LOG, METRICS_FILE, read_log
+from trcaugment.training.log import METRICS_FILE, read_log
+from trcaugment.training.run_folder import LOG
 
 
 def draw_experiment(folder: Path, results: Sequence[Result], titles: dict[str, str]) -> bytes:

@@ -12,7 +12,6 @@ from torch.utils.tensorboard.writer import SummaryWriter
 from trcaugment.errors import TrainingError
 from trcaugment.files import replace_file
 
-LOG = "log"
 METRICS_FILE = "metrics.csv"
 
 

@@ -26,11 +26,11 @@ from trcaugment.model import FORMAT_VERSION, Card, save_model
 from trcaugment.network import MarkerNetwork
 from trcaugment.normalization import ALIGNMENT, ORIGIN
 from trcaugment.training.data import DrawnData
-from trcaugment.training.log import LOG, RunLog
+from trcaugment.training.log import RunLog
 from trcaugment.training.module import MarkerRegression
 from trcaugment.training.processes import Job, check_devices, start_workers
 from trcaugment.training.recipe import Recipe, check_files, read_recipe
-from trcaugment.training.run_folder import BEST, LAST, MODEL, claimed_folder, load_weights
+from trcaugment.training.run_folder import BEST, LAST, LOG, MODEL, claimed_folder, load_weights
 from trcaugment.training.sources import Sources, keep_split, make_sources
 
 HOP_FRAMES = 5

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,7 +20,7 @@ from trcaugment.network import MarkerNetwork
 from trcaugment.training.recipe import Recipe, read_recipe
 
 LAST, BEST, MODEL = "last.ckpt", "best.ckpt", "model"
-SPLIT_FILE = "split.json"
+SPLIT_FILE, LOG = "split.json", "log"
 _MAY_CHANGE = ("optimization.epochs", "optimization.patience")
 # What torch makes of files that were cut off or are none of its own; OSError also where a file says to read before its
 # beginning.
@@ -59,6 +61,9 @@ def _claim(folder: Path, recipe: Recipe, text: bytes, resume: bool) -> bool:
         raise RecipeError(f"{folder}: holds a training run already; go on with --resume, or choose another folder")
     if resume and not (begun and (folder / BEST).exists()):
         raise RecipeError(f"{folder}: expected the checkpoints {LAST} and {BEST} to resume from, did not find both")
+    for place in (folder, folder / LOG):
+        if place.exists() and not os.access(place, os.W_OK):  # else one would learn it after the first epoch
+            raise PermissionError(errno.EACCES, f"{place} is read-only")
     if resume or (folder / RECIPE_FILE).exists():
         _compare(folder / RECIPE_FILE, recipe)
         return False
