@@ -5,7 +5,6 @@ The only module of `trcaugment.body` that needs opensim.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from trcaugment.body.skeleton import (
     BODIES,
     BODY_INDEX,
     COORDINATES,
+    IDENTITY,
     JOINTS,
     POINT_INDEX,
     POINTS,
@@ -25,6 +25,7 @@ from trcaugment.body.skeleton import (
     Coordinate,
     Joint,
     Point,
+    Z,
 )
 
 _ALL_POINTS = list(range(len(POINTS)))
@@ -88,6 +89,11 @@ def _joint(joint: Joint, index: int, sizes: BodySizes, frames: dict[str, Any]) -
     ends = (frames[joint.parent], parent_offset, turn, frames[joint.child], child_offset, turn)
     if not joint.rotations:
         return opensim.WeldJoint(joint.name, *ends)
+    if [(axis.axis, axis.coefficients) for axis in joint.rotations] == [(Z, IDENTITY)]:
+        # Inverse kinematics is faster with it than with a CustomJoint of the same motion.
+        pin = opensim.PinJoint(joint.name, *ends)
+        pin.updCoordinate().setName(joint.rotations[0].coordinate)
+        return pin
     length = float(sizes.scale[0, BODY_INDEX[joint.parent], 1]) if joint.parent in BODY_INDEX else 1.0
     return opensim.CustomJoint(joint.name, *ends, _spatial_transform(joint, length))
 
@@ -104,7 +110,6 @@ def _spatial_transform(joint: Joint, length: float) -> Any:
         place.setCoordinateNames(names)
         place.setAxis(opensim.Vec3(*axis.axis))
         place.set_function(_function([c * factor for c in axis.coefficients]))
-    _fill_free_axes(transform, joint)
     return transform
 
 
@@ -116,19 +121,6 @@ def _function(coefficients: list[float]) -> Any:
     for k, value in enumerate(reversed(coefficients)):
         vector.set(k, value)
     return opensim.PolynomialFunction(vector)
-
-
-def _fill_free_axes(transform: Any, joint: Joint) -> None:
-    """Gives unused rotation axes directions that are independent of the used ones, as CustomJoint demands."""
-    used = [axis.axis for axis in joint.rotations]
-    spare = [axis for axis in ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)) if _free(axis, used)]
-    for k in range(len(used), 3):
-        transform.updTransformAxis(k).setAxis(opensim.Vec3(*spare.pop(0)))
-        transform.updTransformAxis(k).set_function(opensim.Constant(0.0))
-
-
-def _free(axis: tuple[float, float, float], used: list[tuple[float, float, float]]) -> bool:
-    return all(math.isclose(sum(a * b for a, b in zip(axis, other, strict=True)), 0.0) for other in used)
 
 
 def _limit(made: Any, coordinate: Coordinate) -> None:
