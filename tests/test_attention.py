@@ -29,7 +29,7 @@ SUBJECT = Subject(1.75, 70.0)
 
 @pytest.fixture(scope="module")
 def model() -> Model:
-    return load_model("bilstm-attention-v1", "cpu")
+    return load_model(device="cpu")
 
 
 @pytest.fixture(scope="module")
