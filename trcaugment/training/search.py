@@ -146,7 +146,7 @@ def _quiet_optuna() -> Iterator[Any]:
     except ImportError as error:
         raise TrainingError("the search needs Optuna; install it with: pip install trcaugment[search]") from error
     before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what ends an attempt is told by us
     try:
         yield optuna
     finally:
