@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
 def show_scaling(console: Console, scaling: Scaling, folder: Path) -> None:
     """Print every factor with its distances, and what is odd."""
-    table = _table("scale factors", ("factor", "from", "to", "measured (mm)", "scaled model (mm)", "frames"))
+    table = _table("scale factors", ("factor", "from", "to", "mm", "frames"))
     for factor in scaling.factors:
         first = (factor.measurement.name, f"{factor.value:.3f}")
         for d in factor.distances:
-            lengths = (f"{1000 * d.measured_m:.0f}", f"{1000 * d.scaled_m:.0f}")
-            table.add_row(*first, _place(d.first), _place(d.second), *lengths, str(d.n_frames))
+            table.add_row(*first, _place(d.first), _place(d.second), f"{1000 * d.measured_m:.0f}", str(d.n_frames))
             first = ("", "")
     console.print(table)
     if scaling.unmeasured:
@@ -34,7 +33,9 @@ def show_scaling(console: Console, scaling: Scaling, folder: Path) -> None:
 
 
 def _place(markers: tuple[str, ...]) -> str:
-    return " + ".join(marker.removesuffix("_study") for marker in markers)
+    """One marker, or the first of several and how many more; all are in the CSV."""
+    more = f" +{len(markers) - 1}" if len(markers) > 1 else ""
+    return markers[0].removesuffix("_study") + more
 
 
 def show_errors(console: Console, trials: Mapping[str, MarkerErrors], folder: Path) -> None:
@@ -72,7 +73,7 @@ def _limited(value_m: float, limit_m: float) -> str:
 
 
 def _table(title: str, columns: tuple[str, ...]) -> Table:
-    table = Table("", title=title, title_justify="left", box=SIMPLE_HEAD)
+    table = Table("", pad_edge=False, title=title, title_justify="left", box=SIMPLE_HEAD)
     for column in columns:
         table.add_column(column, justify="right" if column not in ("from", "to", "at") else "left")
     return table
