@@ -480,6 +480,19 @@ def test_other_names_are_mapped_and_unknown_ones_told(command, pair):
     assert "no true file has a marker c7" in lost.output
 
 
+def test_gaps_are_no_truth_and_a_read_only_folder_is_told_first(command, pair, tmp_path, monkeypatch):
+    true = read_trc(pair[1])
+    write_trc(pair[1], replace(true, positions=np.full_like(true.positions, np.nan)))
+    result = command(pair[0], "--truth", pair[1], *SIZE)
+    assert result.exit_code == 1
+    assert "expected samples of the true markers, found gaps only" in result.output
+    monkeypatch.setattr("os.access", lambda path, _: Path(path) != tmp_path.resolve() / "kept")
+    (tmp_path / "kept").mkdir()
+    result = command(pair[0], "--truth", pair[1], *SIZE, "--csv", tmp_path / "kept" / "e.csv")
+    assert result.exit_code == 2
+    assert "its folder is read-only" in result.output
+
+
 def test_a_folder_of_pairs_is_scored_by_subject_and_activity(command, tmp_path, walk, predicted_walk):
     """Two people, one of whom is 5 mm off in one trial and 10 mm in the other, and one 15 mm."""
     planted = {("p1", "walk1"): 1, ("p1", "sit1"): 2, ("p2", "walk1"): 3}
