@@ -251,7 +251,7 @@ def test_keypoints_in_another_order_are_refused(folder):
         ({"hidden": 0}, r"`int` >= 1.*sizes\.hidden"),
         ({"hidden": -4}, r"`int` >= 1.*sizes\.hidden"),
         ({"n_layers": 0}, r"`int` >= 1.*sizes\.n_layers"),
-        ({"hidden": 10**12}, "no network of these sizes"),
+        ({"hidden": 10**12}, r"`int` <= 8192.*sizes\.hidden"),
     ],
 )
 def test_impossible_sizes_are_refused(folder, change, message):
