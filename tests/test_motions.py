@@ -89,7 +89,7 @@ def test_a_file_that_is_no_motion_is_refused_with_its_name_and_the_reason(tmp_pa
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     for path in (tmp_path / "none.mot", tmp_path):
-        with pytest.raises(MotionError, match="cannot be read|expected a motion file, found a folder"):
+        with pytest.raises(MotionError, match=r"cannot be read|expected a motion file, found a folder"):
             read_mot(path)
 
 
