@@ -103,6 +103,7 @@ def test_one_failing_trial_stops_no_other_and_is_named(planted):
     assert "squat.trc" not in done.stderr
     assert "squat.mot" in done.stdout and "walk.mot" in done.stdout
     assert not (folder / "out" / "lonely.mot").exists()
+    assert "45 frames (5 left out: too few markers)" in done.output
 
 
 def test_errors_per_marker_and_frame_are_those_of_opensims_own_report(planted):

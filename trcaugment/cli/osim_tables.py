@@ -59,8 +59,9 @@ def show_errors(console: Console, trials: Mapping[str, MarkerErrors], folder: Pa
     for name, errors in trials.items():
         most = float(np.nanmax(errors.distance_m))
         frame, k = np.unravel_index(np.nanargmax(errors.distance_m), errors.distance_m.shape)
+        left_out = f" ({errors.n_left_out} left out: too few markers)" if errors.n_left_out else ""
         console.print(
-            f"[bold]{folder / name}.mot[/]: {len(errors.time_s)} frames, marker RMS "
+            f"[bold]{folder / name}.mot[/]: {len(errors.time_s)} frames{left_out}, marker RMS "
             f"{_limited(errors.rms_m, RMS_LIMIT_M)} mm (limit {1000 * RMS_LIMIT_M:g}), max "
             f"{_limited(most, MAX_LIMIT_M)} mm (limit {1000 * MAX_LIMIT_M:g}; {errors.names[k]} at "
             f"{errors.time_s[frame]:.2f} s)"

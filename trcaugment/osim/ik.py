@@ -63,11 +63,13 @@ class MarkerErrors:
         names: the markers that were followed.
         time_s: time of the frames that were solved, (n_frames,).
         distance_m: distances in m, NaN where a marker is missing, (n_frames, n_markers).
+        n_left_out: frames of the trial that had too few markers to be solved.
     """
 
     names: tuple[str, ...]
     time_s: FloatArray
     distance_m: FloatArray
+    n_left_out: int = 0
 
     @property
     def rms_m(self) -> float:

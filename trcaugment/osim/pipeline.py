@@ -153,6 +153,7 @@ def solve(name: str, trial: Markers, tasks: Tasks, folder: Path) -> MarkerErrors
         (work / SCALED).write_bytes((folder / SCALED).read_bytes())
         with opensim_log(work / log_name) as log:
             errors, _ = run_ik(write_ik_trial(work, name, trial, tasks, log), log)
+        errors = replace(errors, n_left_out=trial.n_frames - len(errors.time_s))
         (work / f"{name}_errors.csv").write_bytes(_errors_csv(errors))
         (work / SCALED).unlink()
     return errors

@@ -29,8 +29,13 @@ def draw_ik_errors(errors: MarkerErrors, title: str, kind: str = "png") -> bytes
     bars.plot(x, 1000 * errors.marker_max_m, "_", color=_MAX_COLOR, ms=9, mew=2.5, label="maximum")
     bars.set_xticks(x, [name.removesuffix("_study") for name in errors.names], rotation=60, ha="right", fontsize=8)
     bars.set_xlim(-0.7, len(x) - 0.3)
-    frames.plot(errors.time_s, 1000 * errors.frame_rms_m, color=_RMS_COLOR, lw=1.2)
-    frames.plot(errors.time_s, 1000 * np.nanmax(errors.distance_m, axis=1), color=_MAX_COLOR, lw=1.2)
+    # Curves break where frames were left out.
+    steps_s = np.diff(errors.time_s, prepend=errors.time_s[:1])
+    gaps = np.flatnonzero(steps_s > 1.5 * np.median(steps_s))
+    time_s = np.insert(errors.time_s, gaps, np.nan)
+    frames.plot(time_s, np.insert(1000 * errors.frame_rms_m, gaps, np.nan), color=_RMS_COLOR, lw=1.2)
+    largest_mm = 1000 * np.nanmax(errors.distance_m, axis=1)
+    frames.plot(time_s, np.insert(largest_mm, gaps, np.nan), color=_MAX_COLOR, lw=1.2)
     frames.set_xlabel("time (s)")
     for axes in (bars, frames):
         axes.axhline(1000 * RMS_LIMIT_M, color=_LIMIT_COLOR, lw=0.8, ls="--", label="limit of the RMS")
