@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
+import io
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
@@ -60,6 +63,13 @@ def read_file(path: Path) -> bytes:
 def as_json(value: object) -> bytes:
     """Content of a JSON file that people can read too; NaN, which JSON does not know, becomes null."""
     return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+
+
+def as_csv(rows: Iterable[Iterable[object]]) -> bytes:
+    """Content of a CSV file; empty cells for None."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
 
 
 def why_not_written(error: OSError) -> str:

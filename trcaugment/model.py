@@ -27,6 +27,7 @@ from trcaugment.normalization import ALIGNMENT, ORIGIN, mirror
 FORMAT_VERSION = 1
 DEFAULT_MODEL = "bilstm-attention-v2"
 WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
+HOP_FRAMES = 5  # of new models: less overlap shakes more, more gains nothing (benchmarks/choices.py)
 _BATCH_WINDOWS = 256
 
 

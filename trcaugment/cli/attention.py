@@ -32,7 +32,8 @@ def attention(
 
     The weights of a frame sum to one. Frames in which nothing is predicted have none.
     """
-    from trcaugment.cli.outputs import as_csv, check_figure, check_outputs, write_output
+    from trcaugment.cli.outputs import check_figure, check_outputs, write_output
+    from trcaugment.files import as_csv
 
     kind = check_figure(output)
     check_outputs([output, *([table] if table else [])], [source], overwrite)

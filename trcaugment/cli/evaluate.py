@@ -12,9 +12,9 @@ import click
 from rich.console import Console
 from rich.progress import track
 
-from trcaugment.cli.outputs import as_csv, check_figure, check_outputs, write_output
+from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.errors import MarkersError, ModelError, SubjectError, TrcAugmentError
-from trcaugment.files import as_json
+from trcaugment.files import as_csv, as_json
 
 if TYPE_CHECKING:
     from trcaugment.datasets.contents import Dataset

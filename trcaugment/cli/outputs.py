@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import errno
-import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -53,13 +51,6 @@ def check_figure(target: Path) -> str:
             f"expected a figure named {', '.join('*' + kind for kind in FIGURE_KINDS)}, found {target}."
         )
     return target.suffix.casefold().removeprefix(".")
-
-
-def as_csv(rows: Iterable[Iterable[object]]) -> bytes:
-    """Content of a CSV file; empty cells for None."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
 
 
 def write_output(target: Path, data: bytes) -> None:

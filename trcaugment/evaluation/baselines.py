@@ -10,14 +10,13 @@ from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.population import Population
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
-from trcaugment.model import FORMAT_VERSION, Card, Model
+from trcaugment.model import FORMAT_VERSION, HOP_FRAMES, Card, Model
 from trcaugment.network import N_AXES, MarkerNetwork, NetworkSizes
 from trcaugment.normalization import ALIGNMENT, ORIGIN, body_frame, make_features, to_body
 
 MEAN_OFFSETS, LINEAR_MAP = "mean offsets", "linear map"
 _SEED, _N_MOTIONS, _N_WINDOWS = 7, 160, 4096
 _EVERY = 5  # neighbouring frames are nearly equal
-_HOP_FRAMES = 5
 
 
 def make_baselines() -> list[Model]:
@@ -78,7 +77,7 @@ def _model(name: str, network: MarkerNetwork) -> Model:
         alignment=ALIGNMENT,
         rate_hz=RATE_HZ,
         window_frames=N_FRAMES,
-        hop_frames=_HOP_FRAMES,
+        hop_frames=HOP_FRAMES,
         sizes=network.sizes,
         training_data=("generated windows (trcaugment.body)",),
         height_m=people.height_m,

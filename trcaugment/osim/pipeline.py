@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -17,7 +15,7 @@ import numpy as np
 
 from trcaugment.body.skeleton import GENERIC_HEIGHT_M
 from trcaugment.errors import OsimError, TrcAugmentError
-from trcaugment.files import why_not_written
+from trcaugment.files import as_csv, why_not_written
 from trcaugment.markers import Markers
 from trcaugment.osim.ik import MarkerErrors, Tasks, make_tasks, run_ik, write_ik_trial
 from trcaugment.osim.log import opensim_log
@@ -191,7 +189,7 @@ def _factors_csv(scaling: Scaling) -> bytes:
             lengths = (f"{1000 * m:.1f}" for m in (d.measured_m, d.scaled_m, d.unscaled_m))
             ends = (" ".join(d.first), " ".join(d.second))
             rows.append((factor.measurement.name, bodies, f"{factor.value:.4f}", *ends, *lengths, d.n_frames))
-    return _csv(rows)
+    return as_csv(rows)
 
 
 def _errors_csv(errors: MarkerErrors) -> bytes:
@@ -201,10 +199,4 @@ def _errors_csv(errors: MarkerErrors) -> bytes:
         seen = distances[np.isfinite(distances)]
         values = (np.sqrt(np.mean(seen**2)), seen.max(), *distances)
         rows.append((f"{time_s:.6f}", *("" if np.isnan(value) else f"{value:.2f}" for value in values)))
-    return _csv(rows)
-
-
-def _csv(rows: Sequence[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+    return as_csv(rows)

@@ -22,7 +22,7 @@ from trcaugment.body.windows import N_FRAMES
 from trcaugment.errors import TrainingError
 from trcaugment.files import why_not_written
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
-from trcaugment.model import FORMAT_VERSION, Card, save_model
+from trcaugment.model import FORMAT_VERSION, HOP_FRAMES, Card, save_model
 from trcaugment.network import MarkerNetwork
 from trcaugment.normalization import ALIGNMENT, ORIGIN
 from trcaugment.training.data import DrawnData
@@ -33,7 +33,6 @@ from trcaugment.training.recipe import Recipe, check_files, read_recipe
 from trcaugment.training.run_folder import BEST, LAST, LOG, MODEL, claimed_folder, load_weights
 from trcaugment.training.sources import Sources, keep_split, make_sources
 
-HOP_FRAMES = 5
 _OUT_OF_MEMORY = re.compile("allocate memory|out of memory|not enough memory|ALLOC_FAILED", re.IGNORECASE)
 
 
