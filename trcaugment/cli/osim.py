@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -17,6 +15,7 @@ from rich.table import Table
 from trcaugment.cli.osim_ik import ik
 from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.errors import TrcAugmentError
+from trcaugment.files import as_csv
 
 if TYPE_CHECKING:
     from trcaugment.osim.check import Check, Idle
@@ -141,13 +140,9 @@ def compare(first: Path, second: Path, csv_file: Path | None, figure_file: Path 
 
 
 def _as_csv(found: Comparison) -> bytes:
-    text = io.StringIO()
     rows = [asdict(difference) for difference in found.differences]
-    table = csv.DictWriter(text, rows[0], lineterminator="\n")
-    table.writeheader()
     # Empty where there is no number.
-    table.writerows({key: None if value != value else value for key, value in row.items()} for row in rows)
-    return text.getvalue().encode()
+    return as_csv([rows[0], *([None if value != value else value for value in row.values()] for row in rows)])
 
 
 def _show(console: Console, found: Comparison) -> None:
