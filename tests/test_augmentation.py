@@ -193,7 +193,7 @@ def test_people_outside_the_training_are_noted(model: Model, walk: Markers) -> N
 
 def test_long_trials_are_done_in_blocks(model: Model, walk: Markers, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = augment(walk, SUBJECT, model).markers.positions
-    monkeypatch.setattr(augmentation, "_BLOCK_WINDOWS", 7)
+    monkeypatch.setattr(augmentation, "BLOCK_WINDOWS", 7)
     np.testing.assert_allclose(augment(walk, SUBJECT, model).markers.positions, whole, atol=1e-6)
 
 

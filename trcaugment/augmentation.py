@@ -1,36 +1,32 @@
-"""The chain: keypoints of a trial in, anatomical markers out."""
+"""The chain: keypoints of trials in, anatomical markers out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from trcaugment.errors import MarkersError, ModelError
-from trcaugment.guards import check_rate, check_size, outside_population, without_body
-from trcaugment.marker_sets import KEYPOINTS, Keypoints, find_keypoints
+from trcaugment.errors import ModelError
+from trcaugment.guards import outside_population
+from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.model import Model
 from trcaugment.normalization import body_frame, make_features, to_lab
-from trcaugment.signals import (
-    BoolArray,
-    Span,
-    fill_gaps,
-    find_gaps,
-    find_segments,
-    model_frames,
-    model_grid,
-    resample,
-    to_model_grid,
-)
+from trcaugment.preparation import PreparedTrial, Segment, prepare
+from trcaugment.signals import BoolArray, Span, find_gaps, resample
 from trcaugment.subject import Subject
-from trcaugment.windows import add_windows, blend_weights, cut, window_starts
+from trcaugment.windows import add_windows, cut
 
 # Windows in memory at once, so that an hour of video needs no more than a minute does.
-_BLOCK_WINDOWS = 1024
+BLOCK_WINDOWS = 1024
+
+# From keypoints in m, (n_windows, n_frames, 15, 3), heights in m and masses in kg, (n_windows,), to values of every
+# frame, (n_windows, n_frames, ...).
+_Windowed = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,19 +68,27 @@ def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
         MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
             no frame has all keypoints.
     """
-    trial = _prepare(markers, subject)
-    predicted = _through_windows(
-        trial, model, lambda windows: predict_windows(*_batch(windows, subject), model).numpy()
-    )
-    return Augmentation(
-        Markers(model.card.outputs, predicted, markers.time_s, markers.unit),
-        trial.keypoints.sources,
-        trial.keypoints.derived,
-        _spans(trial.invented),
-        _spans(trial.missing),
-        find_gaps(trial.odd),
-        tuple(outside_population(subject, model.card)),
-    )
+    return augment_prepared([prepare(markers, subject, model.card)], model)[0]
+
+
+def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augmentation]:
+    """Predict the anatomical markers of trials; their windows share the network's batches.
+
+    A trial's markers are the same to the last bit whichever trials go with it.
+    """
+    predicted = _through_windows(trials, model, partial(predict_windows, model=model))
+    return [
+        Augmentation(
+            Markers(model.card.outputs, positions, trial.markers.time_s, trial.markers.unit),
+            trial.keypoints.sources,
+            trial.keypoints.derived,
+            _spans(trial.invented),
+            _spans(trial.missing),
+            find_gaps(trial.odd),
+            tuple(outside_population(trial.subject, model.card)),
+        )
+        for trial, positions in zip(trials, predicted, strict=True)
+    ]
 
 
 def attend(markers: Markers, subject: Subject, model: Model) -> FloatArray:
@@ -105,99 +109,8 @@ def attend(markers: Markers, subject: Subject, model: Model) -> FloatArray:
     """
     if not model.card.sizes.spatial_attention:
         raise ModelError(f"expected a model with spatial attention, found none in {model.card.name}; choose another")
-    return _through_windows(
-        _prepare(markers, subject),
-        model,
-        lambda windows: _attend_windows(*_batch(windows, subject), model).numpy(),
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """A trial's keypoints, and where they can be used.
-
-    Attributes:
-        keypoints: as found.
-        time_s: (n_frames,).
-        positions: keypoints in m, short gaps filled, (n_frames, 15, 3).
-        invented: filled samples, (n_frames, 15).
-        missing: samples of longer gaps, (n_frames, 15).
-        odd: frames whose keypoints are no body, (n_frames,).
-        usable: frames to predict, at least one, (n_frames,).
-    """
-
-    keypoints: Keypoints
-    time_s: FloatArray
-    positions: FloatArray
-    invented: BoolArray
-    missing: BoolArray
-    odd: BoolArray
-    usable: BoolArray
-
-
-def _prepare(markers: Markers, subject: Subject) -> _Trial:
-    keypoints = find_keypoints(markers)
-    check_rate(markers)
-    check_size(keypoints.positions, subject, markers.unit)
-    positions, invented = fill_gaps(keypoints.positions, markers.time_s)
-    missing = np.asarray(np.isnan(positions).any(axis=2))
-    odd = without_body(positions, subject)
-    usable = np.asarray(~missing.any(axis=1) & ~odd)
-    if not usable.any():
-        raise MarkersError(_nothing_to_predict(missing))
-    return _Trial(keypoints, markers.time_s, positions, invented, missing, odd, usable)
-
-
-def _nothing_to_predict(missing: BoolArray) -> str:
-    """Why no frame can be predicted, from (n_frames, 15)."""
-    shares = {name: share for name, share in zip(KEYPOINTS, missing.mean(axis=0), strict=True) if share > 0}
-    worst = sorted(shares, key=lambda name: -shares[name])
-    listed = ", ".join(f"{name} ({100 * shares[name]:.0f} %)" for name in worst)
-    return f"expected frames with all {len(KEYPOINTS)} keypoints, found none; missing in frames: {listed or 'none'}"
-
-
-def _through_windows(trial: _Trial, model: Model, apply: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """What a function makes of windows of keypoints, blended back on the trial's frames; NaN in unusable ones.
-
-    Args:
-        trial: the keypoints.
-        model: says how long windows are and how they overlap.
-        apply: from keypoints in m to values of every frame, (n_windows, n_frames, n_points, 3) to (n_windows, n_frames,
-            ...).
-    """
-    frames = model_frames(trial.time_s, model.card.rate_hz)
-    segments = find_segments(trial.usable, trial.time_s)
-    parts = [_segment(trial.positions[a:b], frames[a:b], model, apply) for a, b in segments]
-    values = np.full((len(frames), *parts[0].shape[1:]), np.nan)
-    for (start, stop), part in zip(segments, parts, strict=True):
-        values[start:stop] = part
-    return values
-
-
-def _segment(
-    positions: FloatArray, frames: FloatArray, model: Model, apply: Callable[[FloatArray], FloatArray]
-) -> FloatArray:
-    """The same for a run of usable frames: to the model's rate, through the windows and back.
-
-    Args:
-        positions: keypoints in m, (n_frames, 15, 3).
-        frames: place of every frame on the model's frame axis, (n_frames,).
-        model: the model.
-        apply: as above.
-    """
-    card = model.card
-    grid = model_grid(frames)
-    starts = window_starts(len(grid), length=card.window_frames, hop=card.hop_frames, first_frame=int(np.rint(grid[0])))
-    keypoints = to_model_grid(positions, frames, grid)
-    weights = blend_weights(starts, card.window_frames, len(grid))
-    blended = np.zeros(0)
-    for first in range(0, len(starts), _BLOCK_WINDOWS):
-        block = slice(first, first + _BLOCK_WINDOWS)
-        windows = apply(cut(keypoints, starts[block], card.window_frames))
-        if not first:
-            blended = np.zeros((len(grid), *windows.shape[2:]))
-        add_windows(blended, windows, starts[block], weights[block])
-    return resample(blended, grid, frames)
+    trial = prepare(markers, subject, model.card)
+    return _through_windows([trial], model, partial(_attend_windows, model=model))[0]
 
 
 def predict_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model: Model) -> Tensor:
@@ -222,11 +135,56 @@ def _attend_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model:
     return model.attention(make_features(keypoints, body_frame(keypoints, height_m), mass_kg))
 
 
-def _batch(windows: FloatArray, subject: Subject) -> tuple[Tensor, Tensor, Tensor]:
-    """Keypoints, height and mass of the windows of one person."""
-    keypoints = torch.from_numpy(windows)
-    person = torch.ones(len(windows), dtype=keypoints.dtype)
-    return keypoints, person * subject.height_m, person * subject.mass_kg
+def _through_windows(trials: Sequence[PreparedTrial], model: Model, apply: _Windowed) -> list[FloatArray]:
+    """What a function makes of windows of keypoints, blended back on each trial's frames; NaN in unusable ones."""
+    segments = [(trial, segment) for trial in trials for segment in trial.segments]
+    blended: list[FloatArray] = []
+    for parts in _blocks(segments):
+        windows = [
+            cut(segments[k][1].keypoints, segments[k][1].starts[part], model.card.window_frames) for k, part in parts
+        ]
+        counts = [len(each) for each in windows]
+        people = [segments[k][0].subject for k, _ in parts]
+        height_m, mass_kg = (
+            torch.from_numpy(np.repeat(of_each, counts))
+            for of_each in ([person.height_m for person in people], [person.mass_kg for person in people])
+        )
+        values = apply(torch.from_numpy(np.concatenate(windows)), height_m, mass_kg).numpy()
+        for (k, part), own in zip(parts, np.split(values, np.cumsum(counts)[:-1]), strict=True):
+            segment = segments[k][1]
+            if part.start == 0:
+                blended.append(np.zeros((len(segment.grid), *own.shape[2:])))
+            add_windows(blended[k], own, segment.starts[part], segment.weights[part])
+    return _on_frames(trials, blended)
+
+
+def _blocks(segments: Sequence[tuple[PreparedTrial, Segment]]) -> Iterator[list[tuple[int, slice]]]:
+    """Which windows of which segments go through the network together: all in order, in blocks of even size."""
+    block, room = [], BLOCK_WINDOWS
+    for k, (_, segment) in enumerate(segments):
+        first = 0
+        while first < len(segment.starts):
+            stop = min(first + room, len(segment.starts))
+            block.append((k, slice(first, stop)))
+            room -= stop - first
+            first = stop
+            if not room:
+                yield block
+                block, room = [], BLOCK_WINDOWS
+    if block:
+        yield block
+
+
+def _on_frames(trials: Sequence[PreparedTrial], blended: Sequence[FloatArray]) -> list[FloatArray]:
+    """Values of all segments in order, on their grids, to values of each trial's frames."""
+    of_trials = []
+    segments = iter(blended)
+    for trial in trials:
+        values = np.full((trial.markers.n_frames, *blended[0].shape[1:]), np.nan)
+        for segment in trial.segments:
+            values[slice(*segment.span)] = resample(next(segments), segment.grid, segment.frames)
+        of_trials.append(values)
+    return of_trials
 
 
 def _spans(marked: BoolArray) -> dict[str, list[Span]]:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
+from torch.nn.functional import pad
 
 from trcaugment.errors import ModelError
 from trcaugment.files import as_json, replace_file
@@ -28,7 +29,9 @@ FORMAT_VERSION = 1
 DEFAULT_MODEL = "bilstm-attention-v2"
 WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
 HOP_FRAMES = 5  # of new models: less overlap shakes more, more gains nothing (benchmarks/choices.py)
-_BATCH_WINDOWS = 256
+# Always as many, the last batch filled up: a product of matrices of other sizes may round otherwise, and a window's
+# prediction must not depend on which windows are with it. Larger ones gain nothing.
+_BATCH_WINDOWS = 64
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,8 +109,9 @@ class Model:
 
     def _in_batches(self, apply: Callable[[Tensor], Tensor], features: Tensor) -> Tensor:
         with torch.inference_mode():
-            batches = torch.split(features.to(torch.float32), _BATCH_WINDOWS)
-            return torch.cat([apply(batch.to(self.device)).cpu().to(features) for batch in batches])
+            filled_up = pad(features.to(torch.float32), (0, 0, 0, 0, 0, -len(features) % _BATCH_WINDOWS))
+            batches = torch.split(filled_up, _BATCH_WINDOWS)
+            return torch.cat([apply(batch.to(self.device)).cpu().to(features) for batch in batches])[: len(features)]
 
     def _predict(self, features: Tensor) -> Tensor:
         mirrored = self.network(mirror(features, self.card.inputs))
