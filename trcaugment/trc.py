@@ -15,7 +15,7 @@ import numpy as np
 from trcaugment.errors import MarkersError, TrcError
 from trcaugment.files import replace_file, why_not_written
 from trcaugment.markers import FloatArray, Markers
-from trcaugment.trc_rows import FARTHEST_M, Line, cells_of, decode, float_or_nan, read_rows
+from trcaugment.trc_rows import Line, cells_of, decode, float_or_nan, read_rows
 
 PathLike = str | os.PathLike[str]
 
@@ -58,8 +58,34 @@ def read_trc(path: PathLike) -> Markers:
     Raises:
         TrcError: the file cannot be read or understood; the message names file, line, and what to do.
     """
+    return parse_trc(read_trc_bytes(path), path)
+
+
+def read_trc_bytes(path: PathLike) -> bytes:
+    """Content of a TRC file as it is, for `parse_trc`.
+
+    Raises:
+        TrcError: the file cannot be read.
+    """
+    file = Path(path)
     try:
-        return _parse(_read(Path(path)))
+        if file.is_dir():
+            raise TrcError(f"{path}: expected a TRC file, found a folder. Name the file inside it.")
+        if not file.is_file():
+            raise TrcError(f"{path}: there is no such file. Check folder and spelling.")
+        return file.read_bytes()
+    except OSError as error:
+        raise TrcError(f"{path}: cannot be read: {error.strerror or error}. Check that you may read it.") from error
+
+
+def parse_trc(data: bytes, path: PathLike) -> Markers:
+    """What `read_trc` makes of a file's content; the path is for messages.
+
+    Raises:
+        TrcError: as `read_trc` does.
+    """
+    try:
+        return _parse(_plain_text(data))
     except (TrcError, MarkersError) as error:
         raise TrcError(f"{path}: {error}") from error
 
@@ -91,16 +117,8 @@ def write_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> None:
 # Reading
 
 
-def _read(file: Path) -> bytes:
+def _plain_text(data: bytes) -> bytes:
     """The file as ASCII, UTF-8 or Latin-1 with plain newlines."""
-    try:
-        if file.is_dir():
-            raise TrcError("expected a TRC file, found a folder. Name the file inside it.")
-        if not file.is_file():
-            raise TrcError("there is no such file. Check folder and spelling.")
-        data = file.read_bytes()
-    except OSError as error:
-        raise TrcError(f"cannot be read: {error.strerror or error}. Check that you may read it.") from error
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         data = data.decode("utf-16", errors="replace").encode(errors="replace")
     if b"\0" in data:
@@ -169,7 +187,7 @@ def _header(key_line: Line, value_line: Line) -> _Header:
     unit = UNIT_NAMES.get(found.get("Units", "").lower())
     if unit is None:
         raise TrcError(
-            f"line {value_line[0]}: expected m, cm or mm under Units, found {found.get('Units', '')!r}. "
+            f"line {value_line[0]}: expected m, cm or mm under Units, found {found.get('Units', '')[:40]!r}. "
             "Write the unit of the coordinates there."
         )
     numbers = (float_or_nan(found.get(key, "")) for key in ("DataRate", "NumFrames", "NumMarkers"))
@@ -191,7 +209,8 @@ def _names(line: Line, header: _Header, data: bytes, start: int, notes: list[str
         names = _settle_count(number, names, header.n_markers, n_columns, notes)
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise TrcError(f"line {number}: the marker {twice[0]} is there more than once. Rename all but one of them.")
+        name = twice[0][:40]
+        raise TrcError(f"line {number}: the marker {name} is there more than once. Rename all but one of them.")
     _check_characters(names, f"line {number}: ")
     return tuple(names)
 
@@ -206,7 +225,8 @@ def _settle_count(number: int, names: list[str], n_markers: float, n_columns: in
     notes.append(f"The header says {n_markers:g} markers, line {number} has {len(names)} names.")
     if 0 < n_markers < len(names) and n_columns <= 2 + 3 * n_markers:
         ignored = names[int(n_markers) :]
-        notes.append(f"No columns of data for {', '.join(ignored)}: left out.")
+        shown = ", ".join(name[:40] for name in ignored[:5]) + (", ..." if len(ignored) > 5 else "")
+        notes.append(f"No columns of data for {shown}: left out.")
         return names[: int(n_markers)]
     return names
 
@@ -242,13 +262,6 @@ def _format(markers: Markers, unit: str, file_name: str) -> str:
 
 def _values(markers: Markers, unit: str) -> FloatArray:
     """Positions in the file's unit, (n_frames, n_markers, 3), such that `read_trc` finds missing what is missing."""
-    far = np.abs(markers.positions) > FARTHEST_M
-    if far.any():
-        frame, marker, _ = np.unravel_index(np.argmax(far), far.shape)
-        raise TrcError(
-            f"expected positions within 1000 km, found {markers.names[marker]} farther away in frame {frame + 1}. "
-            "Set it to NaN if it is missing."
-        )
     values = markers.positions * PER_METER[unit]
     values[np.isnan(values).any(axis=2)] = np.nan
     smallest = 10.0 ** -DECIMALS[unit]
@@ -264,8 +277,8 @@ def _check_characters(names: list[str] | tuple[str, ...], where: str) -> None:
     for name in names:
         if not name or name != name.strip() or re.search(r"[\x00-\x1f\ud800-\udfff]", name):
             raise TrcError(
-                f"{where}expected marker names without tabs, line breaks or blanks at their ends, found {name!r}. "
-                "Rename it."
+                f"{where}expected marker names without tabs, line breaks or blanks at their ends, "
+                f"found {name[:40]!r}. Rename it."
             )
 
 

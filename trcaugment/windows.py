@@ -84,7 +84,9 @@ def add_windows(joined: FloatArray, windows: FloatArray, starts: IntArray, weigh
         starts: start frames of these windows, (n_windows,).
         weights: the same windows' part of `blend_weights`, (n_windows, length).
     """
-    for k in range(windows.shape[1]):
+    # Last frames first: a frame's sum then runs over its windows in their order, wherever one block ends and the next
+    # begins, and has the same bits.
+    for k in reversed(range(windows.shape[1])):
         inside = _inside(starts + k, len(joined))
         weight = weights[inside, k].reshape(-1, *[1] * (windows.ndim - 2))
         joined[starts[inside] + k] += weight * windows[inside, k]
