@@ -6,8 +6,10 @@
     ├── MarkerSetError    keypoints that a model needs are missing
     ├── SubjectError      height or mass is not that of a person
     ├── ModelError        a model folder is missing, damaged or of another format
+    ├── ConversionError   a trial is refused, or a file is in the way of its output
     ├── MotionError       a .mot file cannot be read
     ├── OsimError         opensim is not there, or failed; a model, motion or set-up does not fit
+    ├── SessionsError     a folder of trials cannot be used, or it is not said whose a trial is
     ├── DatasetError      a data set is damaged, mislabelled or not there, or cannot be written
     └── TrainingError     a training run cannot go on
         ├── DivergedError a run's errors grew beyond all numbers
@@ -46,12 +48,20 @@ class ModelError(TrcAugmentError):
     """A model folder is missing, damaged or of another format."""
 
 
+class ConversionError(TrcAugmentError):
+    """A trial is refused, or a file is in the way of its output."""
+
+
 class MotionError(TrcAugmentError):
     """A .mot file cannot be read."""
 
 
 class OsimError(TrcAugmentError):
     """Opensim is not there, or failed; a model, motion or set-up does not fit."""
+
+
+class SessionsError(TrcAugmentError):
+    """A folder of trials cannot be used, or it is not said whose a trial is."""
 
 
 class DatasetError(TrcAugmentError):

@@ -13,7 +13,7 @@ import numpy as np
 
 from trcaugment.body.motions import RATE_HZ, read_table
 from trcaugment.datasets.paired import Pair
-from trcaugment.datasets.subjects_csv import find_row, read_subjects
+from trcaugment.datasets.subjects_csv import SUBJECTS_FILE, find_row, read_subjects
 from trcaugment.errors import DatasetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, find_keypoints, input_keypoints
 from trcaugment.markers import FloatArray, Markers
@@ -37,7 +37,7 @@ def read_motions(folder: Path) -> list[Pair]:
         MotionError: a motion cannot be read.
         MarkerSetError: a model lacks keypoints.
     """
-    rows = read_subjects(folder)
+    rows = read_subjects(folder / SUBJECTS_FILE)
     files = sorted(folder.rglob("*.mot"))
     if not files:
         raise DatasetError(f"{folder}: expected .mot files, found none")

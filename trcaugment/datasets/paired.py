@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trcaugment.datasets.labels import activity
-from trcaugment.datasets.subjects_csv import SubjectRow, find_row, read_subjects, write_subjects
+from trcaugment.datasets.subjects_csv import SUBJECTS_FILE, SubjectRow, find_row, read_subjects, write_subjects
 from trcaugment.errors import DatasetError
 from trcaugment.markers import Markers
 from trcaugment.subject import Subject
@@ -52,7 +52,7 @@ def read_pairs(folder: Path) -> list[Pair]:
         DatasetError: there are none, one has only one of its two files, or `subjects.csv` does not tell whose it is.
         TrcError: a file cannot be read.
     """
-    rows = read_subjects(folder)
+    rows = read_subjects(folder / SUBJECTS_FILE)
     pairs = []
     for file in sorted(folder.rglob(f"*{KEYPOINTS_SUFFIX}")):
         stem = file.name.removesuffix(KEYPOINTS_SUFFIX)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import fnmatch
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 
 from trcaugment.errors import DatasetError, SubjectError
@@ -24,25 +27,34 @@ class SubjectRow:
         pattern: which files, relative to the folder and with `/`; `*` stands for anything, folders included.
         name: name of the subject.
         subject: height and mass.
+        line: of the file that it was read from, for people.
     """
 
     pattern: str
     name: str
     subject: Subject
+    line: int = 0
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        return re.compile(fnmatch.translate(self.pattern))  # fnmatch itself remembers only 256 patterns
+
+    def fits(self, relative: str) -> bool:
+        """Whether it tells whose a file is; `relative` is its path from the folder, with `/`."""
+        return self._regex.match(relative) is not None
 
 
-def read_subjects(folder: Path) -> list[SubjectRow]:
-    """Rows of the folder's `subjects.csv`.
+def read_subjects(path: Path) -> list[SubjectRow]:
+    """Rows of a `subjects.csv`, whatever its name and place.
 
     Raises:
         DatasetError: there is none, a column is missing, a value is none, or one subject has two heights or masses.
     """
-    path = folder / SUBJECTS_FILE
     try:
         text = read_file(path).decode("utf-8-sig")
     except OSError as error:
         raise DatasetError(
-            f"{folder}: expected {SUBJECTS_FILE} with the columns {', '.join(_COLUMNS)} ({error.strerror})"
+            f"{path.parent}: expected {path.name} with the columns {', '.join(_COLUMNS)} ({error.strerror})"
         ) from error
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: expected text in UTF-8 ({error})") from error
@@ -55,7 +67,7 @@ def read_subjects(folder: Path) -> list[SubjectRow]:
             found = ", ".join(reader.fieldnames or ()) or "none"
             advice = f"; {_ADVICE}" if ";" in found or "\t" in found else ""
             raise DatasetError(f"{path}: expected the columns {', '.join(_COLUMNS)}, found {found}{advice}")
-        rows = [_row(f"{path}, line {reader.line_num}", row) for row in reader]
+        rows = [_row(path, reader.line_num, row) for row in reader]
     except csv.Error as error:
         raise DatasetError(f"{path}: expected rows of a CSV file ({error})") from error
     people: dict[str, Subject] = {}
@@ -65,7 +77,8 @@ def read_subjects(folder: Path) -> list[SubjectRow]:
     return rows
 
 
-def _row(place: str, row: dict[str | None, str | None]) -> SubjectRow:
+def _row(path: Path, line: int, row: dict[str | None, str | None]) -> SubjectRow:
+    place = f"{path}, line {line}"
     if None in row:
         raise DatasetError(f"{place}: expected as many values as columns, found more; {_ADVICE}")
     values = {name: (row[name] or "").strip() for name in _COLUMNS}
@@ -78,7 +91,12 @@ def _row(place: str, row: dict[str | None, str | None]) -> SubjectRow:
         raise DatasetError(f"{place}: {error}; {_ADVICE}") from error
     except SubjectError as error:
         raise DatasetError(f"{place}: {error}") from error
-    return SubjectRow(values["path"], values["subject"], subject)
+    return SubjectRow(values["path"], values["subject"], subject, line)
+
+
+def first_fitting(rows: Iterable[SubjectRow], relative: str) -> SubjectRow | None:
+    """The first row whose pattern fits a path, or None."""
+    return next((row for row in rows if row.fits(relative)), None)
 
 
 def find_row(rows: list[SubjectRow], folder: Path, file: Path) -> SubjectRow:
@@ -88,8 +106,7 @@ def find_row(rows: list[SubjectRow], folder: Path, file: Path) -> SubjectRow:
         DatasetError: none does.
     """
     relative = file.relative_to(folder).as_posix()
-    fitting = (row for row in rows if fnmatchcase(relative, row.pattern))
-    row = next(fitting, None)
+    row = first_fitting(rows, relative)
     if row is None:
         raise DatasetError(f"{folder / SUBJECTS_FILE}: no path in it fits {relative}; patterns such as S1/* do")
     return row

@@ -1,0 +1,1 @@
+"""Folders of trials: what is found in them, and whose it is."""

@@ -1,0 +1,139 @@
+"""The trials of a folder: OpenCap sessions, Pose2Sim projects, plain folders with a `subjects.csv`, or all of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from trcaugment.datasets.subjects_csv import SUBJECTS_FILE, SubjectRow, first_fitting, read_subjects
+from trcaugment.errors import SessionsError
+from trcaugment.files import read_file
+from trcaugment.sessions.people import Metadata
+from trcaugment.sessions.tree import OPENCAP_FILE, LeftOut, Tree, leads_out, parent, upwards, walk
+from trcaugment.sessions.variants import OPENCAP_FOLDER, POSE2SIM_FOLDER, Variant, choose
+from trcaugment.subject import StatedSubject
+
+
+@dataclass(frozen=True)
+class FoundTrial:
+    """A trial that can be converted.
+
+    Attributes:
+        source: its TRC file.
+        name: the file's path relative to the folder of trials, with `/`.
+        subject_name: name of the subject, from the table or the folder; the same for all trials of a session.
+        person: height and mass, and where they are written, relative to the folder of trials.
+    """
+
+    source: Path
+    name: str
+    subject_name: str
+    person: StatedSubject
+
+
+def find_trials(root: Path, subjects: Path | None, outputs: Path) -> list[FoundTrial | LeftOut]:
+    """All TRC files below a folder, sorted by name: trials, and what is left out and why. No TRC file is read.
+
+    Args:
+        root: the folder of trials.
+        subjects: a table of subjects in place of the folder's own `subjects.csv`, with paths relative to `root`.
+        outputs: where the results go; nothing in it is a trial.
+
+    Raises:
+        SessionsError: `root` is no folder, holds no TRC file, or lies in `outputs`.
+        DatasetError: the table of subjects is damaged.
+    """
+    tree = walk(root, outputs)
+    table = subjects or root / SUBJECTS_FILE
+    rows = read_subjects(table) if subjects or table.exists() else []
+    own = {name for name in tree.trc_names if _is_own_output(tree, name)}
+    chosen, others = choose([name for name in tree.trc_names if name not in own])
+    others |= dict.fromkeys(own, "an output of trcaugment, whose sidecar lies beside it")
+    finder = _Finder(tree, table, rows, chosen)
+    found: list[FoundTrial | LeftOut] = [finder.find(variant) for variant in chosen]
+    found += [LeftOut(root / name, name, reason, failed=False) for name, reason in others.items()]
+    found += [*tree.left_out, *finder.unused_rows()]
+    return sorted(found, key=lambda item: item.name)
+
+
+class _Sidecar(msgspec.Struct):
+    """What tells a sidecar of this program from other JSON files; provenance.py has the rest, and needs torch."""
+
+    tool: str
+
+
+def _is_own_output(tree: Tree, name: str) -> bool:
+    sidecar = name[: -len(".trc")] + ".json"
+    if sidecar not in tree.json_names or leads_out(tree.root / sidecar, tree.root):
+        return False
+    try:
+        tool = msgspec.json.decode(read_file(tree.root / sidecar), type=_Sidecar).tool
+    except (OSError, msgspec.DecodeError, RecursionError):
+        return False
+    return tool.startswith("trcaugment ")
+
+
+class _OutsideError(Exception):
+    """A file of a session or project that is none of its trials."""
+
+
+class _Finder:
+    def __init__(self, tree: Tree, table: Path, rows: list[SubjectRow], variants: list[Variant]) -> None:
+        self.tree, self.table, self.rows = tree, table, rows
+        self.metadata = Metadata(tree)
+        self.used: set[int] = set()
+        self.people: dict[str, set[str]] = {}  # of every folder
+        for variant in variants:
+            self.people.setdefault(parent(variant.name), set()).add(variant.person)
+
+    def find(self, variant: Variant) -> FoundTrial | LeftOut:
+        """The trial with its person, or why there is none."""
+        source = self.tree.root / variant.name
+        try:
+            return FoundTrial(source, variant.name, *self._person(variant.name))
+        except SessionsError as error:
+            return LeftOut(source, variant.name, str(error), failed=True)
+        except _OutsideError as error:
+            return LeftOut(source, variant.name, str(error), failed=False)
+
+    def unused_rows(self) -> list[LeftOut]:
+        """Rows of the table from which no trial took anything: often a misspelt pattern."""
+        reason = "line {}: no trial takes its subject from this row; is the path right ({})?"
+        unused = (row for row in self.rows if row.line not in self.used)
+        return [
+            LeftOut(self.table, self.table.name, reason.format(row.line, row.pattern), failed=False) for row in unused
+        ]
+
+    def _person(self, name: str) -> tuple[str, StatedSubject]:
+        """A row of the table goes before metadata, for it was written for this."""
+        session = self._session(name)
+        row = first_fitting(self.rows, name)
+        if row is not None:
+            self.used.add(row.line)
+            source = f"{self.table.name}, line {row.line}"
+            return row.name, StatedSubject(row.subject.height_m, row.subject.mass_kg, source, source)
+        if session is not None:
+            return self.metadata.opencap_person(session)
+        folder = parent(name)
+        if not any(above in self.tree.pose2sim for above in upwards(folder)):
+            raise SessionsError(
+                f"height and mass are not known; add a row that fits {name} to {self.table.name} "
+                "(columns path, subject, height_m, mass_kg)"
+            )
+        if folder.rpartition("/")[2] != POSE2SIM_FOLDER:
+            raise _OutsideError(
+                f"Pose2Sim keeps its trials in {POSE2SIM_FOLDER}; to convert it, add a row to subjects.csv"
+            )
+        return self.metadata.pose2sim_person(parent(folder), self.people[folder])
+
+    def _session(self, name: str) -> str | None:
+        """The OpenCap session that a file is a trial of, or None."""
+        for folder in upwards(parent(name)):
+            if folder in self.tree.opencap:
+                inside = name[len(folder) :].lstrip("/").split("/")
+                if inside[0] != OPENCAP_FOLDER or len(inside) == 1:
+                    raise _OutsideError(f"not in {OPENCAP_FOLDER}, where OpenCap keeps the trials of {OPENCAP_FILE}")
+                return folder
+        return None

@@ -1,0 +1,187 @@
+"""The files of a folder that matter: one walk, which never leaves the folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from trcaugment.errors import SessionsError
+
+OPENCAP_FILE, POSE2SIM_FILE = "sessionMetadata.yaml", "Config.toml"
+_EXPECTED = f"expected OpenCap sessions ({OPENCAP_FILE}), Pose2Sim projects ({POSE2SIM_FILE}) or TRC files"
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file or folder that is not converted.
+
+    Attributes:
+        source: its path.
+        name: the path relative to the folder of trials, with `/`.
+        reason: a sentence for people.
+        failed: whether someone should do something about it; otherwise it was left out on purpose.
+    """
+
+    source: Path
+    name: str
+    reason: str
+    failed: bool
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What a walk met. All names are relative to the folder and have `/`; the folder's own name is "".
+
+    Attributes:
+        root: the folder.
+        trc_names: the TRC files, sorted.
+        json_names: the JSON files.
+        opencap: folders with OpenCap's metadata.
+        pose2sim: folders with a configuration of Pose2Sim.
+        left_out: links, folders and files that could not be used.
+    """
+
+    root: Path
+    trc_names: tuple[str, ...]
+    json_names: frozenset[str]
+    opencap: frozenset[str]
+    pose2sim: frozenset[str]
+    left_out: tuple[LeftOut, ...]
+
+
+def parent(name: str) -> str:
+    """The folder of a name."""
+    return name.rpartition("/")[0]
+
+
+def upwards(name: str) -> Iterator[str]:
+    """A folder's name and those of all folders above, up to the root's."""
+    while name:
+        yield name
+        name = parent(name)
+    yield ""
+
+
+def leads_out(path: str | Path, root: Path) -> bool:
+    """Whether a path, with all links followed, lies outside the folder."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+
+
+def walk(root: Path, outputs: Path) -> Tree:
+    """Look at all files below a folder, but for hidden ones and the output folder.
+
+    Raises:
+        SessionsError: it is no folder, cannot be read, or lies in the output folder.
+    """
+    if not root.is_dir():
+        found = "a file" if root.exists() else "nothing"
+        raise SessionsError(f"{root}: expected a folder of trials, found {found}")
+    if not leads_out(root, outputs):
+        raise SessionsError(f"{root}: expected another output folder than the folder of trials or one that holds it")
+    walker = _Walker(root, outputs)
+    walker.run()
+    if not walker.trc_names and not walker.left_out:
+        raise SessionsError(f"{root}: {_EXPECTED}, found no TRC file")
+    names = tuple(sorted(walker.trc_names + walker.only_links()))
+    folders = {file: frozenset(parent(name) for name in names) for file, names in walker.metadata.items()}
+    return Tree(
+        root, names, frozenset(walker.json_names), folders[OPENCAP_FILE], folders[POSE2SIM_FILE], tuple(walker.left_out)
+    )
+
+
+class _Walker:
+    def __init__(self, root: Path, outputs: Path) -> None:
+        self.root, self.outputs = root, outputs
+        self.trc_names: list[str] = []
+        self.json_names: list[str] = []
+        self.links: list[str] = []
+        self.metadata: dict[str, list[str]] = {OPENCAP_FILE: [], POSE2SIM_FILE: []}
+        self.left_out: list[LeftOut] = []
+
+    def run(self) -> None:
+        """A stack in place of recursion, so that no depth is too deep."""
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            try:
+                with os.scandir(self.root / folder) as entries:
+                    for entry in entries:
+                        name = f"{folder}/{entry.name}" if folder else entry.name
+                        if not entry.name.startswith(".") and entry.name != "__MACOSX" and self._take(entry, name):
+                            folders.append(name)
+            except OSError as error:
+                if not folder:
+                    raise SessionsError(f"{self.root}: cannot be read ({error.strerror})") from error
+                self._leave(folder, f"the folder cannot be read ({error.strerror})", failed=True)
+
+    def only_links(self) -> list[str]:
+        """Links to files that were not met themselves; of several to one file the first."""
+        met = {os.path.realpath(self.root / name): name for name in self.trc_names} if self.links else {}
+        taken = []
+        for name in sorted(self.links):
+            first = met.setdefault(os.path.realpath(self.root / name), name)
+            if first == name:
+                taken.append(name)
+            else:
+                self._leave(name, f"a link to the same file as {first}", failed=False)
+        return taken
+
+    def _take(self, entry: os.DirEntry[str], name: str) -> bool:
+        """Note what an entry is; whether it is a folder to look into."""
+        is_trc = entry.name.lower().endswith(".trc")
+        if entry.name in self.metadata:
+            self.metadata[entry.name].append(name)
+        elif entry.is_dir(follow_symlinks=False):
+            if not _is_text(name):
+                self._leave(name, "expected a folder name in UTF-8", failed=True)
+                return False
+            return not (self.outputs.exists() and self.outputs.samefile(entry.path))
+        elif entry.is_symlink():
+            self._take_link(entry, name, is_trc=is_trc)
+        elif is_trc:
+            self._take_trc(entry, name)
+        elif entry.name.endswith(".json"):
+            self.json_names.append(name)
+        return False
+
+    def _take_trc(self, entry: os.DirEntry[str], name: str) -> None:
+        if not _is_text(name):
+            self._leave(name, "expected a file name in UTF-8", failed=True)
+        elif entry.is_file():
+            self.trc_names.append(name)
+        else:
+            self._leave(name, "expected a file, found a pipe or a device", failed=True)
+
+    def _take_link(self, entry: os.DirEntry[str], name: str, *, is_trc: bool) -> None:
+        is_folder = entry.is_dir()
+        if not is_trc and not is_folder:
+            return
+        what = "folder" if is_folder else "file"
+        if leads_out(entry.path, self.root):
+            reason = f"a link to a {what} outside the folder of trials is not followed; copy or move it there"
+            self._leave(name, reason, failed=is_trc)
+        elif is_folder:
+            self._leave(name, "a link to a folder is not followed; trials are found where they lie", failed=False)
+        elif not leads_out(entry.path, self.outputs):
+            self._leave(name, "a link into the output folder is no input", failed=False)
+        elif not entry.is_file():
+            self._leave(name, "a link that leads to no file", failed=True)
+        elif _is_text(name):
+            self.links.append(name)
+        else:
+            self._leave(name, "expected a file name in UTF-8", failed=True)
+
+    def _leave(self, name: str, reason: str, *, failed: bool) -> None:
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        self.left_out.append(LeftOut(self.root / name, shown, reason, failed))
+
+
+def _is_text(name: str) -> bool:
+    """Whether a report can hold the name; on Linux a name may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
