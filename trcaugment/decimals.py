@@ -56,8 +56,8 @@ def parse_rows(rows: bytes, n_columns: int) -> tuple[FloatArray, FloatArray] | N
 
 def _decimals(text: NDArray[np.uint8], starts: Indices, ends: Indices) -> FloatArray | None:
     """Numbers in the cells that run from `starts` up to `ends`, same shape as these; None if one is not plain."""
-    first_cell = text[starts[0, 0] : ends[0, 0]]
-    n_decimals = int(np.argmax(first_cell[::-1] == POINT))
+    first_cell = text[starts[0, 0] : ends[0, 0]].tobytes()
+    n_decimals = len(first_cell.partition(b".")[2])
     points = ends - n_decimals - 1
     negative = text[starts] == MINUS
     n_digits = points - starts - negative

@@ -64,6 +64,7 @@ _RESEMBLES = {
     frozenset({"RSmallToe", "LSmallToe"}): f"The file resembles BLAZEPOSE, which has no small toes; {_WITH_FEET}.",
     frozenset(KEYPOINTS[:3]): "The file resembles HALPE_26_LOWER, which has no shoulders; track the whole body.",
 }
+_NAMES_COMPARED, _LONGEST_COMPARED = 300, 40  # comparing takes long, and real files have no more
 _ANATOMICAL = "The file holds anatomical markers: it comes from optical motion capture or was augmented already."
 
 
@@ -174,6 +175,7 @@ def _describe(keypoint: str, names: tuple[str, ...], unused: list[str]) -> str:
 
 def _nearest(keypoint: str, names: list[str]) -> list[str]:
     """Up to three names that resemble the keypoint's own or its aliases, most similar first."""
+    names = [name for name in names[:_NAMES_COMPARED] if len(name) <= _LONGEST_COMPARED]
     accepted = [_key(alias) for alias in ALIASES[keypoint]]
     likeness = {name: max(SequenceMatcher(None, _key(name), alias).ratio() for alias in accepted) for name in names}
     return sorted((name for name in names if likeness[name] >= 0.5), key=lambda name: -likeness[name])[:3]

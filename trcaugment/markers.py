@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,6 +12,11 @@ from numpy.typing import NDArray
 from trcaugment.errors import MarkersError
 
 FloatArray = NDArray[np.float64]
+
+# No recording is near these limits, and within them no computation on times and positions overflows.
+FARTHEST_M = 1e6  # beyond this a coordinate is garbage, whatever the unit
+LATEST_S = 4e9  # Unix time until 2096
+SHORTEST_STEP_S = 1e-5  # 100 kHz
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +31,8 @@ class Markers:
         notes: what a reader repaired or found odd, one sentence each.
 
     Raises:
-        MarkersError: shapes disagree, a name stands twice, time does not increase, or there are no frames.
+        MarkersError: shapes disagree, a name stands twice, time does not increase by 10 µs or more, there are no
+            frames, or a position is infinite or farther than 1000 km away.
     """
 
     names: tuple[str, ...]
@@ -77,14 +84,29 @@ def _check(names: tuple[str, ...], positions: FloatArray, time_s: FloatArray) ->
     expected = (len(time_s), len(names), 3)
     if positions.shape != expected:
         raise MarkersError(f"expected positions of shape {expected} (frames, markers, xyz), found {positions.shape}")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise MarkersError(f"expected every marker name once, found {', '.join(twice)} more than once")
-    if not np.isfinite(time_s).all():
-        raise MarkersError(f"time is missing at frame {int(np.argmin(np.isfinite(time_s))) + 1}")
-    backward = np.flatnonzero(np.diff(time_s) <= 0)
+        raise MarkersError(f"expected every marker name once, found {', '.join(twice[:5])} more than once")
+    _check_times(time_s)
+    # A NaN compares as false: it is missing, and allowed.
+    far = np.abs(positions) > FARTHEST_M
+    if far.any():
+        frame, marker, _ = np.unravel_index(np.argmax(far), far.shape)
+        raise MarkersError(
+            f"expected positions within 1000 km, found {names[marker]} farther away in frame {frame + 1}; "
+            "set it to NaN if it is missing"
+        )
+
+
+def _check_times(time_s: FloatArray) -> None:
+    unknown = np.flatnonzero(~(np.abs(time_s) <= LATEST_S))
+    if unknown.size:
+        k = int(unknown[0])
+        raise MarkersError(f"expected a time in s at frame {k + 1}, found {time_s[k]:g}")
+    backward = np.flatnonzero(np.diff(time_s) < SHORTEST_STEP_S)
     if backward.size:
         k = int(backward[0])
         raise MarkersError(
-            f"time must increase: frame {k + 1} is at {time_s[k]:g} s and frame {k + 2} at {time_s[k + 1]:g} s"
+            f"time must increase by {SHORTEST_STEP_S:g} s or more: frame {k + 1} is at {time_s[k]:.9g} s and frame "
+            f"{k + 2} at {time_s[k + 1]:.9g} s"
         )

@@ -73,11 +73,11 @@ def find_segments(complete: BoolArray, time_s: FloatArray, max_gap_s: float = MA
         max_gap_s: a leap this long, measured as in `fill_gaps`, parts a segment: the frames were never written.
     """
     longest_s = max_gap_s - _CLOCK_S + _typical_step_s(time_s)
-    leaps = (np.flatnonzero(np.diff(time_s) >= longest_s) + 1).tolist()
+    leaps = np.flatnonzero(np.diff(time_s) >= longest_s) + 1
     segments = []
     for start, stop in find_gaps(complete):
-        cuts = [start, *(k for k in leaps if start < k < stop), stop]
-        segments += list(pairwise(cuts))
+        first, last = np.searchsorted(leaps, [start + 1, stop])
+        segments += list(pairwise([start, *leaps[first:last].tolist(), stop]))
     return segments
 
 

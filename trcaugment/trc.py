@@ -105,13 +105,23 @@ def write_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> None:
         TrcError: the markers do not fit a TRC, or the file cannot be written.
     """
     try:
-        replace_file(path, _format(markers, unit, Path(path).name).encode(errors="replace"))
-    except TrcError as error:
-        raise TrcError(f"{path}: {error}") from error
+        replace_file(path, format_trc(path, markers, unit=unit))
     except OSError as error:
         raise TrcError(f"{path}: {why_not_written(error)}") from error
     except ValueError as error:  # a path with a NUL character
         raise TrcError(f"{str(path)!r}: cannot be written: {error}. Choose another name.") from error
+
+
+def format_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> bytes:
+    """What `write_trc` writes into the file.
+
+    Raises:
+        TrcError: the markers do not fit a TRC.
+    """
+    try:
+        return _format(markers, unit, Path(path).name).encode(errors="replace")
+    except TrcError as error:
+        raise TrcError(f"{path}: {error}") from error
 
 
 # Reading
@@ -223,7 +233,7 @@ def _settle_count(number: int, names: list[str], n_markers: float, n_columns: in
             "have data for more. Which columns are whose cannot be known: add the names that are not there."
         )
     notes.append(f"The header says {n_markers:g} markers, line {number} has {len(names)} names.")
-    if 0 < n_markers < len(names) and n_columns <= 2 + 3 * n_markers:
+    if 1 <= n_markers < len(names) and n_columns <= 2 + 3 * n_markers:
         ignored = names[int(n_markers) :]
         shown = ", ".join(name[:40] for name in ignored[:5]) + (", ..." if len(ignored) > 5 else "")
         notes.append(f"No columns of data for {shown}: left out.")

@@ -11,14 +11,13 @@ import numpy as np
 
 from trcaugment.decimals import parse_rows
 from trcaugment.errors import TrcError
-from trcaugment.markers import FloatArray
+from trcaugment.markers import FARTHEST_M, LATEST_S, SHORTEST_STEP_S, FloatArray
 
 Line = tuple[int, bytes]  # number in the file, text
 
 MISSING_TEXTS = frozenset(["", "nan", "-nan", "+nan", "-nan(ind)", "1.#qnan", "-1.#ind", "na", "n/a", "null", "none"])
-FARTHEST_M = 1e6  # beyond this a coordinate is garbage, whatever the unit
-LATEST_S = 1e15
 REPAIR_TIME = "Correct it, or remove the line."
+MOST_MISSING = 2_000_000  # samples that rows may leave out by ending early: more would cost more than the file holds
 BYTES_AT_ONCE = 250_000  # keeps the work of the fast path inside the processor's cache
 
 
@@ -71,9 +70,9 @@ def read_rows(
         plain = parse_rows(block, 2 + 3 * len(names))
         if plain is None:
             rows = [(number + k, row) for k, row in enumerate(block.split(b"\n")) if row and not row.isspace()]
-            if (len(lines) + len(rows)) * len(names) > 10_000_000 + len(data):
+            if (len(lines) + len(rows)) * len(names) > MOST_MISSING + len(data):
                 raise TrcError(f"expected data for {len(names)} markers, found hardly any. Remove names without data.")
-            if not block.endswith(b"\n"):
+            if rows and not block.endswith(b"\n"):
                 rows[-1] = _uncut(*rows[-1], 2 + 3 * len(names), odd)
             lines += [line for line, _ in rows]
             plain = np.array([_time(*row) for row in rows]), _coordinates(rows, names, odd)
@@ -117,15 +116,16 @@ def _coordinates(rows: list[Line], names: tuple[str, ...], odd: dict[str, list[i
 
 
 def _check_times(time_s: FloatArray, lines: list[int]) -> None:
-    if not (np.abs(time_s) < LATEST_S).all():
-        k = int(np.argmin(np.abs(time_s) < LATEST_S))
+    known = np.abs(time_s) <= LATEST_S
+    if not known.all():
+        k = int(np.argmin(known))
         raise TrcError(f"line {lines[k]}: expected a time in s in column 2, found {time_s[k]}. {REPAIR_TIME}")
-    backward = np.flatnonzero(np.diff(time_s) <= 0)
+    backward = np.flatnonzero(np.diff(time_s) < SHORTEST_STEP_S)
     if backward.size:
         k = int(backward[0])
         raise TrcError(
             f"line {lines[k + 1]}: expected a time after {time_s[k]} s (line {lines[k]}), found {time_s[k + 1]} s: "
-            f"time must increase. {REPAIR_TIME}"
+            f"time must increase by {SHORTEST_STEP_S:g} s or more. {REPAIR_TIME}"
         )
 
 
@@ -143,8 +143,8 @@ def _row(number: int, row: bytes, names: tuple[str, ...], odd: dict[str, list[in
         odd["had more cells than there are names for: the rest was ignored"].append(number)
     elif max(row.count(b"\t") + 1, len(cells)) < n_columns:
         odd["ended early: the markers at the end are missing there"].append(number)
-    cells = cells[:n_columns] + [""] * (n_columns - len(cells))
-    return [_coordinate(cell, number, column, names) for column, cell in enumerate(cells) if column > 1]
+    found = [_coordinate(cell, number, column, names) for column, cell in enumerate(cells[2:n_columns], 2)]
+    return found + [math.nan] * (n_columns - 2 - len(found))
 
 
 def _coordinate(cell: str, number: int, column: int, names: tuple[str, ...]) -> float:
@@ -154,7 +154,7 @@ def _coordinate(cell: str, number: int, column: int, names: tuple[str, ...]) -> 
     if math.isnan(value):
         marker, axis = divmod(column - 2, 3)
         raise TrcError(
-            f"line {number}: expected a number for {names[marker]} {'xyz'[axis]} (column {column + 1}), "
+            f"line {number}: expected a number for {names[marker][:40]} {'xyz'[axis]} (column {column + 1}), "
             f"found {cell[:40]!r}. Write it with a decimal point, or leave the cell blank if the sample is missing."
         )
     return value
@@ -175,7 +175,7 @@ def _drop_samples(positions: FloatArray, lines: list[int], names: tuple[str, ...
             frame, marker = np.unravel_index(np.argmax(samples), samples.shape)
             notes.append(
                 f"{_count(samples.sum(), 'sample')} {reason} read as missing "
-                f"(first: {names[marker]}, line {lines[frame]})."
+                f"(first: {names[marker][:40]}, line {lines[frame]})."
             )
             positions[samples] = np.nan
 
