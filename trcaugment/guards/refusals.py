@@ -1,4 +1,4 @@
-"""Guards: what must hold of keypoints before a prediction makes sense."""
+"""What must hold of keypoints, or nothing is predicted: rate, size, a body; and whom the model was trained on."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from trcaugment.markers import FloatArray, Markers
 from trcaugment.model import Card
 from trcaugment.signals import BoolArray
 from trcaugment.subject import Subject
+from trcaugment.trc import PER_METER
 
 # From hips to neck is 0.27 to 0.32 of height in real files; a stooped child or a poor detector stays within this.
 TRUNK_SHARE = (0.12, 0.6)
@@ -47,9 +48,14 @@ def check_size(positions: FloatArray, subject: Subject, unit: str) -> None:
     seen_m = float(np.median(trunk_m[np.isfinite(trunk_m)])) if np.isfinite(trunk_m).any() else np.nan
     low_m, high_m = (share * subject.height_m for share in TRUNK_SHARE)
     if seen_m < low_m or seen_m > high_m:
+        hints = [
+            f"; it fits if the positions are in {other}: write {other} under Units"
+            for other in PER_METER
+            if low_m <= seen_m * PER_METER.get(unit, 1) / PER_METER[other] <= high_m
+        ]
         raise MarkersError(
             f"expected {low_m:.2g} to {high_m:.2g} m from hips to neck for a height of {subject.height_m:g} m, found "
-            f"{seen_m:.2g} m; is the file's unit really {unit}, and is the height this person's?"
+            f"{seen_m:.2g} m; is the file's unit really {unit}, and is the height this person's?" + "".join(hints)
         )
 
 

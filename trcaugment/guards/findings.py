@@ -1,0 +1,57 @@
+"""What a guard found, and the steps that all guards share: what lasts, where it is, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import msgspec
+import numpy as np
+from scipy.ndimage import binary_closing, binary_opening
+
+from trcaugment.markers import FloatArray
+from trcaugment.signals import BoolArray, Span, find_gaps
+
+Guard = Literal["unit", "height", "population", "posture", "speed", "swap", "frozen", "segments"]
+
+_JOINED_S = 0.5  # what pauses for less is one thing
+_MOST_TOLD = 4
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something about a trial that its user should know; it changes no prediction.
+
+    Attributes:
+        guard: the guard that found it.
+        sentence: what was expected, what was found, at which keypoints, and what to do.
+        spans: frames concerned (first, after last); none means the whole trial.
+    """
+
+    guard: Guard
+    sentence: str
+    spans: list[Span] = []
+
+
+def frames_in(duration_s: float, time_s: FloatArray) -> int:
+    """How many frames a duration has at the typical rate of the time stamps (n_frames,); two at least."""
+    step_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else duration_s
+    return max(2, round(duration_s / step_s))
+
+
+def lasting(odd: BoolArray, n_least: int) -> BoolArray:
+    """What is odd for at least so many frames in a row, (n_frames, ...)."""
+    structure = np.ones((n_least, *[1] * (odd.ndim - 1)), dtype=np.bool_)
+    return np.asarray(binary_opening(odd, structure))
+
+
+def spans_of(odd: BoolArray, time_s: FloatArray) -> list[Span]:
+    """Runs of odd frames, those close together joined, from (n_frames,)."""
+    n_joined = frames_in(_JOINED_S, time_s)
+    padded = np.pad(odd, n_joined)
+    return find_gaps(np.asarray(binary_closing(padded, np.ones(n_joined, dtype=np.bool_)))[n_joined:-n_joined])
+
+
+def listed(things: Sequence[str]) -> str:
+    """The first few of the things, and how many more there are."""
+    more = len(things) - _MOST_TOLD
+    return ", ".join(things[:_MOST_TOLD]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,109 @@
+"""Body height from keypoints: the lengths of trunk, thighs and shanks, and how far the estimate can be trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trcaugment.errors import MarkersError
+from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import FloatArray
+from trcaugment.subject import HEIGHT_RANGE_M
+
+# Segment -> the two points whose distance it is; hips is the midpoint of both.
+SEGMENTS = {
+    "right thigh": ("RHip", "RKnee"),
+    "left thigh": ("LHip", "LKnee"),
+    "right shank": ("RKnee", "RAnkle"),
+    "left shank": ("LKnee", "LAnkle"),
+    "right foot": ("RHeel", "RBigToe"),
+    "left foot": ("LHeel", "LBigToe"),
+    "pelvis": ("RHip", "LHip"),
+    "shoulders": ("RShoulder", "LShoulder"),
+    "trunk": ("hips", "Neck"),
+}
+_POINTS = (*KEYPOINTS, "hips")
+_FROM, _TO = ([_POINTS.index(pair[k]) for pair in SEGMENTS.values()] for k in range(2))
+_INDEX = {name: k for k, name in enumerate(SEGMENTS)}
+
+# Height is the product of powers of three lengths. The exponents add up to one, so that a body twice as large is twice
+# as high. Fitted to generated people: python benchmarks/guards.py --fit
+_EXPONENTS = {"trunk": 0.26, "thigh": 0.36, "shank": 0.38}
+_FACTOR = 4.00
+# Half width of the interval that holds 95 % of generated people, as a share of height: python benchmarks/guards.py
+_ERROR_SHARE = 0.055
+# Detectors see bent thighs and rounded backs too short: of blocks of frames, a long one is near the truth.
+_BLOCK_FRAMES = 15
+_QUANTILE = 0.75
+
+
+@dataclass(frozen=True)
+class HeightEstimate:
+    """A person's height as the keypoints suggest it.
+
+    Attributes:
+        height_m: the estimate in m.
+        error_m: half width of the interval that holds 95 % of people, in m.
+    """
+
+    height_m: float
+    error_m: float
+
+
+def segment_lengths(positions: FloatArray) -> FloatArray:
+    """Distances between keypoints that a body keeps, in the order of `SEGMENTS`.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
+
+    Returns:
+        lengths in m, (n_frames, 9), NaN where an end is missing.
+    """
+    hips = positions[:, [KEYPOINTS.index("RHip"), KEYPOINTS.index("LHip")]].mean(axis=1, keepdims=True)
+    points = np.concatenate([positions, hips], axis=1)
+    return np.asarray(np.linalg.norm(points[:, _TO] - points[:, _FROM], axis=2))
+
+
+def estimate_height(positions: FloatArray) -> HeightEstimate:
+    """Estimate body height from the lengths of trunk, thighs and shanks, in whatever posture and direction.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
+
+    Raises:
+        MarkersError: trunk, thighs or shanks are never seen, or the estimate is no person's height.
+    """
+    lengths = segment_lengths(positions)
+    seen = {kind: _length(kind, lengths) for kind in _EXPONENTS}
+    unseen = [kind for kind, length_m in seen.items() if not np.isfinite(length_m)]
+    if unseen:
+        raise MarkersError(
+            f"expected frames with both ends of trunk, thigh and shank to estimate height from, found none of the "
+            f"{' and '.join(unseen)}; state the height"
+        )
+    height_m = _FACTOR * float(np.prod([seen[kind] ** exponent for kind, exponent in _EXPONENTS.items()]))
+    low_m, high_m = HEIGHT_RANGE_M
+    if not low_m <= height_m <= high_m:
+        raise MarkersError(
+            f"expected keypoints of a person of {low_m:g} to {high_m:g} m, found lengths of one of {height_m:.3g} m; "
+            "is the file's unit right?"
+        )
+    return HeightEstimate(height_m, _ERROR_SHARE * height_m)
+
+
+def _length(kind: str, lengths: FloatArray) -> float:
+    """Length of a segment in m, the mean of both sides where both are seen; NaN where it never is."""
+    sides = [_long(lengths[:, k]) for name, k in _INDEX.items() if name.endswith(kind)]
+    seen = [length_m for length_m in sides if np.isfinite(length_m)]
+    return float(np.mean(seen)) if seen else float("nan")
+
+
+def _long(length_m: FloatArray) -> float:
+    """An upper quantile of the medians of blocks of frames, which neither noise nor bursts move, from (n_frames,)."""
+    finite = length_m[np.isfinite(length_m)]
+    if not len(finite):
+        return float("nan")
+    n_blocks = max(len(finite) // _BLOCK_FRAMES, 1)
+    kept = finite[: n_blocks * _BLOCK_FRAMES].reshape(n_blocks, -1)
+    return float(np.quantile(np.median(kept, axis=1), _QUANTILE))
