@@ -15,7 +15,7 @@ PACKAGE = Path(trcaugment.__file__).parent
 ORDER = (
     *("errors", "files", "subject", "markers", "marker_sets", "decimals"),
     *("trc_rows", "trc", "signals", "windows", "normalization", "metrics", "network", "model"),
-    *("guards", "preparation", "body", "augmentation", "datasets", "sessions"),
+    *("height", "guards", "preparation", "body", "augmentation", "datasets", "sessions"),
     *("evaluation", "training", "osim", "report", "cli", "__main__"),
 )
 WITH_OPENSIM = {"body/osim_model.py", "datasets/opensim_motions.py", "osim/log.py"}
