@@ -15,8 +15,8 @@ PACKAGE = Path(trcaugment.__file__).parent
 ORDER = (
     *("errors", "files", "subject", "markers", "marker_sets", "decimals"),
     *("trc_rows", "trc", "signals", "windows", "normalization", "metrics", "network", "model"),
-    *("height", "guards", "preparation", "body", "augmentation", "datasets", "sessions"),
-    *("evaluation", "training", "osim", "report", "cli", "__main__"),
+    *("height", "guards", "preparation", "body", "augmentation", "provenance", "conversion", "datasets", "sessions"),
+    *("evaluation", "training", "osim", "report", "batch", "cli", "__main__"),
 )
 WITH_OPENSIM = {"body/osim_model.py", "datasets/opensim_motions.py", "osim/log.py"}
 ALLOWED_IN_BODY = {"body", "markers", "marker_sets", "errors"}

@@ -186,9 +186,9 @@ def test_a_very_slow_trial_is_refused(model: Model, walk: Markers) -> None:
 
 def test_people_outside_the_training_are_noted(model: Model, walk: Markers) -> None:
     small = replace(walk, positions=walk.positions * 0.5)
-    notes = augment(small, Subject(0.8, 60), model).notes
-    assert [note.split(" of ")[0] for note in notes] == ["a height", "a body mass index"]
-    assert augment(walk, SUBJECT, model).notes == ()
+    (found,) = (each for each in augment(small, Subject(0.8, 60), model).findings if each.guard == "population")
+    assert [sentence.split(" of ")[0] for sentence in found.sentence.split("; ")] == ["a height", "a body mass index"]
+    assert augment(walk, SUBJECT, model).findings == ()
 
 
 def test_long_trials_are_done_in_blocks(model: Model, walk: Markers, monkeypatch: pytest.MonkeyPatch) -> None:

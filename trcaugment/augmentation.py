@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trcaugment.errors import ModelError
-from trcaugment.guards import outside_population
+from trcaugment.guards import Finding
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.model import Model
@@ -40,7 +40,7 @@ class Augmentation:
         filled: short gaps that were filled, keypoint -> spans of frames (first, after last).
         missing: longer gaps that were not, keypoint -> spans of frames; no marker is predicted there.
         odd: spans of frames whose keypoints are no body of this height; no marker is predicted there either.
-        notes: what else the user should know, one sentence each.
+        findings: what the guards found: reasons to look twice at the keypoints, or at height and mass.
     """
 
     markers: Markers
@@ -49,7 +49,7 @@ class Augmentation:
     filled: dict[str, list[Span]]
     missing: dict[str, list[Span]]
     odd: list[Span]
-    notes: tuple[str, ...]
+    findings: tuple[Finding, ...]
 
 
 def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
@@ -85,7 +85,7 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augm
             _spans(trial.invented),
             _spans(trial.missing),
             find_gaps(trial.odd),
-            tuple(outside_population(trial.subject, model.card)),
+            trial.findings,
         )
         for trial, positions in zip(trials, predicted, strict=True)
     ]

@@ -7,6 +7,7 @@
     ├── SubjectError      height or mass is not that of a person
     ├── ModelError        a model folder is missing, damaged or of another format
     ├── ConversionError   a trial is refused, or a file is in the way of its output
+    ├── ClusterError      the cluster for a batch is not there
     ├── MotionError       a .mot file cannot be read
     ├── OsimError         opensim is not there, or failed; a model, motion or set-up does not fit
     ├── SessionsError     a folder of trials cannot be used, or it is not said whose a trial is
@@ -50,6 +51,10 @@ class ModelError(TrcAugmentError):
 
 class ConversionError(TrcAugmentError):
     """A trial is refused, or a file is in the way of its output."""
+
+
+class ClusterError(TrcAugmentError):
+    """The cluster for a batch is not there."""
 
 
 class MotionError(TrcAugmentError):

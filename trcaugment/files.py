@@ -8,11 +8,12 @@ import errno
 import io
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
+TEMPORARY_END = ".trcaugment.tmp"  # of files that are not yet whole
 ADVICE = {
     errno.EISDIR: "Add a file name.",
     errno.ENOENT: "Create the folder first.",
@@ -30,6 +31,28 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     Raises:
         OSError: the file cannot be written; see `why_not_written`.
     """
+    with _written_beside(path, data) as (target, temporary):
+        temporary.replace(target)
+
+
+def replace_with_sidecar(path: Path, data: bytes, sidecar: bytes) -> None:
+    """Write a file and its sidecar, such that no file ever stands beside the sidecar of another.
+
+    Whatever ends the program half-way, there is the old pair, the new one, or a sidecar alone.
+
+    Raises:
+        OSError: one cannot be written; nothing has changed.
+    """
+    account = sidecar_path(path)
+    with _written_beside(path, data) as (target, new), _written_beside(account, sidecar) as (account, told):
+        target.unlink(missing_ok=True)
+        told.replace(account)
+        new.replace(target)
+
+
+@contextlib.contextmanager
+def _written_beside(path: str | os.PathLike[str], data: bytes) -> Iterator[tuple[Path, Path]]:
+    """The file that will be replaced, and a new one beside it that holds the data; it is gone in the end."""
     target = Path(os.path.realpath(path))  # through a link, to what it points at
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a folder")
@@ -37,16 +60,21 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
         raise OSError(errno.EEXIST, "something else than a file has this name")  # /dev/null must stay
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is read-only")
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".{secrets.token_hex(8)}{TEMPORARY_END}")
     try:
         with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(target)
+        yield target, temporary
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def sidecar_path(output: Path) -> Path:
+    """Where the account of a marker file is: `walk_aug.json` beside `walk_aug.trc`."""
+    return output.with_suffix(".json")
 
 
 def read_file(path: Path) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trcaugment.errors import MarkersError
-from trcaugment.guards import check_rate, check_size, without_body
+from trcaugment.guards import Finding, check_rate, check_size, watch, without_body
 from trcaugment.marker_sets import KEYPOINTS, Keypoints, find_keypoints
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.model import Card
@@ -48,6 +48,7 @@ class PreparedTrial:
         invented: samples of short gaps, which were filled, (n_frames, 15).
         missing: samples of longer gaps, (n_frames, 15).
         odd: frames whose keypoints are no body, (n_frames,).
+        findings: what the guards found.
         segments: runs of usable frames, at least one.
     """
 
@@ -57,6 +58,7 @@ class PreparedTrial:
     invented: BoolArray
     missing: BoolArray
     odd: BoolArray
+    findings: tuple[Finding, ...]
     segments: tuple[Segment, ...]
 
 
@@ -80,7 +82,8 @@ def prepare(markers: Markers, subject: Subject, card: Card) -> PreparedTrial:
     frames = model_frames(markers.time_s, card.rate_hz)
     spans = find_segments(usable, markers.time_s)
     segments = tuple(_segment(positions[a:b], frames[a:b], (a, b), card) for a, b in spans)
-    return PreparedTrial(subject, markers, keypoints, invented, missing, odd, segments)
+    findings = tuple(watch(keypoints.positions, markers.time_s, subject, card))
+    return PreparedTrial(subject, markers, keypoints, invented, missing, odd, findings, segments)
 
 
 def _segment(positions: FloatArray, frames: FloatArray, span: Span, card: Card) -> Segment:

@@ -35,6 +35,31 @@ class Subject:
         _check("mass", self.mass_kg, MASS_RANGE_KG, "kg", _KILOGRAMS)
 
 
+@dataclass(frozen=True)
+class StatedSubject:
+    """What is known of a person, and who says so.
+
+    Attributes:
+        height_m: standing height in m; None if it has to be estimated from the keypoints.
+        mass_kg: body mass in kg.
+        height_source: where the height comes from, such as "subjects.csv, line 3".
+        mass_source: where the mass comes from.
+    """
+
+    height_m: float | None
+    mass_kg: float
+    height_source: str
+    mass_source: str
+
+    def check(self) -> None:
+        """Make sure that it is a person.
+
+        Raises:
+            SubjectError: as `Subject` does; a height that is yet to be estimated cannot be wrong.
+        """
+        Subject(HEIGHT_RANGE_M[0] if self.height_m is None else self.height_m, self.mass_kg)
+
+
 def _check(what: str, value: float, limits: tuple[float, float], unit: str, others: dict[str, float]) -> None:
     low, high = limits
     if low <= value <= high:

@@ -10,6 +10,7 @@ import click
 
 _COMMANDS = {
     "predict": "predict",
+    "batch": "batch",
     "train": "train",
     "data": "data",
     "evaluate": "evaluate",

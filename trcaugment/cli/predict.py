@@ -2,69 +2,75 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import click
-import numpy as np
 
 from trcaugment.cli.osim_ik import prepare
 from trcaugment.cli.osim_ik import run as run_ik
-from trcaugment.errors import ModelError, SubjectError, TrcAugmentError
-from trcaugment.subject import Subject
+from trcaugment.cli.screen import say
+from trcaugment.errors import ModelError, SubjectError
+from trcaugment.files import sidecar_path
+from trcaugment.subject import StatedSubject, Subject
 
 if TYPE_CHECKING:
-    from trcaugment.augmentation import Augmentation
-    from trcaugment.markers import Markers
-    from trcaugment.model import Model
-    from trcaugment.signals import Span
+    from trcaugment.conversion import Outcome
+    from trcaugment.provenance import FrameRange, Sidecar
 
-_SPANS_SHOWN = 4
+_RANGES_SHOWN = 4
 
 
-@dataclass(frozen=True)
-class _Choices:
-    """What to do with every trial."""
-
-    subject: Subject
-    model: Model
-    with_keypoints: bool
+def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
+    """A number, or None for auto."""
+    try:
+        return None if text == "auto" else float(text)
+    except ValueError as error:
+        raise click.BadParameter(f"expected a number of metres, or auto, found '{text}'.") from error
 
 
 @click.command()
 @click.argument("inputs", metavar="IN.trc [IN2.trc ...]", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--height", required=True, type=float, metavar="M", help="Height of the person in m, such as 1.584.")
+@click.option(
+    "--height",
+    required=True,
+    callback=_height_m,
+    metavar="M",
+    help="Height of the person in m, or auto to estimate it.",
+)
 @click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
 @click.option("-o", "--output", required=True, help="A file, or a folder to fill.")
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
 @click.option("--with-keypoints", is_flag=True, help="Also write the input's keypoints.")
 @click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim; the output is a folder.")
+@click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 def predict(
     inputs: tuple[Path, ...],
-    height: float,
+    height: float | None,
     mass: float,
     output: str,
     model_name: str | None,
     device: str,
     with_keypoints: bool,
     with_ik: bool,
+    strict: bool,
     overwrite: bool,
 ) -> None:
     """Predict 35 anatomical markers for trials of one person.
 
     With several inputs, or if it is a folder, the output is filled with files of the inputs' names. Outputs have the
-    input's unit and time stamps, and OpenCap's marker names (r.ASIS_study, ...).
+    input's unit and time stamps, and OpenCap's marker names (r.ASIS_study, ...). Beside each, a sidecar (.json)
+    says how it was made.
     """
+    person = StatedSubject(height, mass, "--height", "--mass")
     try:
-        subject = Subject(height, mass)
+        person.check()
         folder = with_ik or len(inputs) > 1 or output.endswith(("/", os.sep)) or Path(output).is_dir()
         outputs = [Path(output) / source.name if folder else Path(output) for source in inputs]
         _check_outputs(inputs, outputs, overwrite)
@@ -74,7 +80,7 @@ def predict(
 
         from trcaugment.model import DEFAULT_MODEL, load_model
 
-        # One thread is fast enough (over 5,000 frames a second), and on a busy machine several wait for each other.
+        # One thread is fast enough (over 4,000 frames a second), and on a busy machine several wait for each other.
         torch.set_num_threads(1)
         model = load_model(DEFAULT_MODEL if model_name is None else model_name, device)
         if folder:
@@ -83,99 +89,86 @@ def predict(
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"cannot write to {output}: {error.strerror}.") from error
-    choices = _Choices(subject, model, with_keypoints)
-    failed = 0
-    predicted: dict[str, Path] = {}
-    for source, target in zip(inputs, outputs, strict=True):
-        try:
-            _say(_predict_trial(source, target, choices))
-            predicted[target.stem] = target
-        except TrcAugmentError as error:
-            failed += 1
-            _say(f"{click.style('failed', fg='red')}  {error.about(source)}", err=True)
-    if failed and len(inputs) > 1:
-        _say(f"{failed} of {len(inputs)} trials failed; the others are done.", err=True)
-    solved = not with_ik or _find_angles(predicted, subject, Path(output))
-    if failed or not solved:
+    from trcaugment.conversion import Conversion, Settings, convert
+
+    conversions = [Conversion(source, target, person) for source, target in zip(inputs, outputs, strict=True)]
+    outcomes = []
+    for outcome in convert(conversions, model, Settings(with_keypoints, strict, overwrite=overwrite)):
+        _tell(outcome)
+        outcomes.append(outcome)
+    n_failed = sum(outcome.sidecar is None for outcome in outcomes)
+    if n_failed and len(inputs) > 1:
+        say(f"{n_failed} of {len(inputs)} trials failed; the others are done.", err=True)
+    solved = not with_ik or _find_angles(outcomes, Path(output))
+    if n_failed or not solved:
         sys.exit(1)
 
 
-def _find_angles(predicted: dict[str, Path], subject: Subject, folder: Path) -> bool:
+def _find_angles(outcomes: Sequence[Outcome], folder: Path) -> bool:
     from trcaugment.osim.pipeline import Kit
 
-    return run_ik(predicted, subject, folder, kit=Kit(), jobs=os.cpu_count() or 1)
-
-
-def _say(text: str, err: bool = False) -> None:
-    # A closed pipe or a full disk behind the screen must not end the session: what counts is in the output files.
-    with contextlib.suppress(OSError):
-        click.echo(text, err=err)
+    done = {outcome.conversion.target: outcome.sidecar.subject for outcome in outcomes if outcome.sidecar}
+    if not done:
+        return True  # there is nothing to solve, which has been told
+    # One person: heights that were estimated differ from trial to trial by chance.
+    subject = Subject(median(each.height_m for each in done.values()), next(iter(done.values())).mass_kg)
+    return run_ik({path.stem: path for path in done}, subject, folder, kit=Kit(), jobs=os.cpu_count() or 1)
 
 
 def _check_outputs(inputs: tuple[Path, ...], outputs: list[Path], overwrite: bool) -> None:
     """Refuses outputs that would be inputs or each other, through links too, before anything is computed."""
     sources = {os.path.realpath(source) for source in inputs}
-    targets = [os.path.realpath(target) for target in outputs]
-    for target, real in zip(outputs, targets, strict=True):
+    files = [file for output in outputs for file in (output, sidecar_path(output))]
+    targets = [os.path.realpath(file) for file in files]
+    for file, real in zip(files, targets, strict=True):
         if targets.count(real) > 1:
-            raise click.UsageError(f"several inputs would become the one output {target}.")
+            raise click.UsageError(f"several inputs would become the one output {file}.")
         if real in sources:
-            raise click.UsageError(f"the output {target} is an input; choose another.")
-        if target.exists() and not overwrite:
-            raise click.UsageError(f"{target} exists; add --overwrite to replace it.")
+            raise click.UsageError(f"the output {file} is an input; choose another.")
+        if file.exists() and not overwrite:
+            raise click.UsageError(f"{file} exists; add --overwrite to replace it.")
 
 
-def _predict_trial(source: Path, target: Path, choices: _Choices) -> str:
-    """Reads, predicts and writes one trial; returns its summary."""
-    from trcaugment.augmentation import augment
-    from trcaugment.trc import read_trc, write_trc
-
-    started = time.perf_counter()
-    markers = read_trc(source)
-    result = augment(markers, choices.subject, choices.model)
-    written = _join(markers, result.markers) if choices.with_keypoints else result.markers
-    write_trc(target, written, unit=markers.unit)
-    lines = [f"{click.style(str(source), bold=True)} -> {target}", *_summary(markers, result)]
-    return "\n  ".join([*lines, f"{time.perf_counter() - started:.1f} s"])
+def _tell(outcome: Outcome) -> None:
+    conversion = outcome.conversion
+    if outcome.sidecar is None:
+        say(f"{click.style('failed', fg='red')}  {outcome.failure}", err=True)
+    else:
+        title = f"{click.style(str(conversion.source), bold=True)} -> {conversion.target}"
+        say("\n  ".join([title, *_account(outcome.sidecar)]))
 
 
-def _join(markers: Markers, predicted: Markers) -> Markers:
-    """The input's keypoints and the predicted markers in one."""
-    from trcaugment.marker_sets import input_keypoints
-
-    keypoints = input_keypoints(markers)
-    positions = np.concatenate([keypoints.positions, predicted.positions], axis=1)
-    return replace(predicted, names=keypoints.names + predicted.names, positions=positions)
-
-
-def _summary(markers: Markers, result: Augmentation) -> Iterator[str]:
+def _account(sidecar: Sidecar) -> Iterator[str]:
     """What was done, and what was not known, line by line."""
-    rate = f" at {markers.rate_hz:.4g} Hz" if markers.n_frames > 1 else ""
-    n_predicted = int(np.isfinite(result.markers.positions).all(axis=(1, 2)).sum())
-    seconds = markers.time_s[-1] - markers.time_s[0]
-    yield f"{_frames(markers.n_frames)}, {seconds:.1f} s{rate}, {len(result.markers.names)} markers"
-    if n_predicted < markers.n_frames:
-        yield f"predicted in {n_predicted} of {_frames(markers.n_frames)}, NaN in the others"
-    renamed = [f"{name} is {own}" for name, own in result.sources.items() if name != own]
-    for title, said in (("named", renamed), ("derived", result.derived), ("noted", (*markers.notes, *result.notes))):
+    source, person = sidecar.input, sidecar.subject
+    rate = f", {(source.n_frames - 1) / source.rate_hz:.1f} s at {source.rate_hz:.4g} Hz" if source.rate_hz else ""
+    yield f"{_frames(source.n_frames)}{rate}, {sidecar.output.n_markers} markers"
+    if person.height_error_m is not None:
+        yield f"height estimated: {person.height_m:.2f} m, within {person.height_error_m:.2f} m for 95 % of people"
+    if sidecar.output.n_frames_predicted < source.n_frames:
+        yield f"predicted in {sidecar.output.n_frames_predicted} of {_frames(source.n_frames)}, NaN in the others"
+    renamed = [f"{name} is {own}" for name, own in sidecar.names.items() if name != own]
+    for title, said in (("named", renamed), ("derived", sidecar.derived), ("noted", source.notes)):
         if said:
             yield f"{title}: {'; '.join(sentence.rstrip('.') for sentence in said)}"
-    for title, gaps in (("filled", result.filled), ("missing, left as NaN", result.missing)):
-        for name, spans in gaps.items():
-            yield f"{title}: {name} in {_count(spans)} ({_list(spans)})"
-    if result.odd:
-        yield f"no body in the keypoints, left as NaN: {_count(result.odd)} ({_list(result.odd)})"
+    for title, gaps in (("filled", sidecar.filled), ("missing, left as NaN", sidecar.missing)):
+        for name, ranges in gaps.items():
+            yield f"{title}: {name} in {_count(ranges)} ({_list(ranges)})"
+    if sidecar.without_body:
+        yield f"no body in the keypoints, left as NaN: {_count(sidecar.without_body)} ({_list(sidecar.without_body)})"
+    for guard in sidecar.guards:
+        where = f" ({_list(guard.frames)})" if guard.frames else ""
+        yield f"{click.style('look twice', fg='yellow')}, {guard.name}: {guard.found}{where}"
 
 
 def _frames(n: int) -> str:
     return f"{n} frame{'s' if n != 1 else ''}"
 
 
-def _count(spans: list[Span]) -> str:
-    return _frames(sum(stop - start for start, stop in spans))
+def _count(ranges: Sequence[FrameRange]) -> str:
+    return _frames(sum(last - first + 1 for first, last in ranges))
 
 
-def _list(spans: list[Span]) -> str:
-    """Frames counted from 1, as the file does."""
-    shown = ", ".join(f"{start + 1}-{stop}" if stop > start + 1 else f"{stop}" for start, stop in spans[:_SPANS_SHOWN])
-    return shown + (f" and {len(spans) - _SPANS_SHOWN} more" if len(spans) > _SPANS_SHOWN else "")
+def _list(ranges: Sequence[FrameRange]) -> str:
+    shown = ", ".join(f"{first}-{last}" if last > first else f"{last}" for first, last in ranges[:_RANGES_SHOWN])
+    return shown + (f" and {len(ranges) - _RANGES_SHOWN} more" if len(ranges) > _RANGES_SHOWN else "")

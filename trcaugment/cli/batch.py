@@ -1,0 +1,147 @@
+"""`trcaugment batch`: a whole cohort, from folders to folders."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trcaugment.errors import ClusterError, ConversionError, DatasetError, ModelError, SessionsError
+from trcaugment.files import why_not_written
+
+if TYPE_CHECKING:
+    from trcaugment.batch.plan import Plan
+    from trcaugment.batch.pools import Pool
+    from trcaugment.batch.report import Row
+    from trcaugment.batch.run import Work
+    from trcaugment.conversion import Outcome
+
+_FOLDER = click.Path(path_type=Path)
+_WRONG_USAGE = (SessionsError, DatasetError, ModelError, ConversionError, ClusterError)
+
+
+@click.command()
+@click.argument("cohort", metavar="FOLDER", type=_FOLDER)
+@click.option("-o", "--output", required=True, type=_FOLDER, help="Folder to fill.")
+@click.option("--subjects", type=_FOLDER, metavar="CSV", help="Whose the trials are; else FOLDER/subjects.csv.")
+@click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim.")
+@click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, help="Processes.")
+@click.option("--dask", "address", metavar="ADDRESS", help="Work on a Dask cluster instead.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
+@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+@click.option("--with-keypoints", is_flag=True, help="Also write the inputs' keypoints.")
+@click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
+@click.option("--overwrite", is_flag=True, help="Replace files that are not this program's.")
+def batch(
+    cohort: Path,
+    output: Path,
+    subjects: Path | None,
+    with_ik: bool,
+    jobs: int,
+    address: str | None,
+    dry_run: bool,
+    model_name: str | None,
+    device: str,
+    with_keypoints: bool,
+    strict: bool,
+    overwrite: bool,
+) -> None:
+    """Convert all trials of a folder: OpenCap sessions, Pose2Sim projects, or any TRCs with a subjects.csv.
+
+    Outputs that were made just so are kept, so the same command goes on after an interruption. Every output has
+    a sidecar (.json) that says how it was made; batch_report.csv and .json say what became of every trial.
+    """
+    from trcaugment.batch.plan import make_plan
+    from trcaugment.cli.batch_tables import show_plan, show_result
+
+    try:
+        plan = make_plan(cohort, subjects, output)
+        if dry_run:
+            show_plan(plan)
+            failed = any(each.failed for each in plan.left_out)
+        else:
+            from trcaugment.batch.run import Work
+            from trcaugment.conversion import Settings
+            from trcaugment.model import DEFAULT_MODEL
+
+            settings = Settings(with_keypoints, strict, resume=True, overwrite=overwrite)
+            work = Work(_whole_path(model_name or DEFAULT_MODEL), device, settings)
+            failed = not show_result(_run(plan, work, output, address or jobs, with_ik), output)
+    except _WRONG_USAGE as error:
+        raise click.UsageError(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"the report of the batch {why_not_written(error)}") from error
+    if failed:
+        sys.exit(1)
+
+
+def _whole_path(model: str) -> str:
+    """Other processes may run in other folders."""
+    from trcaugment.model import models_folder
+
+    return str(Path(model).absolute()) if Path(model).exists() and not (models_folder() / model).exists() else model
+
+
+def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) -> list[Row]:
+    """Does the work, as far as it gets, and writes the report."""
+    from trcaugment.batch.folder import claimed
+    from trcaugment.batch.report import make_rows, write_report
+    from trcaugment.model import load_model
+
+    load_model(work.model, work.device)  # a wrong one is told before anything is done
+    outcomes: dict[Path, Outcome] = {}
+    angles: dict[Path, str] = {}
+    with claimed(output, [trial.conversion.target.parent for trial in plan.trials]):
+        try:
+            _convert(plan, work, where, outcomes)
+            if with_ik:
+                _find_angles(plan, work, where, outcomes, angles)
+        except KeyboardInterrupt:
+            click.echo("Interrupted; the same command goes on.", err=True)
+        rows = make_rows(plan, outcomes, angles)
+        write_report(output, rows)
+    return rows
+
+
+def _convert(plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome]) -> None:
+    from trcaugment.batch.run import run, useful_jobs
+    from trcaugment.cli.batch_progress import BatchProgress
+
+    conversions = [trial.conversion for trial in plan.trials]
+    places = useful_jobs(conversions, where) if isinstance(where, int) else where
+    with BatchProgress(len(conversions)) as progress, _pool(places) as (pool, n_workers):
+        for outcome in run(conversions, work, pool, n_workers):
+            outcomes[outcome.conversion.target] = outcome
+            progress.add(outcome)
+
+
+def _find_angles(
+    plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome], angles: dict[Path, str]
+) -> None:
+    from trcaugment.batch.angles import find_angles, people
+
+    sidecars = {target: each.sidecar for target, each in outcomes.items() if each.sidecar is not None}
+    everybody = people(plan.trials, sidecars)
+    with _pool(where) as (pool, n_workers):
+        for target, text in find_angles(everybody, work.settings.overwrite, pool, n_workers):
+            angles[target] = text
+            click.echo(f"{target}: inverse kinematics {text}")
+
+
+@contextmanager
+def _pool(where: int | str) -> Iterator[tuple[Pool, int]]:
+    """As many processes, or the cluster at an address, and the number of tasks that it does at once."""
+    from trcaugment.batch.pools import dask_pool, local_pool
+
+    if isinstance(where, str):
+        with dask_pool(where) as cluster:
+            yield cluster
+    else:
+        with local_pool(where) as pool:
+            yield pool, where

@@ -1,0 +1,74 @@
+"""Tables of `trcaugment batch`: the plan before, the failures after."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.table import Table
+
+from trcaugment.batch.report import CSV_FILE, FAILED, JSON_FILE, count
+from trcaugment.cli.screen import say, wide_console
+
+if TYPE_CHECKING:
+    from trcaugment.batch.plan import Plan
+    from trcaugment.batch.report import Row
+    from trcaugment.subject import StatedSubject
+
+_RESULTS_SHOWN = 200  # the rest is in the report
+
+
+def show_plan(plan: Plan) -> None:
+    """Every trial with its person and output, then what is left out and why."""
+    rows = [
+        (
+            trial.name,
+            trial.subject_name,
+            _height(trial.conversion.person),
+            f"{trial.conversion.person.mass_kg:g} kg",
+            _sources(trial.conversion.person),
+            str(trial.conversion.target),
+        )
+        for trial in plan.trials
+    ]
+    _show(("trial", "subject", "height", "mass", "these come from", "output"), rows)
+    _show(("not converted", "why"), [(each.name, each.reason) for each in plan.left_out])
+    n_failed = sum(each.failed for each in plan.left_out)
+    others = len(plan.left_out) - n_failed
+    say(f"{len(plan.trials)} trials to convert, {n_failed} that cannot be, {others} left out on purpose")
+
+
+def show_result(rows: Sequence[Row], folder: Path) -> bool:
+    """What failed and why, what the guards found, and a line of counts; whether all went well."""
+    failed = [row for row in rows if row.result == "failed"]
+    without_angles = [row for row in rows if (row.angles or "").startswith(FAILED)]
+    watched = [row for row in rows if row.guards]
+    _show(("guards found in", "what"), [(row.trial, "\n".join(row.guards)) for row in watched])
+    _show(("no joint angles", "why"), [(row.trial, row.angles or "") for row in without_angles])
+    _show(("failed", "why"), [(row.trial, row.reason or "") for row in failed])
+    counts = ", ".join(f"{n} {result}" for result, n in sorted(count(rows).items()))
+    say(f"{counts or 'no trials'}; see {folder / CSV_FILE} and {JSON_FILE}")
+    return not failed and not without_angles and not count(rows)["not reached"]
+
+
+def _show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    if not rows:
+        return
+    table = Table(*heads, box=box.SIMPLE)
+    for row in rows[:_RESULTS_SHOWN]:
+        table.add_row(*row)
+    with contextlib.suppress(OSError):
+        wide_console().print(table)
+    if len(rows) > _RESULTS_SHOWN:
+        say(f"and {len(rows) - _RESULTS_SHOWN} more")
+
+
+def _height(person: StatedSubject) -> str:
+    return "to be estimated" if person.height_m is None else f"{person.height_m:g} m"
+
+
+def _sources(person: StatedSubject) -> str:
+    return ", ".join(dict.fromkeys((person.height_source, person.mass_source)))
