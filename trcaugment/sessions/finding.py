@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def find_trials(root: Path, subjects: Path | None, outputs: Path) -> list[FoundT
     """
     tree = walk(root, outputs)
     table = subjects or root / SUBJECTS_FILE
-    rows = read_subjects(table) if subjects or table.exists() else []
+    rows = read_subjects(table) if subjects or os.path.lexists(table) else []
     own = {name for name in tree.trc_names if _is_own_output(tree, name)}
     chosen, others = choose([name for name in tree.trc_names if name not in own])
     others |= dict.fromkeys(own, "an output of trcaugment, whose sidecar lies beside it")
@@ -129,11 +130,13 @@ class _Finder:
         return self.metadata.pose2sim_person(parent(folder), self.people[folder])
 
     def _session(self, name: str) -> str | None:
-        """The OpenCap session that a file is a trial of, or None."""
+        """The OpenCap session that a file is a trial of, or None; the nearest metadata count."""
         for folder in upwards(parent(name)):
             if folder in self.tree.opencap:
-                inside = name[len(folder) :].lstrip("/").split("/")
-                if inside[0] != OPENCAP_FOLDER or len(inside) == 1:
+                if name[len(folder) :].lstrip("/").startswith(f"{OPENCAP_FOLDER}/"):
+                    return folder
+                if folder not in self.tree.pose2sim:
                     raise _OutsideError(f"not in {OPENCAP_FOLDER}, where OpenCap keeps the trials of {OPENCAP_FILE}")
-                return folder
+            if folder in self.tree.pose2sim:
+                return None
         return None

@@ -14,10 +14,10 @@ from trcaugment.files import read_file
 from trcaugment.sessions.tree import OPENCAP_FILE, POSE2SIM_FILE, Tree, leads_out, parent, upwards
 from trcaugment.subject import HEIGHT_RANGE_M, StatedSubject, Subject
 
-_LARGEST_BYTES = 65_536  # metadata are a page of text; parsing a hostile megabyte takes minutes
+_LARGEST_BYTES = 65_536  # metadata are a page of text; of a hostile file this takes 3 s to parse, a megabyte minutes
 _HEIGHT_KEY, _MASS_KEY = "participant_height", "participant_mass"
 _SECTIONS = ("project", "markerAugmentation")  # the latter until Pose2Sim 0.9
-_ROW = "a row for it in subjects.csv (path, subject, height_m, mass_kg)"
+_ROW = "a row to subjects.csv for each (columns path, subject, height_m, mass_kg)"
 
 
 class Metadata:
@@ -53,8 +53,7 @@ class Metadata:
         """
         height, height_source = self._nearest(project, _HEIGHT_KEY, people)
         mass, mass_source = self._nearest(project, _MASS_KEY, people)
-        automatic = isinstance(height, str) and height.strip().lower() == "auto"
-        height_m = None if automatic else _number(height, height_source)
+        height_m = None if _is_auto(height) else _number(height, height_source)
         person = StatedSubject(height_m, _number(mass, mass_source), height_source, mass_source)
         return self._name(self._participant(project)), _checked(person)
 
@@ -69,14 +68,14 @@ class Metadata:
                 continue
             source, value = f"{file} ({key})", values[key]
             one = value[0] if isinstance(value, list) and len(value) == 1 else value
-            if isinstance(one, list):
-                raise SessionsError(f"{source}: {len(one)} values are not told apart by their order; add {_ROW}")
-            if len(people) > 1 and one != "auto":
-                shown = ", ".join(sorted(people))
-                raise SessionsError(f"{source}: expected one person's files for one value, found {shown}; add {_ROW}")
+            if isinstance(value, list) and len(value) > 1:
+                raise SessionsError(f"{source}: {len(value)} values are not told apart by their order; add {_ROW}")
+            if len(people) > 1 and not _is_auto(one):
+                shown = ", ".join(label or "one without label" for label in sorted(people))
+                raise SessionsError(f"{source}: one value for the files of several people ({shown}); add {_ROW}")
             return one, source
         nearest = next(folder for folder in upwards(project) if folder in self._tree.pose2sim)
-        raise SessionsError(f"{_inside(nearest, POSE2SIM_FILE)}: expected {key} in [project]; write it, or {_ROW}")
+        raise SessionsError(f"{_inside(nearest, POSE2SIM_FILE)}: expected {key} in [project]; write it, or add {_ROW}")
 
     def _participant(self, project: str) -> str:
         """In a hierarchy of session, participant and trial the folder above the trial's; else the trial's own."""
@@ -121,7 +120,10 @@ def _content(path: Path) -> bytes:
 
 
 def _parse_yaml(content: bytes) -> dict[str, Any]:
-    """The plain values at the top. Nothing is constructed, so that tags and references can do nothing."""
+    """The plain values at the top. Nothing is constructed, so that tags and references can do nothing.
+
+    The faster CSafeLoader is not for files of others: deeply nested lists end the whole program (PyYAML 6.0.3).
+    """
     node = yaml.compose(content, Loader=yaml.SafeLoader)
     if not isinstance(node, yaml.MappingNode):
         raise ValueError("expected lines such as height_m: 1.78")
@@ -130,7 +132,7 @@ def _parse_yaml(content: bytes) -> dict[str, Any]:
         if isinstance(key, yaml.ScalarNode):
             if key.value in values:
                 raise ValueError(f"{key.value} is there twice")
-            values[key.value] = value.value if isinstance(value, yaml.ScalarNode) else None
+            values[key.value] = value.value if isinstance(value, yaml.ScalarNode) else []
     return values
 
 
@@ -145,6 +147,10 @@ def _parse_toml(content: bytes) -> dict[str, Any]:
     return values
 
 
+def _is_auto(value: object) -> bool:
+    return isinstance(value, str) and value.strip().lower() == "auto"
+
+
 def _number(value: object, place: str) -> float:
     """A number, written as such or as text; true and false are none."""
     try:
@@ -152,17 +158,18 @@ def _number(value: object, place: str) -> float:
             return float(str(value))  # of an integer of 400 digits too, which then is infinite
     except ValueError:
         pass
-    raise SessionsError(f"{place}: expected a number, found {str(value)[:40] or 'nothing'}")
+    raise SessionsError(f"{place}: expected a number, found {repr(value)[:40] if value != '' else 'nothing'}")
 
 
 def _checked(person: StatedSubject) -> StatedSubject:
     """The person, if height and mass are a person's; a height that is yet to be estimated cannot be wrong."""
-    height_m = HEIGHT_RANGE_M[1] if person.height_m is None else person.height_m
-    try:
-        Subject(height_m, person.mass_kg)
-    except SubjectError as error:
-        sources = dict.fromkeys((person.height_source, person.mass_source))
-        raise SessionsError(f"{' and '.join(sources)}: {error}") from error
+    any_height_m = HEIGHT_RANGE_M[1]
+    known_height_m = any_height_m if person.height_m is None else person.height_m
+    for height_m, source in ((any_height_m, person.mass_source), (known_height_m, person.height_source)):
+        try:
+            Subject(height_m, person.mass_kg)
+        except SubjectError as error:
+            raise SessionsError(f"{source}: {error}") from error
     return person
 
 

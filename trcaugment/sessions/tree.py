@@ -64,9 +64,9 @@ def upwards(name: str) -> Iterator[str]:
     yield ""
 
 
-def leads_out(path: str | Path, root: Path) -> bool:
-    """Whether a path, with all links followed, lies outside the folder."""
-    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
+def leads_out(path: str | Path, folder: str | Path) -> bool:
+    """Whether a path, with all links followed, lies outside a folder."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def walk(root: Path, outputs: Path) -> Tree:
@@ -82,18 +82,17 @@ def walk(root: Path, outputs: Path) -> Tree:
         raise SessionsError(f"{root}: expected another output folder than the folder of trials or one that holds it")
     walker = _Walker(root, outputs)
     walker.run()
-    if not walker.trc_names and not walker.left_out:
-        raise SessionsError(f"{root}: {_EXPECTED}, found no TRC file")
     names = tuple(sorted(walker.trc_names + walker.only_links()))
-    folders = {file: frozenset(parent(name) for name in names) for file, names in walker.metadata.items()}
-    return Tree(
-        root, names, frozenset(walker.json_names), folders[OPENCAP_FILE], folders[POSE2SIM_FILE], tuple(walker.left_out)
-    )
+    if not names and not walker.left_out:
+        raise SessionsError(f"{root}: {_EXPECTED}, found no TRC file")
+    opencap, pose2sim = (frozenset(map(parent, walker.metadata[file])) for file in (OPENCAP_FILE, POSE2SIM_FILE))
+    return Tree(root, names, frozenset(walker.json_names), opencap, pose2sim, tuple(walker.left_out))
 
 
 class _Walker:
     def __init__(self, root: Path, outputs: Path) -> None:
-        self.root, self.outputs = root, outputs
+        self.root = root
+        self.real_root, self.real_outputs = Path(os.path.realpath(root)), Path(os.path.realpath(outputs))
         self.trc_names: list[str] = []
         self.json_names: list[str] = []
         self.links: list[str] = []
@@ -107,10 +106,7 @@ class _Walker:
             folder = folders.pop()
             try:
                 with os.scandir(self.root / folder) as entries:
-                    for entry in entries:
-                        name = f"{folder}/{entry.name}" if folder else entry.name
-                        if not entry.name.startswith(".") and entry.name != "__MACOSX" and self._take(entry, name):
-                            folders.append(name)
+                    folders += [name for entry in entries if (name := self._folder_to_enter(entry, folder))]
             except OSError as error:
                 if not folder:
                     raise SessionsError(f"{self.root}: cannot be read ({error.strerror})") from error
@@ -118,33 +114,44 @@ class _Walker:
 
     def only_links(self) -> list[str]:
         """Links to files that were not met themselves; of several to one file the first."""
-        met = {os.path.realpath(self.root / name): name for name in self.trc_names} if self.links else {}
+        if not self.links:
+            return []
+        met = {self.real_root / name: name for name in self.trc_names}
         taken = []
         for name in sorted(self.links):
-            first = met.setdefault(os.path.realpath(self.root / name), name)
+            first = met.setdefault(Path(os.path.realpath(self.root / name)), name)
             if first == name:
                 taken.append(name)
             else:
                 self._leave(name, f"a link to the same file as {first}", failed=False)
         return taken
 
-    def _take(self, entry: os.DirEntry[str], name: str) -> bool:
-        """Note what an entry is; whether it is a folder to look into."""
+    def _folder_to_enter(self, entry: os.DirEntry[str], folder: str) -> str:
+        """Note what an entry is; the name of a folder to look into, else ""."""
+        if entry.name.startswith(".") or entry.name == "__MACOSX":
+            return ""
+        name = f"{folder}/{entry.name}" if folder else entry.name
         is_trc = entry.name.lower().endswith(".trc")
-        if entry.name in self.metadata:
-            self.metadata[entry.name].append(name)
-        elif entry.is_dir(follow_symlinks=False):
-            if not _is_text(name):
-                self._leave(name, "expected a folder name in UTF-8", failed=True)
-                return False
-            return not (self.outputs.exists() and self.outputs.samefile(entry.path))
-        elif entry.is_symlink():
-            self._take_link(entry, name, is_trc=is_trc)
-        elif is_trc:
-            self._take_trc(entry, name)
-        elif entry.name.endswith(".json"):
-            self.json_names.append(name)
-        return False
+        try:
+            if entry.name in self.metadata:
+                self.metadata[entry.name].append(name)
+            elif entry.is_symlink():
+                self._take_link(entry, name, is_trc=is_trc)
+            elif entry.is_dir():
+                return self._taken_folder(name)
+            elif is_trc:
+                self._take_trc(entry, name)
+            elif entry.name.endswith(".json"):
+                self.json_names.append(name)
+        except OSError as error:
+            self._leave(name, f"cannot be read ({error.strerror})", failed=is_trc)
+        return ""
+
+    def _taken_folder(self, name: str) -> str:
+        if not _is_text(name):
+            self._leave(name, "expected a folder name in UTF-8", failed=True)
+            return ""
+        return "" if self.real_root / name == self.real_outputs else name
 
     def _take_trc(self, entry: os.DirEntry[str], name: str) -> None:
         if not _is_text(name):
@@ -158,13 +165,13 @@ class _Walker:
         is_folder = entry.is_dir()
         if not is_trc and not is_folder:
             return
-        what = "folder" if is_folder else "file"
-        if leads_out(entry.path, self.root):
+        what, target = "folder" if is_folder else "file", Path(os.path.realpath(entry.path))
+        if not target.is_relative_to(self.real_root):
             reason = f"a link to a {what} outside the folder of trials is not followed; copy or move it there"
             self._leave(name, reason, failed=is_trc)
         elif is_folder:
             self._leave(name, "a link to a folder is not followed; trials are found where they lie", failed=False)
-        elif not leads_out(entry.path, self.outputs):
+        elif target.is_relative_to(self.real_outputs):
             self._leave(name, "a link into the output folder is no input", failed=False)
         elif not entry.is_file():
             self._leave(name, "a link that leads to no file", failed=True)

@@ -11,9 +11,8 @@ from itertools import groupby
 POSE2SIM_FOLDER, OPENCAP_FOLDER = "pose-3d", "MarkerData"
 # Pose2Sim puts the frame numbers before or behind the filter's name, depending on its version.
 _FRAMES = r"(?:_(?P<first{0}>\d+)-(?P<last{0}>\d+))?"
-_POSE2SIM = re.compile(
-    r"(?P<trial>.+?)" + _FRAMES.format("") + r"(?P<filtered>_filt(?:_\w+?)?)?" + _FRAMES.format("2") + "(?P<own>_LSTM)?"
-)
+_FILTERED = rf"(?P<filtered>_filt(?:_\w+?)?{_FRAMES.format(2)})?"
+_POSE2SIM = re.compile(rf"(?P<trial>.+?){_FRAMES.format('')}{_FILTERED}(?P<own>_LSTM)?", re.DOTALL)
 _PERSON = re.compile(r"_(P\d+)\Z")
 
 
@@ -68,7 +67,7 @@ def variant_of(name: str) -> Variant:
 
 def _pose2sim(folder: str, stem: str, name: str) -> Variant:
     found = _POSE2SIM.fullmatch(stem)
-    if found is None:  # a name that consists of line breaks and the like
+    if found is None:  # the file ".trc" and its like
         return Variant(name, Stage.RAW, name)
     first, last = found["first"] or found["first2"], found["last"] or found["last2"]
     frames = (float(first), float(last)) if first else (0.0, float("inf"))
@@ -103,5 +102,6 @@ def choose(names: Iterable[str]) -> tuple[list[Variant], dict[str, str]]:
 
 def _replaces(one: Variant, other: Variant) -> bool:
     """Whether one shows the same frames at an earlier stage; what two filters made are two trials."""
-    overlap = one.frames[0] <= other.frames[1] and other.frames[0] <= one.frames[1]
-    return overlap and (one.stage < other.stage or one.stage == Stage.AUGMENTED)
+    # Frames 0-100 and 100-200 do not overlap: the last one is not included.
+    overlap = one.frames[0] < other.frames[1] and other.frames[0] < one.frames[1]
+    return (overlap or one.frames == other.frames) and (one.stage < other.stage or one.stage == Stage.AUGMENTED)
