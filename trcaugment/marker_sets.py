@@ -64,6 +64,7 @@ _RESEMBLES = {
     frozenset({"RSmallToe", "LSmallToe"}): f"The file resembles BLAZEPOSE, which has no small toes; {_WITH_FEET}.",
     frozenset(KEYPOINTS[:3]): "The file resembles HALPE_26_LOWER, which has no shoulders; track the whole body.",
 }
+_NO_MATTER = str.maketrans("", "", "_-. ")
 _NAMES_COMPARED, _LONGEST_COMPARED = 300, 40  # comparing takes long, and real files have no more
 _ANATOMICAL = "The file holds anatomical markers: it comes from optical motion capture or was augmented already."
 
@@ -131,7 +132,7 @@ def input_keypoints(markers: Markers) -> Markers:
 
 def _key(name: str) -> str:
     """The name as it is compared."""
-    return name.casefold().translate(str.maketrans("", "", "_-. "))
+    return name.casefold().translate(_NO_MATTER)
 
 
 def _is_anatomical(name: str) -> bool:

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from trcaugment.errors import ModelError
-from trcaugment.files import as_json, replace_file
+from trcaugment.files import as_json, read_file, replace_file
 from trcaugment.marker_sets import KEYPOINTS, mirror_order
 from trcaugment.network import Count, MarkerNetwork, NetworkSizes
 from trcaugment.normalization import ALIGNMENT, ORIGIN, mirror
@@ -32,6 +32,10 @@ HOP_FRAMES = 5  # of new models: less overlap shakes more, more gains nothing (b
 # Always as many, the last batch filled up: a product of matrices of other sizes may round otherwise, and a window's
 # prediction must not depend on which windows are with it. Larger ones gain nothing.
 _BATCH_WINDOWS = 64
+# Far more than any model has: a foreign folder must not take all memory before it is found out.
+_CARD_BYTES = 1_000_000
+_HEADER_BYTES = 1_000_000  # names and shapes, in front of the weights
+_OutputName = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20](.*[^\x00-\x20])?\Z", max_length=100)]
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,11 +66,11 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     description: str
     created: str
     inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
+    outputs: Annotated[tuple[_OutputName, ...], msgspec.Meta(max_length=200)]
     origin: str
     alignment: str
-    rate_hz: Annotated[float, msgspec.Meta(gt=0)]
-    window_frames: Annotated[int, msgspec.Meta(ge=2)]
+    rate_hz: Annotated[float, msgspec.Meta(ge=10, le=1000)]
+    window_frames: Annotated[int, msgspec.Meta(ge=2, le=300)]
     hop_frames: Count
     sizes: NetworkSizes
     training_data: tuple[str, ...]
@@ -163,10 +167,10 @@ def read_card(folder: Path) -> Card:
     """
     path = folder / CARD_FILE
     try:
-        card = msgspec.json.decode(path.read_bytes(), type=Card)
+        card = msgspec.json.decode(_read(path, _CARD_BYTES, "a model card"), type=Card)
     except OSError as error:
         raise ModelError(f"{path}: expected the card of a model, cannot read it ({error.strerror})") from error
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
         raise ModelError(f"{path}: not a model card of this version ({error})") from error
     if card.format_version != FORMAT_VERSION:
         raise ModelError(
@@ -179,8 +183,13 @@ def read_card(folder: Path) -> Card:
         raise ModelError(f"{path}: made for another way of centering or turning windows; use its own trcaugment")
     if card.hop_frames > card.window_frames or len(set(card.outputs)) < len(card.outputs):
         raise ModelError(f"{path}: expected a hop within the window and every output once")
-    if (len(card.inputs), len(card.outputs)) != (sizes.n_keypoints, sizes.n_markers):
+    if (len(card.inputs), 2, len(card.outputs)) != (sizes.n_keypoints, sizes.n_person_features, sizes.n_markers):
         raise ModelError(f"{path}: the network's sizes do not fit its inputs and {len(card.outputs)} outputs")
+    for low, high in (card.height_m, card.body_mass_index):
+        if not 0 < low <= high:
+            raise ModelError(
+                f"{path}: expected heights and body mass indices from low to high, found {low:g} to {high:g}"
+            )
     return card
 
 
@@ -227,9 +236,21 @@ def _make_network(sizes: NetworkSizes) -> MarkerNetwork:
         return MarkerNetwork(sizes)
 
 
+def _read(path: Path, most_bytes: int, what: str) -> bytes:
+    """Content of a file, unless it is larger than such a file can be."""
+    n_bytes = path.stat().st_size
+    if n_bytes > most_bytes:
+        raise ModelError(
+            f"{path}: expected {what} of {most_bytes:,} bytes at most, found {n_bytes:,}; get the folder anew"
+        )
+    return read_file(path)
+
+
 def _load_weights(network: MarkerNetwork, path: Path, sha256: str) -> None:
+    described = network.state_dict()
+    most_bytes = sum(tensor.nbytes for tensor in described.values()) + _HEADER_BYTES
     try:
-        weights = path.read_bytes()
+        weights = _read(path, most_bytes, "weights of the network that the card describes,")
     except OSError as error:
         raise ModelError(f"{path}: expected the weights of the model, cannot read them ({error.strerror})") from error
     found = hashlib.sha256(weights).hexdigest()
@@ -238,12 +259,17 @@ def _load_weights(network: MarkerNetwork, path: Path, sha256: str) -> None:
     try:
         tensors = load_tensors(weights)
         network.load_state_dict(tensors, strict=True, assign=True)
-    except (SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[-1].strip()
+    except (SafetensorError, RuntimeError, KeyError) as error:  # KeyError: of a type that torch does not have
+        reason = str(error).splitlines()[-1].strip()[:200]
         raise ModelError(f"{path}: not the weights of the network that the card describes ({reason})") from error
+    other = [f"{name} ({t.dtype})" for name, t in tensors.items() if t.dtype != described[name].dtype]
+    if other:
+        raise ModelError(f"{path}: weights must be float32, found {', '.join(other[:3])}")
     bad = [name for name, tensor in tensors.items() if not torch.isfinite(tensor).all()]
     if bad:
         raise ModelError(f"{path}: weights must be numbers, found NaN or infinity in {', '.join(bad)}")
+    if not (network.deviation > 0).all():
+        raise ModelError(f"{path}: the features' deviations must be above 0, found {network.deviation.min():g}")
 
 
 def _device(name: str) -> torch.device:
