@@ -103,7 +103,7 @@ def _drifting(lengths: FloatArray, time_s: FloatArray, names: list[str]) -> list
     n_third = len(lengths) // 3
     told = []
     for k, kind in enumerate(_KINDS):
-        ratio = _median(lengths[-n_third:, k]) / _median(lengths[:n_third, k])
+        ratio = np.divide(_median(lengths[-n_third:, k]), _median(lengths[:n_third, k]))  # a length may be zero
         most = LIMITS[kind].drift
         if ratio > most or ratio < 1 / most:
             told.append(f"{names[k]} {ratio:.2f} times as long at the end as at the start ({1 / most:.2f} to {most:g})")
