@@ -121,7 +121,7 @@ def test_one_bad_trial_does_not_stop_the_others(tmp_path: Path) -> None:
     output = tmp_path / "augmented"
     result = predict(SQUAT, bad, tmp_path / "absent.trc", WALK, "-o", output)
     assert result.exit_code == 1
-    assert sorted(path.name for path in output.iterdir()) == [SQUAT.name, WALK.name]
+    assert sorted(path.name for path in output.glob("*.trc")) == [SQUAT.name, WALK.name]
     assert "bad.trc" in result.output
     assert "absent.trc" in result.output
     assert "2 of 4 trials failed" in result.output
@@ -149,7 +149,7 @@ def test_an_output_that_cannot_be_written_is_a_failed_trial(tmp_path: Path) -> N
 
 def test_a_trailing_slash_means_a_folder(tmp_path: Path) -> None:
     assert predict(SQUAT, "-o", f"{tmp_path}/new/").exit_code == 0
-    assert [path.name for path in (tmp_path / "new").iterdir()] == [SQUAT.name]
+    assert [path.name for path in (tmp_path / "new").glob("*.trc")] == [SQUAT.name]
 
 
 def test_an_input_is_never_overwritten_through_a_link(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_closed_screen_does_not_end_the_session(tmp_path: Path) -> None:
         done = subprocess.run(
             [*map(str, command), "--height", "1.584", "--mass", "58"], stdout=full, stderr=subprocess.PIPE, check=False
         )
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [SQUAT.name, WALK.name]
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.trc")) == [SQUAT.name, WALK.name]
     assert b"Traceback" not in done.stderr
 
 

@@ -85,7 +85,7 @@ def write_report(folder: Path, rows: Sequence[Row]) -> None:
         OSError: the folder cannot be written.
     """
     names = Row.__struct_fields__
-    cells = [("; ".join(row.guards) if name == "guards" else getattr(row, name) for name in names) for row in rows]
+    cells = [msgspec.structs.astuple(msgspec.structs.replace(row, guards="; ".join(row.guards))) for row in rows]
     replace_file(folder / CSV_FILE, as_csv([names, *cells]))
     replace_file(folder / JSON_FILE, as_json({"counts": count(rows), "trials": rows}))
 
