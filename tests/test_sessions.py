@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -451,16 +452,19 @@ def test_a_folder_without_trials_is_an_error(tmp_path):
 
 
 def test_a_folder_of_any_depth_is_walked(tmp_path):
-    depth, here = 1_200, os.open(tmp_path, os.O_RDONLY)  # deeper than recursion goes
-    for k in range(depth):
-        name = "sub" if k % 100 == 0 else "d"
-        os.mkdir(name, dir_fd=here)
-        here, last = os.open(name, os.O_RDONLY, dir_fd=here), here
-        os.close(last)
-    os.close(os.open("w.trc", os.O_CREAT | os.O_WRONLY, dir_fd=here))
-    os.close(here)
-    build(tmp_path, {"subjects.csv": HEADER + "sub/*,Anna,1.6,50\n"})
-    assert [values[0] for values in trials(find(tmp_path)).values()] == ["Anna"]
+    build(tmp_path, {"people.csv": HEADER + "d/*,Anna,1.6,50\n"})
+    folders = [f"{tmp_path}/top{'/d' * k}" for k in range(1_200)]  # deeper than recursion goes
+    for folder in folders:
+        Path(folder).mkdir()
+    trial = Path(folders[-1], "w.trc")
+    trial.touch()
+    try:
+        items = find(tmp_path / "top", subjects=tmp_path / "people.csv")
+        assert [values[0] for values in trials(items).values()] == ["Anna"]
+    finally:  # pytest's own way of removing folders recurses
+        trial.unlink()
+        for folder in reversed(folders):
+            Path(folder).rmdir()
 
 
 COHORT = {
