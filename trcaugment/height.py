@@ -25,10 +25,9 @@ SEGMENTS = {
 }
 _POINTS = (*KEYPOINTS, "hips")
 _FROM, _TO = ([_POINTS.index(pair[k]) for pair in SEGMENTS.values()] for k in range(2))
-_INDEX = {name: k for k, name in enumerate(SEGMENTS)}
 
 # Height is the product of powers of three lengths. The exponents add up to one, so that a body twice as large is twice
-# as high. Fitted to generated people: python benchmarks/guards.py --fit
+# as high. Fitted to generated people: python benchmarks/guards.py --limits
 _EXPONENTS = {"trunk": 0.26, "thigh": 0.36, "shank": 0.38}
 _FACTOR = 4.00
 # Half width of the interval that holds 95 % of generated people, as a share of height: python benchmarks/guards.py
@@ -74,8 +73,7 @@ def estimate_height(positions: FloatArray) -> HeightEstimate:
     Raises:
         MarkersError: trunk, thighs or shanks are never seen, or the estimate is no person's height.
     """
-    lengths = segment_lengths(positions)
-    seen = {kind: _length(kind, lengths) for kind in _EXPONENTS}
+    seen = {kind: segment_length_m(kind, positions) for kind in _EXPONENTS}
     unseen = [kind for kind, length_m in seen.items() if not np.isfinite(length_m)]
     if unseen:
         raise MarkersError(
@@ -92,9 +90,15 @@ def estimate_height(positions: FloatArray) -> HeightEstimate:
     return HeightEstimate(height_m, _ERROR_SHARE * height_m)
 
 
-def _length(kind: str, lengths: FloatArray) -> float:
-    """Length of a segment in m, the mean of both sides where both are seen; NaN where it never is."""
-    sides = [_long(lengths[:, k]) for name, k in _INDEX.items() if name.endswith(kind)]
+def segment_length_m(kind: str, positions: FloatArray) -> float:
+    """How long the thighs, say, or the trunk are seen: the mean of both sides where both are; NaN where neither is.
+
+    Args:
+        kind: last word of the segment's name in `SEGMENTS`.
+        positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
+    """
+    lengths = segment_lengths(positions)
+    sides = [_long(lengths[:, k]) for k, name in enumerate(SEGMENTS) if name.endswith(kind)]
     seen = [length_m for length_m in sides if np.isfinite(length_m)]
     return float(np.mean(seen)) if seen else float("nan")
 

@@ -1,7 +1,7 @@
 """Guards of posture and speed: joint angles and speeds that the model was not trained on.
 
 Limits are the extremes of generated windows of every activity but `random`, which moves joints as nobody does, held for
-a tenth of a second, rounded outwards: python benchmarks/guards.py --limits
+a tenth of a second (speeds: half of that), rounded outwards: python benchmarks/guards.py --limits
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from trcaugment.signals import BoolArray
 
 # Joint angle -> least and greatest in degrees.
 ANGLE_LIMITS_DEG = {
-    "hip flexion": (-60.0, 155.0),
-    "hip abduction": (-35.0, 65.0),
-    "knee flexion": (-35.0, 150.0),
-    "twist of shoulders against hips": (-75.0, 75.0),
+    "hip flexion": (-70.0, 155.0),
+    "hip abduction": (-45.0, 65.0),
+    "knee flexion": (-30.0, 155.0),
+    "twist of shoulders against hips": (-80.0, 80.0),
     "tilt of hips against trunk": (-40.0, 40.0),
     "tilt of shoulders against trunk": (-30.0, 30.0),
 }
 # Kind of keypoint -> greatest speed relative to the midpoint of the hips, in heights per second.
-SPEED_LIMITS = {"Neck": 1.6, "Shoulder": 1.6, "Knee": 3.6, "Ankle": 5.6, "Heel": 7.2, "SmallToe": 7.2, "BigToe": 7.2}
-SPEED_STEP_S = 0.1  # noise of 20 mm is 0.2 heights/s over that time, and would be 1.2 from frame to frame
-LASTING_S = 0.1
+SPEED_LIMITS = {"Neck": 2.4, "Shoulder": 2.4, "Knee": 5.0, "Ankle": 8.0, "Heel": 10, "SmallToe": 10, "BigToe": 10}
+SPEED_STEP_S = 0.05  # noise of 20 mm is 0.6 heights/s over that time, and would be 1.7 from frame to frame
+FAST_S = 0.05
+ODD_POSTURE_S = 0.1
 
 
 def watch_posture(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
@@ -35,7 +36,7 @@ def watch_posture(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
         positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
         time_s: time stamps in s, (n_frames,).
     """
-    n_least = frames_in(LASTING_S, time_s)
+    n_least = frames_in(ODD_POSTURE_S, time_s)
     told: list[str] = []
     odd_frames = np.zeros(len(positions), dtype=np.bool_)
     for name, angle_deg in joint_angles_deg(positions).items():
@@ -69,7 +70,7 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
         return []
     speed = speeds(positions, time_s, step) / height_m
     limits = np.array([SPEED_LIMITS.get(_kind(name), np.inf) for name in KEYPOINTS])
-    fast = lasting(speed > limits, frames_in(LASTING_S, time_s))
+    fast = lasting(speed > limits, frames_in(FAST_S, time_s))
     worst = np.max(speed, axis=0, where=fast, initial=0.0)
     told = [f"{KEYPOINTS[k]} {worst[k]:.1f} ({limits[k]:g})" for k in np.argsort(limits - worst) if worst[k] > 0]
     if not told:

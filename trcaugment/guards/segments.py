@@ -17,7 +17,7 @@ from trcaugment.signals import BoolArray
 
 LASTING_S = 0.1
 # A trial shorter than this has no time to drift.
-DRIFT_S = 3.0
+DRIFT_S = 1.0
 
 
 class Limits(NamedTuple):
@@ -37,12 +37,12 @@ class Limits(NamedTuple):
 
 
 LIMITS = {
-    "thigh": Limits((0.165, 0.285), 1.20, (0.60, 1.50), 1.20),
-    "shank": Limits((0.195, 0.280), 1.12, (0.75, 1.25), 1.06),
-    "foot": Limits((0.085, 0.180), 1.25, (0.10, 1.50), 1.60),
-    "pelvis": Limits((0.085, 0.185), 1.0, (0.65, 1.35), 1.16),
-    "shoulders": Limits((0.130, 0.265), 1.0, (0.65, 1.35), 1.16),
-    "trunk": Limits((0.165, 0.355), 1.0, (0.55, 1.50), 1.45),
+    "thigh": Limits((0.150, 0.290), 1.28, (0.60, 1.50), 1.35),
+    "shank": Limits((0.185, 0.285), 1.14, (0.75, 1.25), 1.08),
+    "foot": Limits((0.085, 0.180), 1.30, (0.10, 1.50), 1.90),
+    "pelvis": Limits((0.085, 0.195), 1.00, (0.65, 1.35), 1.18),
+    "shoulders": Limits((0.120, 0.280), 1.00, (0.65, 1.35), 1.20),
+    "trunk": Limits((0.190, 0.355), 1.00, (0.55, 1.50), 1.45),
 }
 _KINDS = [name.split()[-1] for name in SEGMENTS]
 _PAIRS = [(k, k + 1) for k, name in enumerate(SEGMENTS) if name.startswith("right")]
