@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import random
 import shutil
+import sys
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -99,7 +100,7 @@ def test_of_opencaps_versions_of_a_trial_one_is_taken(tmp_path):
     assert "not in MarkerData" in skipped["OpenSimData/walk.trc"]
 
 
-# Names of all versions of Pose2Sim since 0.4: the frames stood behind the filter's name first, before it later.
+# Names of old and new versions of Pose2Sim: the frames stood behind the filter's name first, before it later.
 @pytest.mark.parametrize(
     ("name", "trial", "stage", "person"),
     [
@@ -144,7 +145,7 @@ def test_the_nearest_configuration_counts_key_by_key(tmp_path):
             "P0/Config.toml": "[project]\nparticipant_mass = 58\n",
             "P0/T0/Config.toml": "# [project]\n",
             "P0/T0/pose-3d/T0_0-9.trc": "",
-            "P0/T1/Config.toml": pose2sim("[1.6]", "[59]", section="markerAugmentation"),  # as in 0.6
+            "P0/T1/Config.toml": pose2sim("[1.6]", "[59]", section="markerAugmentation"),  # as in older versions
             "P0/T1/pose-3d/T1_0-9.trc": "",
             "P1/T0/Config.toml": "",
             "P1/T0/pose-3d/T0_0-9.trc": "",
@@ -452,19 +453,14 @@ def test_a_folder_without_trials_is_an_error(tmp_path):
 
 
 def test_a_folder_of_any_depth_is_walked(tmp_path):
-    build(tmp_path, {"people.csv": HEADER + "d/*,Anna,1.6,50\n"})
-    folders = [f"{tmp_path}/top{'/d' * k}" for k in range(1_200)]  # deeper than recursion goes
-    for folder in folders:
-        Path(folder).mkdir()
-    trial = Path(folders[-1], "w.trc")
-    trial.touch()
+    build(tmp_path, {"subjects.csv": HEADER + "d/*,Anna,1.6,50\n", "d/" * 300 + "w.trc": ""})
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 150)
     try:
-        items = find(tmp_path / "top", subjects=tmp_path / "people.csv")
-        assert [values[0] for values in trials(items).values()] == ["Anna"]
-    finally:  # pytest's own way of removing folders recurses
-        trial.unlink()
-        for folder in reversed(folders):
-            Path(folder).rmdir()
+        items = find(tmp_path)
+    finally:
+        sys.setrecursionlimit(limit)
+    assert [values[0] for values in trials(items).values()] == ["Anna"]
 
 
 COHORT = {

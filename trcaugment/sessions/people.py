@@ -16,7 +16,7 @@ from trcaugment.subject import HEIGHT_RANGE_M, StatedSubject, Subject
 
 _LARGEST_BYTES = 65_536  # metadata are a page of text; of a hostile file this takes 3 s to parse, a megabyte minutes
 _HEIGHT_KEY, _MASS_KEY = "participant_height", "participant_mass"
-_SECTIONS = ("project", "markerAugmentation")  # the latter until Pose2Sim 0.9
+_SECTIONS = ("project", "markerAugmentation")  # the latter in older versions of Pose2Sim
 _ROW = "a row to subjects.csv for each (columns path, subject, height_m, mass_kg)"
 
 
