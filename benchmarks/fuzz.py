@@ -190,6 +190,7 @@ def _make_chain(folder: Path) -> Callable[[Markers], None]:
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
+    trcaugment.model._BATCH_WINDOWS = 8  # most inputs are short, and a batch is always filled up
     sizes = NetworkSizes(hidden=4, n_layers=1)
     card = read_card(Path(__file__).parents[1] / "models" / trcaugment.model.DEFAULT_MODEL)
     save_model(folder / "tiny", msgspec.structs.replace(card, name="tiny", sizes=sizes), MarkerNetwork(sizes))

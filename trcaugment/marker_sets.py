@@ -7,9 +7,10 @@ Names read from public sources: OpenPose BODY_25 and BODY_25B, OpenCap's TRC fil
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from itertools import combinations
+from itertools import combinations, compress
 
 import numpy as np
 
@@ -106,8 +107,8 @@ def find_keypoints(markers: Markers) -> Keypoints:
         MarkerSetError: keypoints are missing, or several columns fit one keypoint; the message lists all of them.
     """
     valid = np.asarray(np.isfinite(markers.positions).all(axis=2))
-    names = [name for i, name in enumerate(markers.names) if valid[:, i].any()]
-    found = {keypoint: _matches(keypoint, names) for keypoint in KEYPOINTS}
+    names = list(compress(markers.names, valid.any(axis=0)))
+    found = _matches(names)
     neck_derived = not found["Neck"] and bool(found["RShoulder"] and found["LShoulder"])
     if any(len(columns) != 1 for keypoint, columns in found.items() if not (keypoint == "Neck" and neck_derived)):
         raise MarkerSetError(_explain(found, markers, neck_derived))
@@ -139,12 +140,15 @@ def _is_anatomical(name: str) -> bool:
     return name.casefold().endswith("_study")
 
 
-def _matches(keypoint: str, names: list[str]) -> list[str]:
-    """The columns that fit a keypoint: just the one with its exact name, where there is one."""
-    if keypoint in names:
-        return [keypoint]
-    accepted = {_key(alias) for alias in ALIASES[keypoint]}
-    return [name for name in names if _key(name) in accepted]
+def _matches(names: Sequence[str]) -> dict[str, list[str]]:
+    """The columns that fit each keypoint: just the one with its exact name, where there is one."""
+    keypoint_of = {_key(alias): keypoint for keypoint, aliases in ALIASES.items() for alias in aliases}
+    found: dict[str, list[str]] = {keypoint: [] for keypoint in KEYPOINTS}
+    for name in names:
+        keypoint = keypoint_of.get(_key(name))
+        if keypoint is not None:
+            found[keypoint].append(name)
+    return {keypoint: [keypoint] if keypoint in columns else columns for keypoint, columns in found.items()}
 
 
 def _explain(found: dict[str, list[str]], markers: Markers, neck_derived: bool) -> str:
@@ -152,7 +156,8 @@ def _explain(found: dict[str, list[str]], markers: Markers, neck_derived: bool) 
     used = {name for columns in found.values() for name in columns}
     unused = [name for name in markers.names if name not in used and not _is_anatomical(name)]
     missing = [k for k, columns in found.items() if not columns and not (k == "Neck" and neck_derived)]
-    lines = [f"{k}: {_describe(k, markers.names, unused)}" for k in missing] + [
+    empty = _matches(markers.names)
+    lines = [f"{k}: {_describe(k, empty[k], unused)}" for k in missing] + [
         f"{k}: {' and '.join(columns)} fit; name the right one {k}" for k, columns in found.items() if columns[1:]
     ]
     needed = f"the model needs {len(KEYPOINTS)} keypoints; {len(lines)} cannot be taken from this file"
@@ -163,8 +168,7 @@ def _explain(found: dict[str, list[str]], markers: Markers, neck_derived: bool) 
     return "\n  ".join([f"{needed}:", *lines]) + "\n" + " ".join(filter(None, [spelling, hint]))
 
 
-def _describe(keypoint: str, names: tuple[str, ...], unused: list[str]) -> str:
-    empty = _matches(keypoint, list(names))
+def _describe(keypoint: str, empty: list[str], unused: list[str]) -> str:
     if empty:
         return f"no frame of {' or '.join(empty)} has a sample"
     near = _nearest(keypoint, unused)

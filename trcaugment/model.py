@@ -35,7 +35,7 @@ _BATCH_WINDOWS = 64
 # Far more than any model has: a foreign folder must not take all memory before it is found out.
 _CARD_BYTES = 1_000_000
 _HEADER_BYTES = 1_000_000  # names and shapes, in front of the weights
-_OutputName = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20](.*[^\x00-\x20])?\Z", max_length=100)]
+_OutputName = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20]([^\x00-\x1f]*[^\x00-\x20])?\Z", max_length=100)]
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,0 +1,375 @@
+"""Files that nobody would write on purpose: what the fuzzer found, hostile model folders, and places that are none."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from test_model import CARD, random_network
+
+import trcaugment.model
+from trcaugment import Markers, Subject, augment, load_model, read_trc
+from trcaugment.errors import MarkersError, ModelError, TrcAugmentError, TrcError
+from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.model import CARD_FILE, WEIGHTS_FILE, Model, save_model
+from trcaugment.network import NetworkSizes
+from trcaugment.trc import parse_trc
+
+SQUAT = Path(__file__).parents[1] / "examples" / "squat_mm_with_gaps.trc"
+SUBJECT = Subject(1.584, 58.32)
+MEBIBYTE = 1 << 20
+MOST_MEMORY = 2048 * MEBIBYTE
+MOST_SECONDS = 10
+
+
+# What the fuzzer and its hand-made seeds found in the reader
+
+
+def header(names: str = "Neck", *, n_frames: str = "2", n_markers: str = "1", unit: str = "m") -> str:
+    return (
+        "PathFileType\t4\t(X/Y/Z)\ta.trc\nDataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\n"
+        f"60\t60\t{n_frames}\t{n_markers}\t{unit}\nFrame#\tTime\t{names}\n\t\tX1\tY1\tZ1\n\n"
+    )
+
+
+def parse(text: str) -> Markers:
+    return parse_trc(text.encode(), "a.trc")
+
+
+def test_a_first_sample_that_is_missing_is_missing() -> None:
+    found = parse(header() + "1\t0\t\t\t\n2\t0.1\t1.5\t2.5\t3.5\n")
+    assert np.isnan(found.positions[0]).all()
+    assert found.positions[1].tolist() == [[1.5, 2.5, 3.5]]
+
+
+def test_half_a_marker_in_the_header_is_none() -> None:
+    assert parse(header(n_markers="0.5") + "1\t0\n").names == ("Neck",)
+
+
+def test_blank_ends_of_long_files_are_no_rows() -> None:
+    rows = "".join(f"{k}\t{k}\t1.25\t2\t3\n" for k in range(30_000))
+    assert parse(header() + rows + "\t \t").n_frames == 30_000
+
+
+@pytest.mark.parametrize("step", ["1e-12", "5e-324", "1e-300", "1e-6"])
+def test_time_steps_of_nothing_are_refused_with_their_line(step: str) -> None:
+    with pytest.raises(TrcError, match=r"line 8: expected a time after 0\.0 s .* by 1e-05 s or more"):
+        parse(header() + f"1\t0\t1\t2\t3\n2\t{step}\t1\t2\t3\n")
+
+
+@pytest.mark.parametrize("time", ["1e16", "-1e300", "9" * 400, "inf"])
+def test_times_beyond_all_clocks_are_refused_with_their_line(time: str) -> None:
+    with pytest.raises(TrcError, match="line 7: expected a time in s in column 2, found"):
+        parse(header() + f"1\t{time}\t1\t2\t3\n")
+
+
+def test_markers_have_the_same_limits_without_a_file() -> None:
+    one = np.zeros((2, 1, 3))
+    for time_s in ([0, 1e-9], [0, 1e16], [0, np.nan], [0, np.inf]):
+        with pytest.raises(MarkersError, match="time"):
+            Markers(("Neck",), one, np.array(time_s))
+    for far in (np.inf, -np.inf, 1e300):
+        with pytest.raises(MarkersError, match="Neck farther away in frame 1"):
+            Markers(("Neck",), np.full((1, 1, 3), far), np.zeros(1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        header("N" * MEBIBYTE) + "1\t0\t1\tx\t3\n",
+        header("N" * MEBIBYTE + "\t" + "N" * MEBIBYTE) + "1\t0\t1\t2\t3\t1\t2\t3\n",
+        header("N\x07" + "N" * MEBIBYTE) + "1\t0\t1\t2\t3\n",
+        header(unit="m" * MEBIBYTE) + "1\t0\t1\t2\t3\n",
+        header() + f"1\t0\t1\t{'x' * MEBIBYTE}\t3\n",
+        header() + f"1\t{'9' * MEBIBYTE}\t1\t2\t3\n",
+        "x" * MEBIBYTE,
+    ],
+    ids=["name", "two names", "name with a bell", "unit", "cell", "time", "line"],
+)
+def test_refusals_stay_short_whatever_they_are_about(text: str) -> None:
+    with pytest.raises(TrcError) as caught:
+        parse(text)
+    assert len(str(caught.value)) < 300
+
+
+def test_notes_stay_short_too() -> None:
+    names = "\t".join(["Neck", *(f"{k}" + "N" * 1000 for k in range(100))])
+    assert all(len(note) < 400 for note in parse(header(names) + "1\t0\t1\t2\t3\n").notes)
+
+
+BIG = {
+    "a header that promises 10^9 frames and markers": header(n_frames="1000000000", n_markers="1000000000")
+    + "1\t0\t1\t2\t3\n",
+    "many names and one row": header("\t".join(f"{k:x}" for k in range(150_000)), n_markers="150000") + "1\t0\n",
+    "many names like a keypoint's": header("\t".join(f"RHip{k}" for k in range(60_000))) + "1\t0\t1\t2\t3\n",
+    "as many missing samples as are allowed": header("\t".join(f"{k:x}" for k in range(1500)), n_markers="1500")
+    + "".join(f"{k}\t{k}\n" for k in range(1300)),
+    "half a million blank columns": header() + "1\t0\t1\t2\t3" + "\t" * 500_000 + "\n",
+    "a million returns": header() + "\r" * MEBIBYTE + "1\t0\t1\t2\t3\n",
+}
+
+
+@pytest.mark.parametrize("text", BIG.values(), ids=BIG.keys())
+def test_a_megabyte_takes_neither_the_memory_nor_the_day(tmp_path: Path, text: str) -> None:
+    (tmp_path / "big.trc").write_text(text)
+    program = (
+        "import resource, sys\nfrom trcaugment import read_trc\nfrom trcaugment.errors import TrcAugmentError\n"
+        "from trcaugment.marker_sets import find_keypoints\n"
+        "try:\n    find_keypoints(read_trc(sys.argv[1]))\nexcept TrcAugmentError as error:\n"
+        "    assert len(str(error)) < 3000\n"
+    )
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, tmp_path / "big.trc"],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    assert after.ru_utime - before.ru_utime < MOST_SECONDS
+
+
+# Any bytes, any positions
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    save_model(folder, CARD, random_network())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(trcaugment.model, "_BATCH_WINDOWS", 4)  # a batch is always filled up, and the trials are short
+        yield load_model(folder, "cpu")
+
+
+SMALL = SQUAT.read_bytes().split(b"\n")[:20]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    edits=st.lists(
+        st.tuples(
+            st.integers(0, 18),
+            st.integers(0, 62),
+            st.sampled_from([b"", b"nan", b"inf", b"1e308", b"5e-324", b"-0.0", b"0.29", b"1e9", b"\t", b"\xff", b"x"]),
+        ),
+        max_size=8,
+    )
+)
+def test_changed_cells_give_an_augmentation_or_an_error_for_people(
+    model: Model, edits: list[tuple[int, int, bytes]]
+) -> None:
+    rows = [line.split(b"\t") for line in SMALL]
+    for line, column, cell in edits:
+        rows[line][column % len(rows[line])] = cell
+    try:
+        markers = parse_trc(b"\n".join(b"\t".join(row) for row in rows), "a.trc")
+        result = augment(markers, SUBJECT, model)
+    except TrcAugmentError as error:
+        assert len(str(error)) < 3000
+    else:
+        assert_missing_as_said(result, markers)
+
+
+def body() -> np.ndarray:
+    return read_trc(SQUAT).select(KEYPOINTS)[:12]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    n_frames=st.integers(1, 12),
+    noise_m=npst.arrays(
+        np.float64,
+        (12, 15, 3),
+        elements=st.floats(-1e6, 1e6) | st.sampled_from([np.nan, 0.0]),
+        fill=st.just(0.0),
+    ),
+    steps_s=npst.arrays(np.float64, 12, elements=st.floats(1e-4, 0.4) | st.sampled_from([1 / 60, 1.01e-5, 1e8])),
+)
+def test_any_positions_give_an_augmentation_or_an_error_for_people(
+    model: Model, n_frames: int, noise_m: np.ndarray, steps_s: np.ndarray
+) -> None:
+    positions = np.clip(body() + noise_m, -1e6, 1e6)[:n_frames]
+    markers = Markers(KEYPOINTS, positions, np.cumsum(steps_s)[:n_frames])
+    try:
+        result = augment(markers, SUBJECT, model)
+    except TrcAugmentError:
+        return
+    assert_missing_as_said(result, markers)
+
+
+def assert_missing_as_said(result: Any, markers: Markers) -> None:
+    said = np.zeros(markers.n_frames, dtype=bool)
+    for start, stop in [*result.odd, *(span for spans in result.missing.values() for span in spans)]:
+        said[start:stop] = True
+    missing = np.isnan(result.markers.positions)
+    assert np.array_equal(missing.any(axis=(1, 2)), said)
+    assert np.array_equal(missing.all(axis=(1, 2)), said)
+
+
+# Model folders
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    save_model(tmp_path / "tiny", CARD, random_network())
+    return tmp_path / "tiny"
+
+
+def edit_card(folder: Path, **changes: object) -> None:
+    card = json.loads((folder / CARD_FILE).read_text())
+    (folder / CARD_FILE).write_text(json.dumps(card | changes))
+
+
+def vouch_for(folder: Path, weights: bytes) -> None:
+    (folder / WEIGHTS_FILE).write_bytes(weights)
+    edit_card(folder, sha256=hashlib.sha256(weights).hexdigest())
+
+
+def change_tensors(folder: Path, change: dict[str, torch.Tensor]) -> None:
+    vouch_for(folder, save_tensors(load_tensors((folder / WEIGHTS_FILE).read_bytes()) | change))
+
+
+def refusal(folder: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        load_model(folder, "cpu")
+    text = str(caught.value)
+    assert str(folder) in text
+    assert "\n" not in text
+    assert len(text) < 600
+    return text
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"rate_hz": 1e-9}, "rate_hz"),
+        ({"rate_hz": 1e9}, "rate_hz"),
+        ({"rate_hz": -60}, "rate_hz"),
+        ({"window_frames": 10**9}, "window_frames"),
+        ({"window_frames": -30}, "window_frames"),
+        ({"window_frames": 2**70}, "window_frames"),
+        ({"hop_frames": 10**9}, "hop_frames"),
+        ({"outputs": ["a\tb", *CARD.outputs[1:]]}, "outputs"),
+        ({"outputs": ["a\nb", *CARD.outputs[1:]]}, "outputs"),
+        ({"outputs": ["", *CARD.outputs[1:]]}, "outputs"),
+        ({"outputs": [" a", *CARD.outputs[1:]]}, "outputs"),
+        ({"outputs": [CARD.outputs[1], *CARD.outputs[1:]]}, "every output once"),
+        ({"outputs": [f"m{k}" for k in range(5000)]}, "outputs"),
+        ({"outputs": []}, "outputs"),
+        ({"height_m": [2.0, 1.4]}, "from low to high"),
+        ({"height_m": [-1.0, 2.0]}, "from low to high"),
+        ({"height_m": [1.4]}, "height_m"),
+        ({"body_mass_index": [1e308, 15.0]}, "from low to high"),
+        ({"sizes": {"n_person_features": 0}}, "sizes"),
+        ({"sizes": {"n_person_features": 10**9}}, "sizes"),
+        ({"sizes": {"hidden": 8192, "n_layers": 64}}, "not the weights"),
+        ({"sha256": "x" * 10_000}, "SHA-256"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_cards_that_cannot_be_meant_are_refused(folder: Path, change: dict[str, object], part: str) -> None:
+    edit_card(folder, **change)
+    assert part in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "card",
+    [b"", b"\0" * 1000, b"{" + b" " * 100_000, b'{"a":' + b"[" * 100_000, b'{"rate_hz": 1e999}', b'{"rate_hz": NaN}'],
+    ids=["empty", "zeros", "blank", "nested", "huge number", "NaN"],
+)
+def test_cards_that_are_none_are_refused(folder: Path, card: bytes) -> None:
+    (folder / CARD_FILE).write_bytes(card)
+    assert "not a model card" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE])
+def test_files_that_promise_a_terabyte_are_not_read(folder: Path, name: str) -> None:
+    with (folder / name).open("r+b") as file:
+        file.truncate(10**12)
+    assert "bytes at most, found 1,000,000,000,000" in refusal(folder)
+
+
+@pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE])
+@pytest.mark.parametrize("what", ["folder", "pipe", "link to itself", "link to nowhere", "device"])
+def test_what_is_no_file_is_refused_at_once(folder: Path, name: str, what: str) -> None:
+    path = folder / name
+    path.unlink()
+    if what == "folder":
+        path.mkdir()
+    elif what == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to({"link to itself": path, "link to nowhere": "nowhere", "device": "/dev/zero"}[what])
+    refusal(folder)
+
+
+def header_of(promised: int, entries: bytes) -> bytes:
+    return struct.pack("<Q", promised) + entries
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        header_of(10**12, b"{}"),
+        header_of(2**64 - 1, b"{}"),
+        header_of(2, b"{}"),
+        header_of(2, b"[]"),
+        header_of(100, b"[" * 100),
+        *(
+            header_of(len(entries), entries) + b"\0" * 4
+            for entries in (
+                b'{"a":{"dtype":"F32","shape":[1000000000000],"data_offsets":[0,4]}}',
+                b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4000000000000]}}',
+                b'{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}}',
+                b'{"a":{"dtype":"F8_E8M0","shape":[4],"data_offsets":[0,4]}}',
+                b'{"a":{"dtype":"none","shape":[1],"data_offsets":[0,4]}}',
+            )
+        ),
+    ],
+)
+def test_weights_with_false_promises_are_refused(folder: Path, weights: bytes) -> None:
+    vouch_for(folder, weights)
+    assert "not the weights" in refusal(folder)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.int8, torch.bool, torch.complex64])
+def test_weights_of_another_type_are_refused(folder: Path, dtype: torch.dtype) -> None:
+    change_tensors(folder, {"output.bias": torch.zeros(105, dtype=dtype)})
+    assert "output.bias" in refusal(folder)
+
+
+def test_weights_that_divide_by_zero_are_refused(folder: Path) -> None:
+    for value in (0.0, -1.0):
+        change_tensors(folder, {"deviation": torch.full((47,), value)})
+        assert "deviations must be above 0" in refusal(folder)
+
+
+def test_thousands_of_other_tensors_are_refused_in_one_line(folder: Path) -> None:
+    change_tensors(folder, {f"{k}" + "x" * 50: torch.zeros(1) for k in range(3000)})
+    assert "not the weights" in refusal(folder)
+
+
+def test_sizes_in_a_card_take_no_memory(folder: Path) -> None:
+    sizes = NetworkSizes(hidden=8192, n_layers=64)
+    edit_card(folder, sizes={name: getattr(sizes, name) for name in sizes.__struct_fields__})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert "not the weights" in refusal(folder)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
