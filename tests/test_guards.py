@@ -16,6 +16,7 @@ from trcaugment.body.skeleton import GENERIC_HEIGHT_M, POINT_INDEX
 from trcaugment.errors import MarkersError
 from trcaugment.guards import check_size, watch
 from trcaugment.guards.findings import spans_of
+from trcaugment.guards.frozen import watch_still
 from trcaugment.marker_sets import KEYPOINTS, find_keypoints, mirror_order
 from trcaugment.model import load_model
 from trcaugment.subject import Subject
@@ -217,6 +218,15 @@ def test_standing_still_is_not_frozen(card):
     rng = np.random.default_rng(0)
     still = np.repeat(act("stand")[:1], N_FRAMES, axis=0) + 1e-4 * rng.standard_normal((N_FRAMES, 15, 3))
     assert watch(still, TIME_S, ADULT, card) == []
+
+
+def test_in_a_file_rounded_to_millimetres_only_all_keypoints_at_once_are_frozen():
+    stand = act("stand")
+    sway = np.repeat(stand[:1], N_FRAMES, axis=0) + 0.1 * np.linspace(0, 1, N_FRAMES)[:, None, None]
+    sway[:, at("RHeel", "LHeel")] = stand[0, at("RHeel", "LHeel")]
+    assert [finding.guard for finding in watch_still(sway, TIME_S)] == ["frozen"]
+    assert watch_still(np.round(sway, 3), TIME_S) == []
+    assert [finding.spans for finding in watch_still(np.round(freeze(sway, KEYPOINTS), 3), TIME_S)] == [INSIDE]
 
 
 def test_spans_close_together_are_one():

@@ -21,7 +21,7 @@ from trcaugment.trc import read_trc
 
 @pytest.fixture(scope="module")
 def seen():
-    """Three seconds of 100 people who do all sorts of things, seen by a detector with all its errors, and their heights."""
+    """Three seconds of 100 people who do all sorts of things, seen with all errors of detectors, and their heights."""
     errors, library = KeypointErrors(), make_library([], 30, 5)
     generator = torch.Generator().manual_seed(3)
     people = WindowGenerator(library, Population(), errors).draw_people(100, generator)

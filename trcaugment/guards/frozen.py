@@ -16,6 +16,9 @@ LEAST_S = 0.2
 MOVING_M = 0.01
 # So many at once, and the picture stood still, however the rest moves.
 MOST_AT_ONCE = 12
+# In a file rounded to more than this, keypoints that move slowly repeat samples of themselves.
+COARSE_M = 1.5e-4
+_NO_STEP_M = 1e-9  # rounding of floating-point numbers
 
 
 def watch_still(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
@@ -27,12 +30,13 @@ def watch_still(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
     """
     if len(positions) < 2:
         return []
-    step_m = np.abs(np.diff(positions, axis=0)).max(axis=2)
-    still = lasting(step_m <= STILL_M, frames_in(LEAST_S, time_s))
+    step_m = np.abs(np.diff(positions, axis=0))
+    coarse = bool(step_m.min(where=step_m > _NO_STEP_M, initial=np.inf) > COARSE_M)
+    still = lasting(step_m.max(axis=2) <= STILL_M, frames_in(LEAST_S, time_s))
     odd: BoolArray = np.zeros(positions.shape[:2], dtype=np.bool_)
     for k in np.flatnonzero(still.any(axis=0)):
         for span in find_gaps(still[:, k]):
-            if _should_move(positions, still, span):
+            if _should_move(positions, still, span, coarse):
                 odd[span[0] : span[1] + 1, k] = True
     if not odd.any():
         return []
@@ -48,11 +52,13 @@ def watch_still(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
     ]
 
 
-def _should_move(positions: FloatArray, still: BoolArray, span: Span) -> bool:
+def _should_move(positions: FloatArray, still: BoolArray, span: Span, coarse: bool) -> bool:
     """Whether a keypoint that is still for a span of steps should move: most others do, or nearly none does."""
     start, stop = span
     if still[start:stop].all(axis=0).sum() >= MOST_AT_ONCE:
         return True
+    if coarse:
+        return False
     others = positions[start : stop + 1]
     moved_m = np.linalg.norm(others.max(axis=0) - others.min(axis=0), axis=1)
     return bool(np.median(np.where(np.isnan(moved_m), 0.0, moved_m)) > MOVING_M)
