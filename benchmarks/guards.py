@@ -161,6 +161,11 @@ def sped_up(trial: Trial, factor: float, rng: Generator) -> Trial:
     return replace(trial, time_s=trial.time_s / factor)
 
 
+def shaken(trial: Trial, noise_mm: float, rng: Generator) -> Trial:
+    """White noise on every coordinate."""
+    return replace(trial, positions=trial.positions + noise_mm / 1000 * rng.standard_normal(trial.positions.shape))
+
+
 def exchanged(kinds: Sequence[str]) -> Plant:
     """Left and right of kinds of keypoints exchanged for a number of frames."""
 
@@ -239,6 +244,7 @@ CASES: tuple[tuple[str, str, tuple[float, ...], Plant], ...] = (
     ("posture", "knee bent backward by °", (10, 20, 30, 45, 60), hyperextended),
     ("posture", "hip extended by °", (30, 50, 70, 90), swung_back),
     ("speed", "played faster, times", (2, 4, 8, 16), sped_up),
+    ("speed", "noise of mm", (20, 50, 100, 200), shaken),
     ("swap", "everything, frames", (1, 5, 30, 10_000), exchanged((*LEGS, "Hip", "Shoulder"))),
     ("swap", "legs, frames", (1, 5, 30, 10_000), exchanged(LEGS)),
     ("swap", "ankles and feet, frames", (1, 5, 30, 10_000), exchanged(LEGS[1:])),
@@ -312,7 +318,7 @@ def print_limits(trials: list[Trial]) -> None:
         height_m = trial.subject.height_m
         for name, angle_deg in joint_angles_deg(trial.positions).items():
             add(name.removeprefix("right ").removeprefix("left "), *sustained(angle_deg))
-        for k, speed in enumerate((speeds(trial.positions, trial.time_s, 3) / height_m).T):
+        for k, speed in enumerate((speeds(trial.positions, trial.time_s) / height_m).T):
             add("speed " + (KEYPOINTS[k] if KEYPOINTS[k] in SPEED_LIMITS else KEYPOINTS[k][1:]), sustained(speed, 3)[1])
         forward, knees, shoulders = sides(trial.positions)
         add("feet forward", forward.min())

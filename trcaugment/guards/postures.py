@@ -1,7 +1,7 @@
 """Guards of posture and speed: joint angles and speeds that the model was not trained on.
 
 Limits are the extremes of generated windows of every activity but `random`, which moves joints as nobody does, held for
-a tenth of a second (speeds: half of that), rounded outwards: python benchmarks/guards.py --limits
+a tenth of a second (speeds: three frames), rounded outwards: python benchmarks/guards.py --limits
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ ANGLE_LIMITS_DEG = {
 }
 # Kind of keypoint -> greatest speed relative to the midpoint of the hips, in heights per second.
 SPEED_LIMITS = {"Neck": 2.4, "Shoulder": 2.4, "Knee": 5.0, "Ankle": 8.0, "Heel": 10, "SmallToe": 10, "BigToe": 10}
-SPEED_STEP_S = 0.05  # noise of 20 mm is 0.6 heights/s over that time, and would be 1.7 from frame to frame
-FAST_S = 0.05
+# Speed over this many frames, and fast for as many: at 60 Hz, 20 mm of noise are 0.6 heights/s then, from frame to
+# frame they would be 1.7. Not over a time, in which what is played much too fast is back where it was.
+SPEED_FRAMES = 3
 ODD_POSTURE_S = 0.1
 
 
@@ -65,18 +66,17 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
         time_s: time stamps in s, (n_frames,).
         height_m: the person's height.
     """
-    step = frames_in(SPEED_STEP_S, time_s)
-    if len(positions) <= step:
+    if len(positions) <= SPEED_FRAMES:
         return []
-    speed = speeds(positions, time_s, step) / height_m
+    speed = speeds(positions, time_s) / height_m
     limits = np.array([SPEED_LIMITS.get(_kind(name), np.inf) for name in KEYPOINTS])
-    fast = lasting(speed > limits, frames_in(FAST_S, time_s))
+    fast = lasting(speed > limits, SPEED_FRAMES)
     worst = np.max(speed, axis=0, where=fast, initial=0.0)
     told = [f"{KEYPOINTS[k]} {worst[k]:.1f} ({limits[k]:g})" for k in np.argsort(limits - worst) if worst[k] > 0]
     if not told:
         return []
     odd: BoolArray = np.zeros(len(positions), dtype=np.bool_)
-    odd[step // 2 : step // 2 + len(speed)] = fast.any(axis=1)
+    odd[SPEED_FRAMES // 2 : SPEED_FRAMES // 2 + len(speed)] = fast.any(axis=1)
     return [
         Finding(
             "speed",
@@ -87,12 +87,12 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
     ]
 
 
-def speeds(positions: FloatArray, time_s: FloatArray, step: int) -> FloatArray:
-    """Mean speed over `step` frames, relative to the midpoint of the hips, in m/s, (n_frames - step, 15)."""
+def speeds(positions: FloatArray, time_s: FloatArray) -> FloatArray:
+    """Mean speed over three frames, relative to the midpoint of the hips, in m/s, (n_frames - 3, 15)."""
     hips = positions[:, [KEYPOINTS.index("RHip"), KEYPOINTS.index("LHip")]].mean(axis=1, keepdims=True)
     seen = positions - hips
-    moved_m = np.linalg.norm(seen[step:] - seen[:-step], axis=2)
-    return np.asarray(moved_m / (time_s[step:] - time_s[:-step])[:, None])
+    moved_m = np.linalg.norm(seen[SPEED_FRAMES:] - seen[:-SPEED_FRAMES], axis=2)
+    return np.asarray(moved_m / (time_s[SPEED_FRAMES:] - time_s[:-SPEED_FRAMES])[:, None])
 
 
 def joint_angles_deg(positions: FloatArray) -> dict[str, FloatArray]:
