@@ -6,6 +6,7 @@ import contextlib
 import csv
 import errno
 import io
+import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -89,15 +90,23 @@ def read_file(path: Path) -> bytes:
 
 
 def as_json(value: object) -> bytes:
-    """Content of a JSON file that people can read too; NaN, which JSON does not know, becomes null."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+    """Content of a JSON file that people can read too; NaN, which JSON does not know, becomes null.
+
+    Of a path that is not UTF-8, question marks stand for what is not.
+    """
+    try:
+        encoded = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+        encoded = msgspec.json.encode(json.loads(text.encode(errors="replace")))
+    return msgspec.json.format(encoded, indent=1) + b"\n"
 
 
 def as_csv(rows: Iterable[Iterable[object]]) -> bytes:
     """Content of a CSV file; empty cells for None."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
+    return text.getvalue().encode(errors="replace")  # of paths that are not UTF-8
 
 
 def why_not_written(error: OSError) -> str:

@@ -107,7 +107,7 @@ def find_keypoints(markers: Markers) -> Keypoints:
         MarkerSetError: keypoints are missing, or several columns fit one keypoint; the message lists all of them.
     """
     valid = np.asarray(np.isfinite(markers.positions).all(axis=2))
-    names = list(compress(markers.names, valid.any(axis=0)))
+    names = list(compress(markers.names, np.asarray(valid.any(axis=0))))
     found = _matches(names)
     neck_derived = not found["Neck"] and bool(found["RShoulder"] and found["LShoulder"])
     if any(len(columns) != 1 for keypoint, columns in found.items() if not (keypoint == "Neck" and neck_derived)):

@@ -71,8 +71,10 @@ def read_trc_bytes(path: PathLike) -> bytes:
     try:
         if file.is_dir():
             raise TrcError(f"{path}: expected a TRC file, found a folder. Name the file inside it.")
-        if not file.is_file():
+        if not file.exists():
             raise TrcError(f"{path}: there is no such file. Check folder and spelling.")
+        if not file.is_file():
+            raise TrcError(f"{path}: expected a TRC file, found a pipe or a device. Copy its content into a file.")
         return file.read_bytes()
     except OSError as error:
         raise TrcError(f"{path}: cannot be read: {error.strerror or error}. Check that you may read it.") from error
