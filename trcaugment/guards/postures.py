@@ -1,7 +1,7 @@
 """Guards of posture and speed: joint angles and speeds that the model was not trained on.
 
-Limits are the extremes of generated windows of every activity but `random`, which moves joints as nobody does, held for
-a tenth of a second (speeds: three frames), rounded outwards: python benchmarks/guards.py --limits
+Limits lie about the extremes of generated trials of every activity but `random`, which moves joints as nobody does,
+held for a tenth of a second (speeds: three frames), some widened for real people: python benchmarks/guards.py --limits
 """
 
 from __future__ import annotations

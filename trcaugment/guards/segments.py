@@ -1,7 +1,7 @@
 """Guard of segment lengths: no person's, not alike on both sides, jumping, or drifting within the trial.
 
-Limits are the extremes of generated trials, which have a detector's offsets, slides, drift and noise, widened where
-recordings of real people go farther: python benchmarks/guards.py --limits
+Limits lie about the extremes of generated trials, which have a detector's offsets, slides, drift and noise,
+widened where recordings of real people go farther: python benchmarks/guards.py --limits
 """
 
 from __future__ import annotations

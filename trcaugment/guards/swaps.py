@@ -1,7 +1,7 @@
 """Guard of sides: left and right exchanged, in some frames or for a whole trial.
 
-Every frame is judged on its own, so it does not matter how long an exchange lasts. Limits lie beyond the extremes of
-generated windows (of every activity but `random`) and far from exchanged ones: python benchmarks/guards.py --limits
+Every frame is judged on its own, so it does not matter how long an exchange lasts. Limits lie about the extremes of
+generated trials (of every activity but `random`) and far from exchanged ones: python benchmarks/guards.py --limits
 """
 
 from __future__ import annotations
