@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from click.testing import CliRunner, Result
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from safetensors.torch import load as load_tensors
@@ -25,10 +26,12 @@ from test_model import CARD, random_network
 
 import trcaugment.model
 from trcaugment import Markers, Subject, augment, load_model, read_trc
+from trcaugment.cli import main
 from trcaugment.errors import MarkersError, ModelError, TrcAugmentError, TrcError
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.model import CARD_FILE, WEIGHTS_FILE, Model, save_model
 from trcaugment.network import NetworkSizes
+from trcaugment.signals import fill_gaps
 from trcaugment.trc import parse_trc
 
 SQUAT = Path(__file__).parents[1] / "examples" / "squat_mm_with_gaps.trc"
@@ -150,6 +153,13 @@ def test_a_megabyte_takes_neither_the_memory_nor_the_day(tmp_path: Path, text: s
 # Any bytes, any positions
 
 
+def test_the_slightest_of_slopes_can_be_filled() -> None:
+    x_m = np.array([0.0, 1e-320, np.nan, 3e-320, 0.5])
+    filled, invented = fill_gaps(np.stack([x_m, x_m, x_m], axis=1)[:, None], np.arange(5) / 60)
+    assert invented[:, 0].tolist() == [False, False, True, False, False]
+    assert 0 <= filled[2, 0, 0] < 1e-300
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
     folder = tmp_path_factory.mktemp("model") / "tiny"
@@ -188,11 +198,10 @@ def test_changed_cells_give_an_augmentation_or_an_error_for_people(
         assert_missing_as_said(result, markers)
 
 
-def body() -> np.ndarray:
-    return read_trc(SQUAT).select(KEYPOINTS)[:12]
+BODY = read_trc(SQUAT).select(KEYPOINTS)[:12]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None)
 @given(
     n_frames=st.integers(1, 12),
     noise_m=npst.arrays(
@@ -201,14 +210,16 @@ def body() -> np.ndarray:
         elements=st.floats(-1e6, 1e6) | st.sampled_from([np.nan, 0.0]),
         fill=st.just(0.0),
     ),
-    steps_s=npst.arrays(np.float64, 12, elements=st.floats(1e-4, 0.4) | st.sampled_from([1 / 60, 1.01e-5, 1e8])),
+    steps_s=npst.arrays(
+        np.float64, 12, elements=st.sampled_from([1 / 60, 1.01e-5, 0.09, 0.29, 1e8]), fill=st.just(1 / 60)
+    ),
 )
 def test_any_positions_give_an_augmentation_or_an_error_for_people(
     model: Model, n_frames: int, noise_m: np.ndarray, steps_s: np.ndarray
 ) -> None:
-    positions = np.clip(body() + noise_m, -1e6, 1e6)[:n_frames]
-    markers = Markers(KEYPOINTS, positions, np.cumsum(steps_s)[:n_frames])
+    positions = np.clip(BODY + noise_m, -1e6, 1e6)[:n_frames]
     try:
+        markers = Markers(KEYPOINTS, positions, np.cumsum(steps_s)[:n_frames])
         result = augment(markers, SUBJECT, model)
     except TrcAugmentError:
         return
@@ -373,3 +384,63 @@ def test_sizes_in_a_card_take_no_memory(folder: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert "not the weights" in refusal(folder)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+
+
+# Through the command
+
+
+def predict(*arguments: object) -> Result:
+    person = ["--height", "1.584", "--mass", "58"]
+    return CliRunner().invoke(main, ["predict", *map(str, arguments), *person])
+
+
+def test_a_hostile_model_folder_is_wrong_usage_and_nothing_is_written(tmp_path: Path, folder: Path) -> None:
+    (folder / WEIGHTS_FILE).unlink()
+    os.mkfifo(folder / WEIGHTS_FILE)
+    result = predict(SQUAT, "-o", tmp_path / "out" / "", "--model", folder)
+    assert result.exit_code == 2, result.output
+    assert "it is a pipe or a device" in result.output
+    assert [path.name for path in tmp_path.iterdir()] == [folder.name]
+
+
+def test_paths_that_are_not_utf_8_are_paths(tmp_path: Path, folder: Path) -> None:
+    source, output = (Path(os.fsdecode(os.fsencode(tmp_path) + name)) for name in (b"/in\xff \xfe.trc", b"/out\xff"))
+    try:
+        source.write_bytes(SQUAT.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes only Unicode")
+    result = predict(source, "-o", str(output) + "/", "--model", folder)
+    assert result.exit_code == 0, result.output
+    assert len(read_trc(output / source.name).names) == 35
+    assert "in? ?.trc" in (output / source.name).with_suffix(".json").read_text()
+
+
+def test_a_pipe_is_no_input(tmp_path: Path, folder: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.trc")
+    result = predict(tmp_path / "pipe.trc", "-o", tmp_path / "out.trc", "--model", folder)
+    assert result.exit_code == 1
+    assert "found a pipe or a device" in result.output
+
+
+def test_a_disk_that_is_full_keeps_what_was_there(tmp_path: Path, folder: Path) -> None:
+    output = tmp_path / "out.trc"
+    output.write_text("precious")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
+    try:
+        result = predict(SQUAT, "-o", output, "--overwrite", "--model", folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert result.exit_code == 1
+    assert "cannot be written: File too large" in result.output
+    assert output.read_text() == "precious"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.trc", folder.name]
+
+
+def test_links_in_circles_are_told(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "loop.trc").symlink_to("loop.trc")
+    result = predict(tmp_path / "loop.trc", "-o", tmp_path / "out.trc", "--model", folder)
+    assert result.exit_code in (1, 2)
+    assert "Traceback" not in result.output
+    assert isinstance(result.exception, SystemExit)
+    assert not (tmp_path / "out.trc").exists()

@@ -60,7 +60,8 @@ def fill_gaps(positions: FloatArray, time_s: FloatArray, max_gap_s: float = MAX_
             if start > 0 and stop < len(seen) and time_s[stop] - time_s[start - 1] < longest_s:
                 new[start:stop] = True
         if new.any():
-            filled[new, point] = PchipInterpolator(time_s[seen], positions[seen, point])(time_s[new])
+            with np.errstate(over="ignore"):  # one over the slightest of slopes, whose mean is then rightly zero
+                filled[new, point] = PchipInterpolator(time_s[seen], positions[seen, point])(time_s[new])
     return filled, invented
 
 
