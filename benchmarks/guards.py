@@ -31,7 +31,7 @@ from trcaugment.errors import MarkersError
 from trcaugment.guards import check_size, watch
 from trcaugment.guards.postures import SPEED_LIMITS, joint_angles_deg, speeds
 from trcaugment.guards.swaps import sides
-from trcaugment.height import SEGMENTS, estimate_height, segment_length_m, segment_lengths
+from trcaugment.height import SEGMENTS, estimate_height, segment_lengths, usual_length_m
 from trcaugment.marker_sets import KEYPOINTS, find_keypoints
 from trcaugment.markers import FloatArray
 from trcaugment.model import DEFAULT_MODEL
@@ -189,7 +189,7 @@ def print_limits(trials: list[Trial]) -> None:
 def print_fit(trials: list[Trial]) -> None:
     """Exponents and factor of the height estimate; the exponents add up to one."""
     kinds = ("trunk", "thigh", "shank")
-    logs = np.log([[segment_length_m(kind, t.positions) for kind in kinds] for t in trials])
+    logs = np.log([[usual_length_m(kind, segment_lengths(t.positions)) for kind in kinds] for t in trials])
     target = np.log([t.subject.height_m for t in trials]) - logs[:, 2]
     terms = np.column_stack([logs[:, :2] - logs[:, 2:], np.ones(len(logs))])
     trunk, thigh, factor = least_squares(lambda x: terms @ x - target, np.zeros(3), loss="soft_l1", f_scale=0.03).x

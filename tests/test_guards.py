@@ -97,14 +97,19 @@ def kick(positions):
 
 INSIDE = [(100, 140)]
 PLANTED = {
-    "everything exchanged": ("swap", lambda p: exchange(p, (*LEGS, "Hip", "Shoulder")), INSIDE, "everything in 40"),
-    "legs exchanged": ("swap", lambda p: exchange(p, LEGS), INSIDE, "legs in 40 frames"),
-    "hips exchanged": ("swap", lambda p: exchange(p, ("Hip",)), INSIDE, "hips in 40 frames"),
-    "shoulders exchanged": ("swap", lambda p: exchange(p, ("Shoulder",)), INSIDE, "shoulders in 40 frames"),
-    "one frame": ("swap", lambda p: exchange(p, LEGS, slice(7, 8)), [(7, 8)], "legs in 1 frames of 300"),
+    "everything exchanged": (
+        "swap",
+        lambda p: exchange(p, (*LEGS, "Hip", "Shoulder")),
+        INSIDE,
+        r"everything \(40 of 300",
+    ),
+    "legs exchanged": ("swap", lambda p: exchange(p, LEGS), INSIDE, r"legs \(40 of 300 frames\);"),
+    "hips exchanged": ("swap", lambda p: exchange(p, ("Hip",)), INSIDE, r"hips \(40"),
+    "shoulders exchanged": ("swap", lambda p: exchange(p, ("Shoulder",)), INSIDE, r"shoulders \(40"),
+    "one frame": ("swap", lambda p: exchange(p, LEGS, slice(7, 8)), [(7, 8)], r"legs \(1 of 300"),
     "whole trial": ("swap", lambda p: exchange(p, (*LEGS, "Hip", "Shoulder"), slice(None)), [], "everything"),
     "mirror image": ("swap", lambda p: p * [1, 1, -1], [], "mirror image"),
-    "one frozen": ("frozen", lambda p: freeze(p, ["RKnee"]), INSIDE, "RKnee in 40 frames of 300"),
+    "one frozen": ("frozen", lambda p: freeze(p, ["RKnee"]), INSIDE, r"stand still: RKnee \(40 of 300 frames\);"),
     "all frozen": ("frozen", lambda p: freeze(p, KEYPOINTS), INSIDE, "and 11 more"),
     "long shank": (
         "segments",

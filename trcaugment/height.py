@@ -73,7 +73,8 @@ def estimate_height(positions: FloatArray) -> HeightEstimate:
     Raises:
         MarkersError: trunk, thighs or shanks are never seen, or the estimate is no person's height.
     """
-    seen = {kind: segment_length_m(kind, positions) for kind in _EXPONENTS}
+    lengths = segment_lengths(positions)
+    seen = {kind: usual_length_m(kind, lengths) for kind in _EXPONENTS}
     unseen = [kind for kind, length_m in seen.items() if not np.isfinite(length_m)]
     if unseen:
         raise MarkersError(
@@ -90,14 +91,13 @@ def estimate_height(positions: FloatArray) -> HeightEstimate:
     return HeightEstimate(height_m, _ERROR_SHARE * height_m)
 
 
-def segment_length_m(kind: str, positions: FloatArray) -> float:
+def usual_length_m(kind: str, lengths: FloatArray) -> float:
     """How long the thighs, say, or the trunk are seen: the mean of both sides where both are; NaN where neither is.
 
     Args:
         kind: last word of the segment's name in `SEGMENTS`.
-        positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
+        lengths: from `segment_lengths`, (n_frames, 9).
     """
-    lengths = segment_lengths(positions)
     sides = [_long(lengths[:, k]) for k, name in enumerate(SEGMENTS) if name.endswith(kind)]
     seen = [length_m for length_m in sides if np.isfinite(length_m)]
     return float(np.mean(seen)) if seen else float("nan")

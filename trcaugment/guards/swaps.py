@@ -40,13 +40,13 @@ def watch_sides(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
         "shoulders": turned & ~crossed & ~backward,
         "hips": backward & (crossed | turned),
     }
-    told = [f"{what} in {frames.sum()} frames" for what, frames in exchanged.items() if frames.any()]
+    told = [f"{what} ({frames.sum()} of {len(positions)} frames)" for what, frames in exchanged.items() if frames.any()]
     if not told:
         return []
     odd = np.any(list(exchanged.values()), axis=0)
     sentence = (
         "expected toes before the shanks and right knee and shoulder on the right, found left and right exchanged: "
-        f"{', '.join(told)} of {len(positions)}; {_WHAT_TO_DO}"
+        f"{', '.join(told)}; {_WHAT_TO_DO}"
     )
     return [Finding("swap", sentence, [] if odd.all() else spans_of(odd, time_s))]
 
