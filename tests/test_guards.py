@@ -106,6 +106,7 @@ PLANTED = {
     "legs exchanged": ("swap", lambda p: exchange(p, LEGS), INSIDE, r"legs \(40 of 300 frames\);"),
     "hips exchanged": ("swap", lambda p: exchange(p, ("Hip",)), INSIDE, r"hips \(40"),
     "shoulders exchanged": ("swap", lambda p: exchange(p, ("Shoulder",)), INSIDE, r"shoulders \(40"),
+    "ankles exchanged": ("swap", lambda p: exchange(p, LEGS[1:]), INSIDE, r"ankles and feet \("),
     "one frame": ("swap", lambda p: exchange(p, LEGS, slice(7, 8)), [(7, 8)], r"legs \(1 of 300"),
     "whole trial": ("swap", lambda p: exchange(p, (*LEGS, "Hip", "Shoulder"), slice(None)), [], "everything"),
     "mirror image": ("swap", lambda p: p * [1, 1, -1], [], "mirror image"),

@@ -55,3 +55,9 @@ def listed(things: Sequence[str]) -> str:
     """The first few of the things, and how many more there are."""
     more = len(things) - _MOST_TOLD
     return ", ".join(things[:_MOST_TOLD]) + (f" and {more} more" if more > 0 else "")
+
+
+def median_of(values: FloatArray) -> float:
+    """Median of what is not NaN, from (n,); NaN where nothing is."""
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if len(finite) else float("nan")

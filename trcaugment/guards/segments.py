@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trcaugment.guards.findings import Finding, frames_in, lasting, listed, spans_of
+from trcaugment.guards.findings import Finding, frames_in, lasting, listed, median_of, spans_of
 from trcaugment.height import SEGMENTS, segment_lengths
 from trcaugment.markers import FloatArray
 from trcaugment.signals import BoolArray
@@ -60,7 +60,7 @@ def watch_segments(positions: FloatArray, time_s: FloatArray, height_m: float) -
     names = list(SEGMENTS)
     seen = [k for k in range(len(names)) if np.isfinite(lengths[:, k]).any()]
     median_m = np.full(len(names), np.nan)
-    median_m[seen] = [_median(lengths[:, k]) for k in seen]
+    median_m[seen] = [median_of(lengths[:, k]) for k in seen]
     always = [*_impossible(median_m / height_m, names), *_uneven(median_m, names), *_drifting(lengths, time_s, names)]
     ratio = lengths / median_m
     low, high = (np.array([LIMITS[kind].jump[end] for kind in _KINDS]) for end in range(2))
@@ -103,7 +103,7 @@ def _drifting(lengths: FloatArray, time_s: FloatArray, names: list[str]) -> list
     n_third = len(lengths) // 3
     told = []
     for k, kind in enumerate(_KINDS):
-        ratio = np.divide(_median(lengths[-n_third:, k]), _median(lengths[:n_third, k]))  # a length may be zero
+        ratio = np.divide(median_of(lengths[-n_third:, k]), median_of(lengths[:n_third, k]))  # a length may be zero
         most = LIMITS[kind].drift
         if ratio > most or ratio < 1 / most:
             told.append(f"{names[k]} {ratio:.2f} times as long at the end as at the start ({1 / most:.2f} to {most:g})")
@@ -113,9 +113,3 @@ def _drifting(lengths: FloatArray, time_s: FloatArray, names: list[str]) -> list
 def _jumped(name: str, ratio: FloatArray) -> str:
     farthest = ratio[np.argmax(np.abs(np.log(ratio)))]
     return f"{name} {farthest:.2f} times its usual length"
-
-
-def _median(values: FloatArray) -> float:
-    """Median of what is not NaN; NaN where nothing is."""
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if len(finite) else float("nan")

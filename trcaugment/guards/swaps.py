@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trcaugment.guards.findings import Finding, spans_of
+from trcaugment.guards.findings import Finding, median_of, spans_of
 from trcaugment.guards.postures import dot, unit
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
@@ -19,6 +19,8 @@ LEAST_FORWARD = -0.3
 LEAST_KNEES_APART = -0.06
 # From the left to the right shoulder along that line, in heights.
 LEAST_SHOULDERS_APART = -0.06
+# How much nearer (as a share) to its usual length every shank is with the other ankle than any is with its own.
+MOST_GAINED = 0.08
 _WHAT_TO_DO = "exchange the names of the two sides there, or look whether the file's axes are a mirror image"
 
 
@@ -33,12 +35,14 @@ def watch_sides(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
     forward, knees, shoulders = sides(positions)
     backward, crossed = forward < LEAST_FORWARD, knees < LEAST_KNEES_APART * height_m
     turned = shoulders < LEAST_SHOULDERS_APART * height_m
+    ankles = ankles_gain(positions) > MOST_GAINED
     # Everything is seen from the hips: where these are exchanged, all else seems to be.
     exchanged = {
         "everything": backward & ~crossed & ~turned,
         "legs": crossed & ~backward,
         "shoulders": turned & ~crossed & ~backward,
         "hips": backward & (crossed | turned),
+        "ankles and feet": ankles & ~crossed & ~backward,
     }
     told = [f"{what} ({frames.sum()} of {len(positions)} frames)" for what, frames in exchanged.items() if frames.any()]
     if not told:
@@ -73,3 +77,18 @@ def sides(positions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         dot(place["RKnee"] - place["LKnee"], right),
         dot(place["RShoulder"] - place["LShoulder"], right),
     )
+
+
+def ankles_gain(positions: FloatArray) -> FloatArray:
+    """How much better the lengths of both shanks would be if the ankles were exchanged, as a share, (n_frames,).
+
+    Only exchanges of a part of a trial show, since usual is what most frames have.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3).
+    """
+    knees, ankles = (positions[:, [KEYPOINTS.index(side + joint) for side in "RL"]] for joint in ("Knee", "Ankle"))
+    own, other = (np.linalg.norm(knees - ends, axis=2) for ends in (ankles, ankles[:, ::-1]))
+    usual_m = np.array([median_of(own[:, k]) for k in range(2)])
+    own_off, other_off = (np.abs(np.log(lengths / usual_m)) for lengths in (own, other))
+    return np.asarray(own_off.min(axis=1) - other_off.max(axis=1))
