@@ -205,7 +205,12 @@ def main() -> None:
         return
     ordinary = generated(N_TRIALS, data, seed=2)
     real = {f"recorded: {folder}": trials for folder, trials in recorded(data).items() if trials}
-    groups = {"generated": ordinary, "generated: random": generated(100, data, seed=3, with_random=True), **real}
+    groups = {
+        "generated": ordinary,
+        "generated: fresh": generated(N_TRIALS, data, seed=11),  # looked at only when no limit changed any more
+        "generated: random": generated(100, data, seed=3, with_random=True),
+        **real,
+    }
     watcher = Watcher()
     print_false_alarms(watcher, groups)
     planted = {"generated": ordinary[:PLANTED], "recorded": [trial for trials in real.values() for trial in trials]}
