@@ -9,6 +9,7 @@ import resource
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ import trcaugment.model
 from trcaugment import Markers, Subject, augment, load_model, read_trc
 from trcaugment.cli import main
 from trcaugment.errors import MarkersError, ModelError, TrcAugmentError, TrcError
+from trcaugment.guards.findings import lasting
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.model import CARD_FILE, WEIGHTS_FILE, Model, save_model
 from trcaugment.network import NetworkSizes
@@ -233,6 +235,15 @@ def assert_missing_as_said(result: Any, markers: Markers) -> None:
     missing = np.isnan(result.markers.positions)
     assert np.array_equal(missing.any(axis=(1, 2)), said)
     assert np.array_equal(missing.all(axis=(1, 2)), said)
+
+
+def test_the_fastest_of_cameras_does_not_stop_the_guards() -> None:
+    odd = np.ones((60_000, 15), dtype=bool)
+    odd[[7, 30_000]] = False
+    started_s = time.process_time()
+    kept = lasting(odd, 5_000)
+    assert time.process_time() - started_s < 2  # a minute, when it grew with the duration
+    assert np.flatnonzero(~kept[:, 0]).tolist() == [*range(8), 30_000]
 
 
 # Model folders

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 import numpy as np
-from scipy.ndimage import binary_closing, binary_opening
+from scipy.ndimage import grey_closing, grey_opening
 
 from trcaugment.markers import FloatArray
 from trcaugment.signals import BoolArray, Span, find_gaps
@@ -40,15 +40,17 @@ def frames_in(duration_s: float, time_s: FloatArray) -> int:
 
 def lasting(odd: BoolArray, n_least: int) -> BoolArray:
     """What is odd for at least so many frames in a row, (n_frames, ...)."""
-    structure = np.ones((n_least, *[1] * (odd.ndim - 1)), dtype=np.bool_)
-    return np.asarray(binary_opening(odd, structure))
+    # The grey ones: the time of the binary ones grows with the duration, and at 50 kHz they take a minute.
+    size = (n_least, *[1] * (odd.ndim - 1))
+    return np.asarray(grey_opening(odd.astype(np.uint8), size, mode="constant"), dtype=np.bool_)
 
 
 def spans_of(odd: BoolArray, time_s: FloatArray) -> list[Span]:
     """Runs of odd frames, those close together joined, from (n_frames,)."""
     n_joined = frames_in(_JOINED_S, time_s)
-    padded = np.pad(odd, n_joined)
-    return find_gaps(np.asarray(binary_closing(padded, np.ones(n_joined, dtype=np.bool_)))[n_joined:-n_joined])
+    padded = np.pad(odd.astype(np.uint8), n_joined)
+    joined = grey_closing(padded, n_joined, mode="constant")[n_joined:-n_joined]
+    return find_gaps(np.asarray(joined, dtype=np.bool_))
 
 
 def listed(things: Sequence[str]) -> str:
