@@ -7,7 +7,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import torch
 
@@ -74,9 +73,14 @@ def _unforeseen(error: BaseException) -> str:
 
 def _do(task: Sequence[Conversion], work: Work) -> list[Outcome]:
     torch.set_num_threads(1)  # there are as many processes as there is room for
-    return list(convert(task, _model(work.model, work.device), work.settings))
+    return list(convert(task, loaded_model(work.model, work.device), work.settings))
 
 
 @cache
-def _model(name_or_folder: str, device: str) -> Model:
-    return load_model(Path(name_or_folder) if Path(name_or_folder).is_absolute() else name_or_folder, device)
+def loaded_model(name_or_folder: str, device: str) -> Model:
+    """A model, loaded once in every process.
+
+    Raises:
+        ModelError: as `load_model` does.
+    """
+    return load_model(name_or_folder, device)

@@ -92,9 +92,9 @@ def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) 
     """Does the work, as far as it gets, and writes the report."""
     from trcaugment.batch.folder import claimed
     from trcaugment.batch.report import make_rows, write_report
-    from trcaugment.model import load_model
+    from trcaugment.batch.run import loaded_model
 
-    load_model(work.model, work.device)  # a wrong one is told before anything is done
+    loaded_model(work.model, work.device)  # a wrong one is told before anything is done
     outcomes: dict[Path, Outcome] = {}
     angles: dict[Path, str] = {}
     with claimed(output, [trial.conversion.target.parent for trial in plan.trials]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,13 +46,21 @@ def show_result(rows: Sequence[Row], folder: Path) -> bool:
     """What failed and why, what the guards found, and a line of counts; whether all went well."""
     failed = [row for row in rows if row.result == "failed"]
     without_angles = [row for row in rows if (row.angles or "").startswith(FAILED)]
-    watched = [row for row in rows if row.guards]
-    _show(("guards found in", "what"), [(row.trial, "\n".join(row.guards)) for row in watched])
     _show(("no joint angles", "why"), [(row.trial, row.angles or "") for row in without_angles])
     _show(("failed", "why"), [(row.trial, row.reason or "") for row in failed])
+    _tell_guards(rows)
     counts = ", ".join(f"{n} {result}" for result, n in sorted(count(rows).items()))
     say(f"{counts or 'no trials'}; see {folder / CSV_FILE} and {JSON_FILE}")
     return not failed and not without_angles and not count(rows)["not reached"]
+
+
+def _tell_guards(rows: Sequence[Row]) -> None:
+    """In how many trials which guard found something; what it is stands in the report and the sidecars."""
+    found = Counter(finding.partition(":")[0] for row in rows for finding in row.guards)
+    if found:
+        n_trials = sum(bool(row.guards) for row in rows)
+        told = ", ".join(f"{guard} in {n}" for guard, n in found.most_common())
+        say(f"look twice at {n_trials} trials, where guards found something: {told}; column guards of the report")
 
 
 def _show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
