@@ -1,0 +1,116 @@
+"""How fast a generated cohort is converted by `trcaugment batch`, beside a loop of `trcaugment predict`.
+
+Run from anywhere: python benchmarks/batch.py [--trials 1000] [--jobs 2]
+
+Every trial is 10 s at 60 Hz of a generated person. A quarter of the cohort is converted too: the largest memory of a
+process must not grow with the number of trials.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.interpolate import make_interp_spline
+
+from trcaugment import Markers, Subject, write_trc
+from trcaugment.body.keypoints import KeypointErrors, disturb, draw_offsets
+from trcaugment.body.kinematics import forward_kinematics
+from trcaugment.body.population import Population, draw_bodies
+from trcaugment.body.procedural import ACTIVITIES, make_motion
+from trcaugment.body.skeleton import POINT_INDEX
+from trcaugment.datasets.subjects_csv import SubjectRow, write_subjects
+from trcaugment.marker_sets import KEYPOINTS
+
+N_FRAMES, RATE_HZ = 600, 60.0
+TRIALS_OF_ONE = 10
+N_IN_LOOP = 20
+# Prints the largest memory of any of its processes.
+COMMAND = """
+import resource, subprocess, sys
+done = subprocess.run([sys.executable, "-m", "trcaugment", *sys.argv[1:]], stdout=subprocess.DEVNULL)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
+"""
+
+
+def write_cohort(folder: Path, n_trials: int) -> None:
+    """Fill a folder with subjects' folders of trials, and its subjects.csv."""
+    rng, generator = np.random.default_rng(0), torch.Generator().manual_seed(0)
+    rows = []
+    for k in range(0, n_trials, TRIALS_OF_ONE):
+        n = min(TRIALS_OF_ONE, n_trials - k)
+        person = draw_bodies(Population(), 1, generator)
+        errors = KeypointErrors(accident_rate=0.0)
+        offsets, slides = draw_offsets(errors, 1, generator)
+        points = person.points.clone()
+        index = [POINT_INDEX[name] for name in KEYPOINTS]
+        points[:, index] += offsets
+        seen = replace(person, points=points, slides=person.slides + slides).select(torch.zeros(n, dtype=torch.long))
+        activities = [ACTIVITIES[(k + i) % len(ACTIVITIES)] for i in range(n)]
+        motions = np.stack([stretched(make_motion(activity, rng)) for activity in activities])
+        positions = disturb(errors, forward_kinematics(seen, torch.from_numpy(motions).float(), index), generator)
+        name = f"S{k // TRIALS_OF_ONE:04d}"
+        (folder / name).mkdir(parents=True)
+        for i, activity in enumerate(activities):
+            trial = Markers(KEYPOINTS, positions[i].double().numpy(), np.arange(N_FRAMES) / RATE_HZ)
+            write_trc(folder / name / f"{activity}_{i}.trc", trial)
+        rows.append(SubjectRow(f"{name}/*", name, Subject(float(person.height_m), float(person.mass_kg))))
+    write_subjects(folder, rows)
+
+
+def stretched(motion: np.ndarray) -> np.ndarray:
+    """A motion played so fast or slow that it takes 10 s."""
+    return make_interp_spline(np.linspace(0, 1, len(motion)), motion)(np.linspace(0, 1, N_FRAMES))
+
+
+def run(*arguments: object) -> tuple[float, float]:
+    """Seconds that a command took, and the largest memory of one of its processes in MiB."""
+    begun_s = time.perf_counter()
+    command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
+    kibibytes = int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    return time.perf_counter() - begun_s, kibibytes / 1024
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--trials", type=int, default=1000)
+    parser.add_argument("--jobs", type=int, default=2)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        sizes = {"a quarter": arguments.trials // 4, "all": arguments.trials}
+        for cohort, n_trials in sizes.items():
+            write_cohort(work / cohort, n_trials)
+        print("| what | trials | frames | time (s) | frames/s | largest process (MiB) |")
+        print("| --- | --- | --- | --- | --- | --- |")
+        for cohort, n_trials in sizes.items():
+            passed_s, memory = run("batch", work / cohort, "-o", work / f"{cohort} out", "--jobs", arguments.jobs)
+            tell(f"batch, --jobs {arguments.jobs}", n_trials, passed_s, memory)
+        passed_s, memory = run("batch", work / "all", "-o", work / "all out", "--jobs", arguments.jobs)
+        tell("the same again: all kept", arguments.trials, passed_s, memory)
+        files = sorted((work / "all").rglob("*.trc"))[:N_IN_LOOP]
+        each = [
+            run("predict", file, "--height", 1.7, "--mass", 70, "-o", work / f"{k}.trc") for k, file in enumerate(files)
+        ]
+        tell("a loop of predict", len(files), sum(passed_s for passed_s, _ in each), max(memory for _, memory in each))
+
+
+def tell(what: str, n_trials: int, passed_s: float, memory: float) -> None:
+    """A row."""
+    n_frames = n_trials * N_FRAMES
+    print(
+        f"| {what} | {n_trials} | {n_frames} | {passed_s:.1f} | {n_frames / passed_s:,.0f} | {memory:.0f} |", flush=True
+    )
+
+
+if __name__ == "__main__":
+    main()
