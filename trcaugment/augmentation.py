@@ -16,7 +16,7 @@ from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.model import Model
 from trcaugment.normalization import body_frame, make_features, to_lab
-from trcaugment.preparation import PreparedTrial, Segment, prepare
+from trcaugment.preparation import PreparedTrial, prepare
 from trcaugment.signals import BoolArray, Span, find_gaps, resample
 from trcaugment.subject import Subject
 from trcaugment.windows import add_windows, cut
@@ -137,34 +137,34 @@ def _attend_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model:
 
 def _through_windows(trials: Sequence[PreparedTrial], model: Model, apply: _Windowed) -> list[FloatArray]:
     """What a function makes of windows of keypoints, blended back on each trial's frames; NaN in unusable ones."""
-    segments = [(trial, segment) for trial in trials for segment in trial.segments]
+    segments = [segment for trial in trials for segment in trial.segments]
+    people = [trial.subject for trial in trials for _ in trial.segments]
     blended: list[FloatArray] = []
-    for parts in _blocks(segments):
-        windows = [
-            cut(segments[k][1].keypoints, segments[k][1].starts[part], model.card.window_frames) for k, part in parts
-        ]
+    for parts in _blocks([len(segment.starts) for segment in segments]):
+        windows = [cut(segments[k].keypoints, segments[k].starts[part], model.card.window_frames) for k, part in parts]
         counts = [len(each) for each in windows]
-        people = [segments[k][0].subject for k, _ in parts]
-        height_m, mass_kg = (
-            torch.from_numpy(np.repeat(of_each, counts))
-            for of_each in ([person.height_m for person in people], [person.mass_kg for person in people])
-        )
-        values = apply(torch.from_numpy(np.concatenate(windows)), height_m, mass_kg).numpy()
-        for (k, part), own in zip(parts, np.split(values, np.cumsum(counts)[:-1]), strict=True):
-            segment = segments[k][1]
+        height_m = np.repeat([people[k].height_m for k, _ in parts], counts)
+        mass_kg = np.repeat([people[k].mass_kg for k, _ in parts], counts)
+        arguments = (torch.from_numpy(each) for each in (np.concatenate(windows), height_m, mass_kg))
+        values = np.split(apply(*arguments).numpy(), np.cumsum(counts)[:-1])
+        for (k, part), own in zip(parts, values, strict=True):
             if part.start == 0:
-                blended.append(np.zeros((len(segment.grid), *own.shape[2:])))
-            add_windows(blended[k], own, segment.starts[part], segment.weights[part])
+                blended.append(np.zeros((len(segments[k].grid), *own.shape[2:])))
+            add_windows(blended[k], own, segments[k].starts[part], segments[k].weights[part])
     return _on_frames(trials, blended)
 
 
-def _blocks(segments: Sequence[tuple[PreparedTrial, Segment]]) -> Iterator[list[tuple[int, slice]]]:
-    """Which windows of which segments go through the network together: all in order, in blocks of even size."""
+def _blocks(counts: Sequence[int]) -> Iterator[list[tuple[int, slice]]]:
+    """Which windows of which segments go through the network together: all in order, in blocks of even size.
+
+    Args:
+        counts: number of windows of every segment.
+    """
     block, room = [], BLOCK_WINDOWS
-    for k, (_, segment) in enumerate(segments):
+    for k, count in enumerate(counts):
         first = 0
-        while first < len(segment.starts):
-            stop = min(first + room, len(segment.starts))
+        while first < count:
+            stop = min(first + room, count)
             block.append((k, slice(first, stop)))
             room -= stop - first
             first = stop
