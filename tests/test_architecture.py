@@ -13,12 +13,12 @@ import trcaugment
 PACKAGE = Path(trcaugment.__file__).parent
 # Every module or folder of the package, lowest first: each may import from those before it.
 ORDER = (
-    *("errors", "files", "subject", "markers", "marker_sets", "decimals"),
+    *("errors", "opensim_package", "files", "subject", "markers", "marker_sets", "decimals"),
     *("trc_rows", "trc", "signals", "windows", "normalization", "metrics", "network", "model"),
     *("height", "guards", "preparation", "body", "augmentation", "provenance", "conversion", "datasets", "sessions"),
     *("evaluation", "training", "osim", "report", "batch", "cli", "__main__"),
 )
-WITH_OPENSIM = {"body/osim_model.py", "datasets/opensim_motions.py", "osim/log.py"}
+WITH_OPENSIM = {"body/osim_model.py", "opensim_package.py"}
 ALLOWED_IN_BODY = {"body", "markers", "marker_sets", "errors"}
 SOURCES = [path for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"]
 

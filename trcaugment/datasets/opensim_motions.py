@@ -17,9 +17,9 @@ from trcaugment.datasets.subjects_csv import SUBJECTS_FILE, find_row, read_subje
 from trcaugment.errors import DatasetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, find_keypoints, input_keypoints
 from trcaugment.markers import FloatArray, Markers
+from trcaugment.opensim_package import load_opensim
 
 LAYOUT = "OpenSim motions"
-_NO_OPENSIM = "reading OpenSim motions needs the package opensim; install it with: pip install opensim"
 _ROTATIONAL = 1  # OpenSim's Coordinate::MotionType
 
 
@@ -32,7 +32,8 @@ def read_motions(folder: Path) -> list[Pair]:
     """Trials at 60 Hz: where the model's keypoints and markers go in every motion.
 
     Raises:
-        DatasetError: opensim is not installed, a model or motion is missing, damaged or without the points, or
+        OsimError: opensim is not installed.
+        DatasetError: a model or motion is missing, damaged or without the points, or
             `subjects.csv` does not tell whose a motion is.
         MotionError: a motion cannot be read.
         MarkerSetError: a model lacks keypoints.
@@ -76,7 +77,8 @@ class _Model:
     """An OpenSim model, ready to be moved."""
 
     def __init__(self, path: Path) -> None:
-        opensim = _opensim()
+        opensim = load_opensim()
+        opensim.Logger.setLevelString("Off")
         self.path = path
         try:
             self.model: Any = opensim.Model(str(path))
@@ -135,16 +137,6 @@ class _Model:
 def _coordinate(label: str) -> str:
     """The coordinate's name in `/jointset/hip_r/hip_flexion_r/value` too."""
     return label.removesuffix("/value").rsplit("/", 1)[-1]
-
-
-def _opensim() -> Any:
-    try:
-        import opensim
-    except ImportError as error:
-        raise DatasetError(_NO_OPENSIM) from error
-    opensim.Logger.setLevelString("Off")
-    opensim.Logger.removeFileSink()  # else it leaves an opensim.log in the working folder
-    return opensim
 
 
 def _first_line(error: Exception) -> str:

@@ -12,7 +12,8 @@ from typing import Any, Literal
 from xml.etree import ElementTree
 
 from trcaugment.errors import OsimError
-from trcaugment.osim.log import OpensimLog, load_opensim
+from trcaugment.opensim_package import load_opensim
+from trcaugment.osim.log import OpensimLog
 
 Kind = Literal["Model", "MarkerSet", "InverseKinematicsTool", "ScaleTool"]
 

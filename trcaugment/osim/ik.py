@@ -11,8 +11,9 @@ import numpy as np
 from trcaugment.body.motions import read_table
 from trcaugment.errors import OsimError
 from trcaugment.markers import FloatArray, Markers
+from trcaugment.opensim_package import load_opensim
 from trcaugment.osim.documents import open_document
-from trcaugment.osim.log import OpensimLog, load_opensim
+from trcaugment.osim.log import OpensimLog
 from trcaugment.signals import BoolArray
 from trcaugment.trc import read_trc, write_trc
 

@@ -1,4 +1,4 @@
-"""OpenSim loaded, listened to and held to its word: its log goes where we say, its failures become errors."""
+"""OpenSim listened to and held to its word: its log goes where we say, its failures become errors."""
 
 from __future__ import annotations
 
@@ -9,34 +9,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from trcaugment.errors import OsimError
 from trcaugment.files import why_not_written
+from trcaugment.opensim_package import load_opensim
 
 T = TypeVar("T")
 
-_HOW_TO_GET = (
-    "this needs the package opensim. Install it with: pip install opensim (Linux on x86-64, Windows), or where pip "
-    "finds none, as on macOS: conda install -c opensim-org opensim"
-)
 _OUTPUT = (1, 2)  # the process's standard output and error
 _CPP_PLACE = re.compile(r"^std::exception in '.*?': ")
 _ERROR_LINE = re.compile(r"^\[(?:error|critical)\]\s*(.*)", re.MULTILINE)
-
-
-def load_opensim() -> Any:
-    """The module opensim, which then no longer drops an `opensim.log` into the working folder.
-
-    Raises:
-        OsimError: it is not installed, or does not load; the message says how to get it.
-    """
-    try:
-        import opensim
-    except (ImportError, OSError) as error:
-        raise OsimError(f"{_HOW_TO_GET} ({error})") from error
-    opensim.Logger.removeFileSink()
-    return opensim
 
 
 class OpensimLog:

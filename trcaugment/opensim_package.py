@@ -1,0 +1,26 @@
+"""The package opensim, which not every platform has, and which starts noisy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trcaugment.errors import OsimError
+
+_HOW_TO_GET = (
+    "this needs the package opensim. Install it with: pip install opensim (Linux on x86-64, Windows), or where pip "
+    "finds none, as on macOS: conda install -c opensim-org opensim"
+)
+
+
+def load_opensim() -> Any:
+    """The module opensim, which then no longer drops an `opensim.log` into the working folder.
+
+    Raises:
+        OsimError: it is not installed, or does not load; the message says how to get it.
+    """
+    try:
+        import opensim
+    except (ImportError, OSError) as error:
+        raise OsimError(f"{_HOW_TO_GET} ({error})") from error
+    opensim.Logger.removeFileSink()
+    return opensim
