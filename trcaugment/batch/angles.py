@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import as_completed
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from statistics import median
+from typing import Any
 
 import msgspec
 
@@ -14,15 +18,17 @@ from trcaugment.batch.plan import PlannedTrial
 from trcaugment.batch.pools import Pool
 from trcaugment.batch.report import FAILED
 from trcaugment.errors import OsimError, TrcAugmentError
-from trcaugment.files import as_json, read_file, replace_file, why_not_written
-from trcaugment.osim.ik import MarkerErrors
-from trcaugment.osim.pipeline import FIGURE_END, SCALING_FILES, Kit, scale_person, solve_trials, trial_files
+from trcaugment.files import TEMPORARY_END, as_json, read_file, replace_file, why_not_written
+from trcaugment.osim.ik import Tasks
+from trcaugment.osim.pipeline import FIGURE_END, SCALING_FILES, Kit, scale_person, solve, trial_files
 from trcaugment.provenance import Sidecar, this_tool
 from trcaugment.report.ik_errors import draw_ik_errors
 from trcaugment.subject import Subject
 from trcaugment.trc import read_trc
 
 STATE_FILE = "ik.json"
+_WORKSHOP = re.compile(r"\.[a-z0-9_]{8}")  # as tempfile names folders
+_ONE_AT_A_TIME = threading.Lock()  # OpenSim has one log per process, and a Dask worker may have several threads
 
 
 @dataclass(frozen=True)
@@ -60,17 +66,39 @@ def people(trials: Iterable[PlannedTrial], sidecars: Mapping[Path, Sidecar]) -> 
     return [_person(folder, outputs, [sidecars[each] for each in outputs]) for folder, outputs in groups.items()]
 
 
-def find_angles(everybody: list[Person], overwrite: bool, pool: Pool, n_workers: int) -> Iterator[tuple[Path, str]]:
-    """Scale and solve in a pool, a subject at a time; yields every marker file and what became of it."""
-    # A few subjects with many trials: then each has several processes.
-    jobs = max(1, n_workers // max(1, len(everybody)))
-    running = {pool.submit(_solve, person, overwrite, jobs): person for person in everybody}
-    for future in as_completed(running):
-        error = future.exception()
-        if error is None:
-            yield from future.result().items()
-        else:
-            yield from dict.fromkeys(running[future].outputs, f"{FAILED}: {error}").items()
+def find_angles(everybody: Iterable[Person], overwrite: bool, pool: Pool) -> Iterator[tuple[Path, str]]:
+    """Scale and solve in a pool; yields every marker file and what became of it.
+
+    A folder that was made from the same files is kept.
+    """
+    running: dict[Future[Any], tuple[Person, Path | None]] = {}  # with no file: the scaling
+    unsolved: dict[Path, int] = {}
+    for person in everybody:
+        running[pool.submit(_scale, person, overwrite)] = person, None
+        unsolved[person.folder] = len(person.outputs)
+    while running:
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            person, path = running.pop(future)
+            error = future.exception()
+            if error is not None:
+                yield from dict.fromkeys([path] if path else person.outputs, f"{FAILED}: {_reason(error)}").items()
+            elif path is not None:
+                unsolved[person.folder] -= 1
+                if not unsolved[person.folder]:
+                    replace_file(person.folder / STATE_FILE, as_json(_State(this_tool(), person.sha256)))
+                yield path, future.result()
+            elif future.result() is None:
+                yield from dict.fromkeys(person.outputs, "kept").items()
+            else:
+                tasks = future.result()
+                for each in person.outputs:
+                    running[pool.submit(_solve, each, person.folder, tasks)] = person, each
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, TrcAugmentError):
+        return str(error)
+    return f"OpenSim crashed, or something unforeseen happened ({type(error).__name__}: {error})"
 
 
 def _person(folder: Path, outputs: list[Path], sidecars: list[Sidecar]) -> Person:
@@ -80,22 +108,37 @@ def _person(folder: Path, outputs: list[Path], sidecars: list[Sidecar]) -> Perso
     return Person(folder, subject, outputs, digests)
 
 
-def _solve(person: Person, overwrite: bool, jobs: int) -> dict[Path, str]:
-    """What became of every trial of a person; a folder that was made from the same files is kept."""
-    done = _State(this_tool(), person.sha256)
+def _scale(person: Person, overwrite: bool) -> Tasks | None:
+    """Make a subject's folder and scaled model, and say what to follow; None if all is there already.
+
+    Raises:
+        TrcAugmentError: there is no scaled model.
+    """
+    folder = person.folder
     try:
-        if _made_before(person, overwrite) == done:
-            return dict.fromkeys(person.outputs, "kept")
-        person.folder.mkdir(exist_ok=True)
-        replace_file(person.folder / STATE_FILE, as_json(_State(this_tool(), {})))
-        told = _scale_and_solve(person, jobs)
-        if not any(text.startswith(FAILED) for text in told.values()):
-            replace_file(person.folder / STATE_FILE, as_json(done))
-        return told
-    except TrcAugmentError as error:
-        return dict.fromkeys(person.outputs, f"{FAILED}: {error}")
+        if _made_before(person, overwrite) == _State(this_tool(), person.sha256):
+            return None
+        folder.mkdir(exist_ok=True)
+        replace_file(folder / STATE_FILE, as_json(_State(this_tool(), {})))
     except OSError as error:
-        return dict.fromkeys(person.outputs, f"{FAILED}: {person.folder} {why_not_written(error)}")
+        raise OsimError(f"{folder} {why_not_written(error)}") from error
+    with _ONE_AT_A_TIME:
+        return scale_person([read_trc(path) for path in person.outputs], None, person.subject, Kit(), folder).tasks
+
+
+def _solve(path: Path, folder: Path, tasks: Tasks) -> str:
+    """What became of a trial.
+
+    Raises:
+        TrcAugmentError: it could not be solved.
+    """
+    with _ONE_AT_A_TIME:
+        errors = solve(path.stem, read_trc(path), tasks, folder)
+    try:
+        replace_file(folder / f"{path.stem}{FIGURE_END}", draw_ik_errors(errors, path.stem))
+    except OSError as error:
+        raise OsimError(f"{folder} {why_not_written(error)}") from error
+    return f"marker RMS {1000 * errors.rms_m:.1f} mm"
 
 
 def _made_before(person: Person, overwrite: bool) -> _State | None:
@@ -104,6 +147,7 @@ def _made_before(person: Person, overwrite: bool) -> _State | None:
     Raises:
         OsimError: somebody else's files are in the folder.
     """
+    _clear(person.folder)
     try:
         state = msgspec.json.decode(read_file(person.folder / STATE_FILE), type=_State)
     except (OSError, msgspec.DecodeError) as error:
@@ -114,15 +158,10 @@ def _made_before(person: Person, overwrite: bool) -> _State | None:
     return state if all((person.folder / file).is_file() for file in files) else None
 
 
-def _scale_and_solve(person: Person, jobs: int) -> dict[Path, str]:
-    """Raises TrcAugmentError if there is no scaled model."""
-    paths = {path.stem: path for path in person.outputs}
-    scaled = scale_person([read_trc(path) for path in person.outputs], None, person.subject, Kit(), person.folder)
-    told = {}
-    for name, errors in solve_trials(paths, scaled.tasks, person.folder, jobs):
-        if isinstance(errors, MarkerErrors):
-            replace_file(person.folder / f"{name}{FIGURE_END}", draw_ik_errors(errors, name))
-            told[paths[name]] = f"marker RMS {1000 * errors.rms_m:.1f} mm"
-        else:
-            told[paths[name]] = f"{FAILED}: {errors}"
-    return told
+def _clear(folder: Path) -> None:
+    """Removes what killed batches left: OpenSim's hidden workshops, and files that are not whole."""
+    for left in folder.glob(".*"):
+        if left.is_dir() and _WORKSHOP.fullmatch(left.name):
+            rmtree(left, ignore_errors=True)
+        elif left.name.endswith(TEMPORARY_END):
+            left.unlink(missing_ok=True)

@@ -47,21 +47,24 @@ def run(conversions: Sequence[Conversion], work: Work, pool: Pool, n_workers: in
     """Convert trials in a pool, and yield what became of each as it is done.
 
     A task that fails as a whole, because its process died or for a reason that nobody foresaw, is tried again trial by
-    trial; a trial with which that happens alone has failed.
+    trial; a trial with which that happens again has failed.
     """
     n_trials = max(1, min(_MOST_TRIALS, len(conversions) // (_TASKS_PER_WORKER * n_workers)))
     tasks = [conversions[first : first + n_trials] for first in range(0, len(conversions), n_trials)]
     running: dict[Future[list[Outcome]], Sequence[Conversion]] = {pool.submit(_do, task, work): task for task in tasks}
+    again: set[Future[list[Outcome]]] = set()
     while running:
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             task = running.pop(future)
             error = future.exception()
             if error is None:
                 yield from future.result()
-            elif len(task) > 1:
-                running |= {pool.submit(_do, [each], work): [each] for each in task}
-            else:
+            elif future in again:
                 yield Outcome(task[0], failure=f"{task[0].source}: {_unforeseen(error)}")
+            else:
+                alone = {pool.submit(_do, [each], work): [each] for each in task}
+                running |= alone
+                again |= set(alone)
 
 
 def _unforeseen(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,6 +61,8 @@ def batch(
     from trcaugment.batch.plan import make_plan
     from trcaugment.cli.batch_tables import show_plan, show_result
 
+    if address:  # its workers run in other folders
+        cohort, output = cohort.absolute(), output.absolute()
     try:
         plan = make_plan(cohort, subjects, output)
         if dry_run:
@@ -104,6 +107,8 @@ def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) 
                 _find_angles(plan, work, where, outcomes, angles)
         except KeyboardInterrupt:
             click.echo("Interrupted; the same command goes on.", err=True)
+        except CancelledError:
+            click.echo(f"The Dask scheduler at {where} was lost; the same command goes on.", err=True)
         rows = make_rows(plan, outcomes, angles)
         write_report(output, rows)
     return rows
@@ -128,20 +133,23 @@ def _find_angles(
 
     sidecars = {target: each.sidecar for target, each in outcomes.items() if each.sidecar is not None}
     everybody = people(plan.trials, sidecars)
-    with _pool(where) as (pool, n_workers):
-        for target, text in find_angles(everybody, work.settings.overwrite, pool, n_workers):
+    with _pool(where, apart=True) as (pool, _):
+        for target, text in find_angles(everybody, work.settings.overwrite, pool):
             angles[target] = text
             click.echo(f"{target}: inverse kinematics {text}")
 
 
 @contextmanager
-def _pool(where: int | str) -> Iterator[tuple[Pool, int]]:
-    """As many processes, or the cluster at an address, and the number of tasks that it does at once."""
+def _pool(where: int | str, apart: bool = False) -> Iterator[tuple[Pool, int]]:
+    """As many processes, or the cluster at an address, and the number of tasks that it does at once.
+
+    OpenSim might crash or not listen to Ctrl-C: it is kept apart.
+    """
     from trcaugment.batch.pools import dask_pool, local_pool
 
     if isinstance(where, str):
         with dask_pool(where) as cluster:
             yield cluster
     else:
-        with local_pool(where) as pool:
+        with local_pool(where, apart) as pool:
             yield pool, where
