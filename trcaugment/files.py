@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+SIDECAR_END = ".json"
 TEMPORARY_END = ".trcaugment.tmp"  # of files that are not yet whole
 ADVICE = {
     errno.EISDIR: "Add a file name.",
@@ -75,7 +76,7 @@ def _written_beside(path: str | os.PathLike[str], data: bytes) -> Iterator[tuple
 
 def sidecar_path(output: Path) -> Path:
     """Where the account of a marker file is: `walk_aug.json` beside `walk_aug.trc`."""
-    return output.with_suffix(".json")
+    return output.with_suffix(SIDECAR_END)
 
 
 def read_file(path: Path) -> bytes:

@@ -15,7 +15,7 @@ from trcaugment.cli.osim_ik import prepare
 from trcaugment.cli.osim_ik import run as run_ik
 from trcaugment.cli.screen import say
 from trcaugment.errors import ModelError, SubjectError
-from trcaugment.files import sidecar_path
+from trcaugment.files import SIDECAR_END, sidecar_path
 from trcaugment.subject import StatedSubject, Subject
 
 if TYPE_CHECKING:
@@ -125,8 +125,17 @@ def _check_outputs(inputs: tuple[Path, ...], outputs: list[Path], overwrite: boo
             raise click.UsageError(f"several inputs would become the one output {file}.")
         if real in sources:
             raise click.UsageError(f"the output {file} is an input; choose another.")
-        if file.exists() and not overwrite:
+        if file.exists() and not overwrite and not _is_left_over(file):
             raise click.UsageError(f"{file} exists; add --overwrite to replace it.")
+
+
+def _is_left_over(file: Path) -> bool:
+    """Whether it is the sidecar of an output that was removed."""
+    if file.suffix != SIDECAR_END or file.with_suffix(".trc").exists():
+        return False
+    from trcaugment.provenance import read_sidecar
+
+    return read_sidecar(file) is not None
 
 
 def _tell(outcome: Outcome) -> None:
