@@ -181,7 +181,8 @@ def _made_before(conversion: Conversion, input_sha256: str, card: Card, settings
     except OSError as error:
         raise ConversionError(f"{target} is in the way, and cannot be read ({error.strerror})") from error
     if sidecar is not None and ours and was_made_so(sidecar, input_sha256, card, conversion.person):
-        return sidecar if sidecar.output.with_keypoints == settings.with_keypoints else None
+        refused = settings.strict and sidecar.guards
+        return sidecar if sidecar.output.with_keypoints == settings.with_keypoints and not refused else None
     if not ours and not settings.overwrite:
         raise ConversionError(
             f"{target} is in the way: it was not made here, or was changed since. Move it, or add --overwrite."
