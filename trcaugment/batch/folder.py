@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -13,6 +13,7 @@ from trcaugment.errors import ConversionError
 from trcaugment.files import TEMPORARY_END, why_not_written
 
 LOCK_FILE = ".trcaugment.lock"
+CSV_FILE, JSON_FILE = "batch_report.csv", "batch_report.json"
 _LONGEST_WRITE_S = 60.0  # a temporary file older than that was left by a process that was killed
 
 
@@ -25,19 +26,20 @@ def claimed(outputs: Path, folders: Iterable[Path]) -> Iterator[None]:
     Raises:
         ConversionError: another batch is at work there, or a folder cannot be made.
     """
-    try:
-        outputs.mkdir(parents=True, exist_ok=True)
-        with FileLock(outputs / LOCK_FILE, timeout=0):
+    with ExitStack() as claim:
+        try:
+            outputs.mkdir(parents=True, exist_ok=True)
+            claim.enter_context(FileLock(outputs / LOCK_FILE, timeout=0))
             for folder in {outputs, *folders}:
                 folder.mkdir(parents=True, exist_ok=True)
                 _clear(folder)
-            yield
-    except Timeout as error:
-        raise ConversionError(
-            f"{outputs}: another batch is filling this folder; wait for it, or choose another"
-        ) from error
-    except OSError as error:
-        raise ConversionError(f"{error.filename or outputs} {why_not_written(error)}") from error
+        except Timeout as error:
+            raise ConversionError(
+                f"{outputs}: another batch is filling this folder; wait for it, or choose another"
+            ) from error
+        except OSError as error:
+            raise ConversionError(f"{error.filename or outputs} {why_not_written(error)}") from error
+        yield  # what goes wrong in the work is not about the claim
 
 
 def _clear(folder: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Literal
 
 import msgspec
 
+from trcaugment.batch.folder import CSV_FILE, JSON_FILE
 from trcaugment.batch.plan import Plan, PlannedTrial
 from trcaugment.conversion import Outcome
 from trcaugment.files import as_csv, as_json, replace_file
 
 FAILED = "failed"  # begins what is told of joint angles that could not be found
-CSV_FILE, JSON_FILE = "batch_report.csv", "batch_report.json"
 Result = Literal["converted", "kept", "failed", "left out", "not reached"]
 
 
@@ -35,6 +35,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         output: marker file.
         n_frames: frames of the trial.
         n_frames_predicted: frames with markers.
+        notes: what was odd about the file, such as rows that break off.
         guards: what the guards found.
         angles: what became of inverse kinematics, where it was asked for.
     """
@@ -51,6 +52,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     output: str | None = None
     n_frames: int | None = None
     n_frames_predicted: int | None = None
+    notes: tuple[str, ...] = ()
     guards: tuple[str, ...] = ()
     angles: str | None = None
 
@@ -85,9 +87,13 @@ def write_report(folder: Path, rows: Sequence[Row]) -> None:
         OSError: the folder cannot be written.
     """
     names = Row.__struct_fields__
-    cells = [msgspec.structs.astuple(msgspec.structs.replace(row, guards="; ".join(row.guards))) for row in rows]
+    cells = [[_cell(value) for value in msgspec.structs.astuple(row)] for row in rows]
     replace_file(folder / CSV_FILE, as_csv([names, *cells]))
     replace_file(folder / JSON_FILE, as_json({"counts": count(rows), "trials": rows}))
+
+
+def _cell(value: object) -> object:
+    return "; ".join(value) if isinstance(value, tuple) else value
 
 
 def _row(trial: PlannedTrial, outcome: Outcome | None, angles: str | None) -> Row:
@@ -115,5 +121,6 @@ def _row(trial: PlannedTrial, outcome: Outcome | None, angles: str | None) -> Ro
         output=str(trial.conversion.target),
         n_frames=sidecar.input.n_frames,
         n_frames_predicted=sidecar.output.n_frames_predicted,
+        notes=sidecar.input.notes,
         guards=tuple(f"{guard.name}: {guard.found}" for guard in sidecar.guards),
     )

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trcaugment.cli.screen import say
 from trcaugment.errors import ClusterError, ConversionError, DatasetError, ModelError, SessionsError
 from trcaugment.files import why_not_written
 
 if TYPE_CHECKING:
     from trcaugment.batch.plan import Plan
     from trcaugment.batch.pools import Pool
-    from trcaugment.batch.report import Row
     from trcaugment.batch.run import Work
     from trcaugment.conversion import Outcome
 
@@ -59,7 +59,7 @@ def batch(
     a sidecar (.json) that says how it was made; batch_report.csv and .json say what became of every trial.
     """
     from trcaugment.batch.plan import make_plan
-    from trcaugment.cli.batch_tables import show_plan, show_result
+    from trcaugment.cli.batch_tables import show_plan
 
     if address:  # its workers run in other folders
         cohort, output = cohort.absolute(), output.absolute()
@@ -74,8 +74,8 @@ def batch(
             from trcaugment.model import DEFAULT_MODEL
 
             settings = Settings(with_keypoints, strict, resume=True, overwrite=overwrite)
-            work = Work(_whole_path(model_name or DEFAULT_MODEL), device, settings)
-            failed = not show_result(_run(plan, work, output, address or jobs, with_ik), output)
+            work = Work(_whole_path(DEFAULT_MODEL if model_name is None else model_name), device, settings)
+            failed = not _run(plan, work, output, address or jobs, with_ik)
     except _WRONG_USAGE as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
@@ -91,11 +91,12 @@ def _whole_path(model: str) -> str:
     return str(Path(model).absolute()) if Path(model).exists() and not (models_folder() / model).exists() else model
 
 
-def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) -> list[Row]:
-    """Does the work, as far as it gets, and writes the report."""
+def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) -> bool:
+    """Does the work, as far as it gets, writes the report and shows it; whether all went well."""
     from trcaugment.batch.folder import claimed
     from trcaugment.batch.report import make_rows, write_report
     from trcaugment.batch.run import loaded_model
+    from trcaugment.cli.batch_tables import show_result
 
     loaded_model(work.model, work.device)  # a wrong one is told before anything is done
     outcomes: dict[Path, Outcome] = {}
@@ -106,12 +107,15 @@ def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) 
             if with_ik:
                 _find_angles(plan, work, where, outcomes, angles)
         except KeyboardInterrupt:
-            click.echo("Interrupted; the same command goes on.", err=True)
+            say("Interrupted; the same command goes on.", err=True)
         except CancelledError:
-            click.echo(f"The Dask scheduler at {where} was lost; the same command goes on.", err=True)
+            say(f"The Dask scheduler at {where} was lost; the same command goes on.", err=True)
         rows = make_rows(plan, outcomes, angles)
-        write_report(output, rows)
-    return rows
+        try:
+            write_report(output, rows)
+        finally:  # on a full disk the screen is all there is
+            well = show_result(rows, output)
+    return well
 
 
 def _convert(plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome]) -> None:
@@ -136,7 +140,7 @@ def _find_angles(
     with _pool(where, apart=True) as (pool, _):
         for target, text in find_angles(everybody, work.settings.overwrite, pool):
             angles[target] = text
-            click.echo(f"{target}: inverse kinematics {text}")
+            say(f"{target}: inverse kinematics {text}")
 
 
 @contextmanager

@@ -6,9 +6,10 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from trcaugment.cli.screen import say
 
 if TYPE_CHECKING:
     from trcaugment.conversion import Outcome
@@ -28,18 +29,18 @@ class BatchProgress:
         self._begun_s = self._told_s = time.monotonic()
 
     def __enter__(self) -> BatchProgress:
-        if self._console.is_terminal:
+        if self._console.is_interactive:
             self._bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._console.is_terminal:  # elsewhere it would leave an empty line
+        if self._console.is_interactive:  # elsewhere it would leave an empty line
             self._bar.stop()
         if self._n_frames:
             passed_s = time.monotonic() - self._begun_s
-            self._say(f"{self._n_frames} frames in {passed_s:.1f} s, {self._n_frames / passed_s:,.0f} a second")
+            say(f"{self._n_frames} frames in {passed_s:.1f} s, {self._n_frames / passed_s:,.0f} a second", err=True)
 
     def add(self, outcome: Outcome) -> None:
         """A trial is done."""
@@ -51,12 +52,9 @@ class BatchProgress:
         now_s = time.monotonic()
         rate = f"{self._n_frames / max(now_s - self._begun_s, 1e-3):,.0f} frames/s"
         self._bar.update(self._task, advance=1, description=rate)
-        if not self._console.is_terminal and now_s - self._told_s > _LINE_EVERY_S:
+        if not self._console.is_interactive and now_s - self._told_s > _LINE_EVERY_S:
             self._told_s = now_s
             # What was kept took no time.
             each_s = (now_s - self._begun_s) / max(self._n_converted, 1)
             left_min = each_s * (self._n_trials - self._n_done) / 60
-            self._say(f"{self._n_done} of {self._n_trials} trials, {rate}, about {left_min:.0f} min left")
-
-    def _say(self, text: str) -> None:
-        click.echo(text, err=True)
+            say(f"{self._n_done} of {self._n_trials} trials, {rate}, about {left_min:.0f} min left", err=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from trcaugment.batch.report import CSV_FILE, FAILED, JSON_FILE, count
-from trcaugment.cli.screen import say, wide_console
+from trcaugment.batch.folder import CSV_FILE, JSON_FILE
+from trcaugment.batch.report import FAILED, count
+from trcaugment.cli.screen import say, show
 
 if TYPE_CHECKING:
     from trcaugment.batch.plan import Plan
@@ -66,11 +66,12 @@ def _tell_guards(rows: Sequence[Row]) -> None:
 def _show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     if not rows:
         return
-    table = Table(*heads, box=box.SIMPLE)
+    table = Table(box=box.SIMPLE)
+    for head in heads:
+        table.add_column(head, overflow="fold")  # of a path every character counts
     for row in rows[:_RESULTS_SHOWN]:
         table.add_row(*row)
-    with contextlib.suppress(OSError):
-        wide_console().print(table)
+    show(table)
     if len(rows) > _RESULTS_SHOWN:
         say(f"and {len(rows) - _RESULTS_SHOWN} more")
 

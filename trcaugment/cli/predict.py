@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trcaugment.provenance import FrameRange, Sidecar
 
 _RANGES_SHOWN = 4
+_FILE = click.Path(path_type=Path, readable=False)  # one that cannot be read stops no other
 
 
 def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
@@ -34,7 +35,7 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
 
 
 @click.command()
-@click.argument("inputs", metavar="IN.trc [IN2.trc ...]", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("inputs", metavar="IN.trc [IN2.trc ...]", nargs=-1, required=True, type=_FILE)
 @click.option(
     "--height",
     required=True,
@@ -119,6 +120,9 @@ def _check_outputs(inputs: tuple[Path, ...], outputs: list[Path], overwrite: boo
     """Refuses outputs that would be inputs or each other, through links too, before anything is computed."""
     sources = {os.path.realpath(source) for source in inputs}
     files = [file for output in outputs for file in (output, sidecar_path(output))]
+    for output in outputs:
+        if output.suffix.casefold() == sidecar_path(output).suffix:
+            raise click.UsageError(f"the output {output} has the name of its sidecar; choose one that ends in .trc.")
     targets = [os.path.realpath(file) for file in files]
     for file, real in zip(files, targets, strict=True):
         if targets.count(real) > 1:

@@ -6,7 +6,7 @@ import contextlib
 import sys
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 _WIDTH_WITHOUT_TERMINAL = 160  # of a table in a file: wide enough for most paths
 
@@ -17,7 +17,10 @@ def say(text: str, err: bool = False) -> None:
         click.echo(text, err=err)
 
 
-def wide_console() -> Console:
-    """A console for tables, which in a file or a pipe are not squeezed into 80 columns."""
-    width = None if sys.stdout.isatty() else _WIDTH_WITHOUT_TERMINAL
-    return Console(width=width, highlight=False, markup=False)
+def show(table: RenderableType) -> None:
+    """Print a table, which in a file or a pipe is not squeezed into 80 columns."""
+    terminal = sys.stdout is not None and sys.stdout.isatty()  # None: there is no screen
+    console = Console(width=None if terminal else _WIDTH_WITHOUT_TERMINAL, highlight=False, markup=False)
+    with console.capture() as capture:  # rich itself ends the program where a pipe is closed
+        console.print(table)
+    say(capture.get().rstrip("\n"))

@@ -1,0 +1,150 @@
+"""`trcaugment batch` and `predict` as people use them on a bad day: full disks, lost screens, changed minds."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import trcaugment.batch.report
+from trcaugment.cli import main
+from trcaugment.cli.screen import show
+
+SQUAT = Path(__file__).parents[1] / "examples" / "squat_mm_with_gaps.trc"
+
+
+@pytest.fixture
+def cohort(tmp_path: Path) -> Path:
+    """Two short trials of one person."""
+    folder = tmp_path / "cohort"
+    folder.mkdir()
+    text = SQUAT.read_text().splitlines(keepends=True)
+    for name in ("a.trc", "b.trc"):
+        (folder / name).write_text("".join(text[:46]).replace("\t180\t", "\t40\t"))
+    (folder / "subjects.csv").write_text("path,subject,height_m,mass_kg\n*,S1,1.58,58\n")
+    return folder
+
+
+def batch(cohort: Path, *options: str) -> Result:
+    arguments = ["batch", str(cohort), "-o", str(cohort.parent / "out"), "--jobs", "1", *options]
+    return CliRunner().invoke(main, arguments)
+
+
+def rows(cohort: Path) -> dict[str, dict[str, str]]:
+    with (cohort.parent / "out" / "batch_report.csv").open(newline="") as file:
+        return {row["trial"]: row for row in csv.DictReader(file)}
+
+
+def test_outputs_of_deleted_and_renamed_trials_are_told(cohort: Path) -> None:
+    assert batch(cohort).exit_code == 0
+    (cohort / "a.trc").unlink()
+    (cohort / "b.trc").rename(cohort / "c.trc")
+    plan = batch(cohort, "--dry-run")
+    assert "1 trials to convert, 0 that cannot be, 2 left out on purpose" in plan.output
+    assert batch(cohort).exit_code == 0
+    told = rows(cohort)
+    assert told["c.trc"]["result"] == "converted"
+    for name in ("a.trc", "b.trc"):
+        row = told[str(cohort.parent / "out" / name)]
+        assert row["result"] == "left out"
+        assert row["reason"] == f"made earlier from {cohort / name}, which is no trial of this batch"
+
+
+def test_a_trial_does_not_take_the_reports_name(cohort: Path) -> None:
+    (cohort / "a.trc").rename(cohort / "Batch_Report.trc")
+    result = batch(cohort)
+    assert result.exit_code == 1
+    assert "the name of the batch's report" in result.output
+    assert set(json.loads((cohort.parent / "out" / "batch_report.json").read_text())) == {"counts", "trials"}
+    assert [name for name, row in rows(cohort).items() if row["result"] == "converted"] == ["b.trc"]
+
+
+def test_a_file_that_breaks_off_is_converted_and_told(cohort: Path) -> None:
+    whole = (cohort / "a.trc").read_bytes()
+    (cohort / "a.trc").write_bytes(whole[: len(whole) // 2])
+    assert batch(cohort).exit_code == 0
+    assert "The header says 40 frames, the file has" in rows(cohort)["a.trc"]["notes"]
+    assert not rows(cohort)["b.trc"]["notes"]
+
+
+def test_the_work_is_told_where_the_report_cannot_be_written(cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(trcaugment.batch.report, "replace_file", full)
+    (cohort / "b.trc").write_text("")
+    result = batch(cohort)
+    assert result.exit_code == 1  # not 2: nothing was wrong with the command
+    assert "1 converted, 1 failed" in result.output
+    assert "the report of the batch cannot be written: No space left on device. Free some space" in result.output
+    assert (cohort.parent / "out" / "a.trc").is_file()
+    monkeypatch.undo()
+    (cohort / "b.trc").unlink()
+    assert "1 kept" in batch(cohort).output  # and the folder is free again
+
+
+def test_another_models_outputs_are_made_anew_and_foreign_ones_kept(cohort: Path) -> None:
+    batch(cohort)
+    (cohort.parent / "out" / "a.json").unlink()
+    before = (cohort.parent / "out" / "a.trc").read_bytes()
+    result = batch(cohort, "--model", "bilstm-attention-v1")
+    assert result.exit_code == 1
+    assert "1 converted, 1 failed" in result.output
+    assert "was not made here, or was changed since. Move it, or add --overwrite" in rows(cohort)["a.trc"]["reason"]
+    assert (cohort.parent / "out" / "a.trc").read_bytes() == before
+    assert "1 converted, 1 kept" in batch(cohort, "--model", "bilstm-attention-v1", "--overwrite").output
+
+
+def test_an_empty_model_name_is_no_model(cohort: Path) -> None:
+    result = batch(cohort, "--model", "")
+    assert result.exit_code == 2
+    assert not (cohort.parent / "out").exists()
+
+
+def test_tables_without_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    show("a table")
+
+
+def test_tables_into_a_closed_pipe() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with pytest.MonkeyPatch.context() as patch, open(writing, "w") as pipe:  # noqa: PTH123
+        patch.setattr(sys, "stdout", pipe)
+        show("a table")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writing)  # what is buffered has to go somewhere
+
+
+@pytest.mark.parametrize("name", ["out.json", "out.JSON"])
+def test_an_output_is_not_its_own_sidecar(tmp_path: Path, name: str) -> None:
+    arguments = ["predict", str(SQUAT), "--height", "1.58", "--mass", "58", "-o", str(tmp_path / name)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "choose one that ends in .trc" in result.output
+
+
+def test_one_input_that_may_not_be_read_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: "locked" not in str(path))  # click asks it; root may read all
+    (tmp_path / "locked.trc").mkdir()
+    shutil.copy(SQUAT, tmp_path / "a.trc")
+    names = [str(tmp_path / name) for name in ("locked.trc", "a.trc")]
+    result = CliRunner().invoke(main, ["predict", *names, "--height", "1.58", "--mass", "58", "-o", f"{tmp_path}/out/"])
+    assert result.exit_code == 1
+    assert "1 of 2 trials failed" in result.output
+    assert (tmp_path / "out" / "a.trc").is_file()
+
+
+def test_long_names_are_shown_whole(cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    name = "n" * 200 + ".trc"
+    (cohort / name).write_text("")
+    result = batch(cohort)
+    assert "…" not in result.output
+    assert result.output.count("n" * 20) > 9
