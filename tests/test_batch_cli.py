@@ -47,7 +47,7 @@ def test_outputs_of_deleted_and_renamed_trials_are_told(cohort: Path) -> None:
     (cohort / "a.trc").unlink()
     (cohort / "b.trc").rename(cohort / "c.trc")
     plan = batch(cohort, "--dry-run")
-    assert "1 trials to convert, 0 that cannot be, 2 left out on purpose" in plan.output
+    assert "1 trial to convert, 0 that cannot be, 2 left out on purpose" in plan.output
     assert batch(cohort).exit_code == 0
     told = rows(cohort)
     assert told["c.trc"]["result"] == "converted"

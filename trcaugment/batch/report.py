@@ -22,7 +22,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a trial.
 
     Attributes:
-        trial: its name, relative to the folder of trials.
+        trial: its name, relative to the folder of trials; of what is no trial, a table of subjects say, the file's.
         result: converted; kept, because it was made just so before; failed; left out on purpose; or not reached,
             because the batch was interrupted.
         reason: why it failed or was left out.

@@ -39,7 +39,7 @@ def show_plan(plan: Plan) -> None:
     _show(("not converted", "why"), [(each.name, each.reason) for each in plan.left_out])
     n_failed = sum(each.failed for each in plan.left_out)
     others = len(plan.left_out) - n_failed
-    say(f"{len(plan.trials)} trials to convert, {n_failed} that cannot be, {others} left out on purpose")
+    say(f"{_trials(len(plan.trials))} to convert, {n_failed} that cannot be, {others} left out on purpose")
 
 
 def show_result(rows: Sequence[Row], folder: Path) -> bool:
@@ -60,7 +60,7 @@ def _tell_guards(rows: Sequence[Row]) -> None:
     if found:
         n_trials = sum(bool(row.guards) for row in rows)
         told = ", ".join(f"{guard} in {n}" for guard, n in found.most_common())
-        say(f"look twice at {n_trials} trials, where guards found something: {told}; column guards of the report")
+        say(f"look twice at {_trials(n_trials)}, where guards found something: {told}; column guards of the report")
 
 
 def _show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
@@ -74,6 +74,10 @@ def _show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     show(table)
     if len(rows) > _RESULTS_SHOWN:
         say(f"and {len(rows) - _RESULTS_SHOWN} more")
+
+
+def _trials(n: int) -> str:
+    return f"{n} trial{'s' if n != 1 else ''}"
 
 
 def _height(person: StatedSubject) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import yaml
 from trcaugment.errors import SessionsError, SubjectError
 from trcaugment.files import read_file
 from trcaugment.sessions.tree import OPENCAP_FILE, POSE2SIM_FILE, Tree, leads_out, parent, upwards
-from trcaugment.subject import HEIGHT_RANGE_M, StatedSubject, Subject
+from trcaugment.subject import StatedSubject
 
 _LARGEST_BYTES = 65_536  # metadata are a page of text; of a hostile file this takes 3 s to parse, a megabyte minutes
 _HEIGHT_KEY, _MASS_KEY = "participant_height", "participant_mass"
@@ -162,12 +163,10 @@ def _number(value: object, place: str) -> float:
 
 
 def _checked(person: StatedSubject) -> StatedSubject:
-    """The person, if height and mass are a person's; a height that is yet to be estimated cannot be wrong."""
-    any_height_m = HEIGHT_RANGE_M[1]
-    known_height_m = any_height_m if person.height_m is None else person.height_m
-    for height_m, source in ((any_height_m, person.mass_source), (known_height_m, person.height_source)):
+    """The person, if height and mass are a person's; the error names the file of the one that is not."""
+    for known, source in ((replace(person, height_m=None), person.mass_source), (person, person.height_source)):
         try:
-            Subject(height_m, person.mass_kg)
+            known.check()
         except SubjectError as error:
             raise SessionsError(f"{source}: {error}") from error
     return person
