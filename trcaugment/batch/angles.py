@@ -74,25 +74,29 @@ def find_angles(everybody: Iterable[Person], overwrite: bool, pool: Pool) -> Ite
     running: dict[Future[Any], tuple[Person, Path | None]] = {}  # with no file: the scaling
     unsolved: dict[Path, int] = {}
     for person in everybody:
-        running[pool.submit(_scale, person, overwrite)] = person, None
+        try:
+            if _is_done(person, overwrite):
+                yield from dict.fromkeys(person.outputs, "kept").items()
+                continue
+        except OsimError as error:
+            yield from dict.fromkeys(person.outputs, f"{FAILED}: {error}").items()
+            continue
+        running[pool.submit(_scale, person)] = person, None
         unsolved[person.folder] = len(person.outputs)
     while running:
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             person, path = running.pop(future)
-            error = future.exception()
-            if error is not None:
-                yield from dict.fromkeys([path] if path else person.outputs, f"{FAILED}: {_reason(error)}").items()
-            elif path is not None:
+            failure = future.exception()
+            if failure is not None:
+                yield from dict.fromkeys([path] if path else person.outputs, f"{FAILED}: {_reason(failure)}").items()
+            elif path is None:
+                for each in person.outputs:
+                    running[pool.submit(_solve, each, person.folder, future.result())] = person, each
+            else:
                 unsolved[person.folder] -= 1
                 if not unsolved[person.folder]:
                     replace_file(person.folder / STATE_FILE, as_json(_State(this_tool(), person.sha256)))
                 yield path, future.result()
-            elif future.result() is None:
-                yield from dict.fromkeys(person.outputs, "kept").items()
-            else:
-                tasks = future.result()
-                for each in person.outputs:
-                    running[pool.submit(_solve, each, person.folder, tasks)] = person, each
 
 
 def _reason(error: BaseException) -> str:
@@ -108,22 +112,32 @@ def _person(folder: Path, outputs: list[Path], sidecars: list[Sidecar]) -> Perso
     return Person(folder, subject, outputs, digests)
 
 
-def _scale(person: Person, overwrite: bool) -> Tasks | None:
-    """Make a subject's folder and scaled model, and say what to follow; None if all is there already.
+def _is_done(person: Person, overwrite: bool) -> bool:
+    """Whether all is there already; if not, the folder is ready to be filled.
 
     Raises:
-        TrcAugmentError: there is no scaled model.
+        OsimError: somebody else's files are in the folder, or it cannot be written.
     """
     folder = person.folder
     try:
         if _made_before(person, overwrite) == _State(this_tool(), person.sha256):
-            return None
+            return True
         folder.mkdir(exist_ok=True)
         replace_file(folder / STATE_FILE, as_json(_State(this_tool(), {})))
     except OSError as error:
         raise OsimError(f"{folder} {why_not_written(error)}") from error
+    return False
+
+
+def _scale(person: Person) -> Tasks:
+    """Make a subject's scaled model, and say what to follow.
+
+    Raises:
+        TrcAugmentError: there is none.
+    """
     with _ONE_AT_A_TIME:
-        return scale_person([read_trc(path) for path in person.outputs], None, person.subject, Kit(), folder).tasks
+        trials = [read_trc(path) for path in person.outputs]
+        return scale_person(trials, None, person.subject, Kit(), person.folder).tasks
 
 
 def _solve(path: Path, folder: Path, tasks: Tasks) -> str:

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 from weakref import WeakSet
 
 from trcaugment.errors import ClusterError
-from trcaugment.provenance import this_tool
 
 _PATIENCE_S = 10  # for a scheduler and its first worker
 _GRACE_S = 5  # after Ctrl-C: enough to finish most tasks, and nobody waits longer
@@ -82,6 +81,8 @@ def dask_pool(address: str) -> Iterator[tuple[Pool, int]]:
 
 
 def _check_workers(client: Any, address: str) -> None:
+    from trcaugment.provenance import this_tool  # with torch, which new processes should not wait for
+
     try:
         client.wait_for_workers(1, timeout=_PATIENCE_S)
         found = set(client.run(this_tool).values())

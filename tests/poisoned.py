@@ -1,0 +1,49 @@
+"""Tasks that go wrong by the name of a trial; light to import, for the processes that they run in."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trcaugment.batch.run import Work
+    from trcaugment.conversion import Conversion, Outcome
+
+
+def do(task: Sequence[Conversion], work: Work) -> list[Outcome]:
+    """What `batch.run._do` does, but for `killed`, `killed_once`, `raises` and `sleeps`."""
+    from trcaugment.batch.run import loaded_model
+    from trcaugment.conversion import convert
+
+    for each in task:
+        match each.source.stem:
+            case "killed":
+                die()
+            case "killed_once":
+                die_once(each.source.with_suffix(".once"))
+            case "raises":
+                raise KeyError("nobody foresaw this")
+            case "sleeps":
+                tell_and_sleep(each.source.with_suffix(".pid"))
+    return list(convert(task, loaded_model(work.model, work.device), work.settings))
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def die_once(mark: Path) -> str:
+    if not mark.exists():
+        mark.touch()
+        die()
+    return "done"
+
+
+def tell_and_sleep(mark: Path) -> None:
+    mark.with_suffix(".part").write_text(str(os.getpid()))
+    mark.with_suffix(".part").replace(mark)
+    time.sleep(600)
