@@ -148,3 +148,14 @@ def test_long_names_are_shown_whole(cohort: Path, monkeypatch: pytest.MonkeyPatc
     result = batch(cohort)
     assert "…" not in result.output
     assert result.output.count("n" * 20) > 9
+
+
+def test_a_file_in_the_place_of_a_folder_stops_no_other_trial(cohort: Path) -> None:
+    (cohort / "S1").mkdir()
+    (cohort / "a.trc").rename(cohort / "S1" / "a.trc")
+    (cohort.parent / "out").mkdir()
+    (cohort.parent / "out" / "S1").touch()
+    result = batch(cohort)
+    assert result.exit_code == 1
+    assert "1 converted, 1 failed" in result.output
+    assert "cannot be written: Not a directory" in rows(cohort)["S1/a.trc"]["reason"]

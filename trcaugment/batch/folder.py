@@ -24,22 +24,23 @@ def claimed(outputs: Path, folders: Iterable[Path]) -> Iterator[None]:
     The system itself gives the claim up when the process ends, however it ends.
 
     Raises:
-        ConversionError: another batch is at work there, or a folder cannot be made.
+        ConversionError: another batch is at work there, or the output folder cannot be made.
     """
     with ExitStack() as claim:
         try:
             outputs.mkdir(parents=True, exist_ok=True)
             claim.enter_context(FileLock(outputs / LOCK_FILE, timeout=0))
-            for folder in {outputs, *folders}:
-                folder.mkdir(parents=True, exist_ok=True)
-                _clear(folder)
         except Timeout as error:
             raise ConversionError(
                 f"{outputs}: another batch is filling this folder; wait for it, or choose another"
             ) from error
         except OSError as error:
             raise ConversionError(f"{error.filename or outputs} {why_not_written(error)}") from error
-        yield  # what goes wrong in the work is not about the claim
+        for folder in {outputs, *folders}:
+            with suppress(OSError):  # those who write there will be told
+                folder.mkdir(parents=True, exist_ok=True)
+                _clear(folder)
+        yield
 
 
 def _clear(folder: Path) -> None:
