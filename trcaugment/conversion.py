@@ -158,6 +158,8 @@ def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | O
         return _failed(conversion, error)
     except MemoryError:
         return _failed(conversion, ConversionError("there is not enough memory for this file; cut it in parts"))
+    except OSError as error:  # of the output, whose name may be too long for its sidecar
+        return Outcome(conversion, failure=f"{conversion.target} {why_not_written(error)}")
 
 
 def _failed(conversion: Conversion, error: TrcAugmentError) -> Outcome:

@@ -43,7 +43,7 @@ def replace_with_sidecar(path: Path, data: bytes, sidecar: bytes) -> None:
     Whatever ends the program half-way, there is the old pair, the new one, or a sidecar alone.
 
     Raises:
-        OSError: one cannot be written; nothing has changed.
+        OSError: one cannot be written.
     """
     account = sidecar_path(path)
     with _written_beside(path, data) as (target, new), _written_beside(account, sidecar) as (account, told):

@@ -12,7 +12,7 @@ from scipy.ndimage import grey_closing, grey_opening
 from trcaugment.markers import FloatArray
 from trcaugment.signals import BoolArray, Span, find_gaps
 
-Guard = Literal["unit", "height", "population", "posture", "speed", "swap", "frozen", "segments"]
+Guard = Literal["height", "population", "posture", "speed", "swap", "frozen", "segments"]
 
 _JOINED_S = 0.5  # what pauses for less is one thing
 _MOST_TOLD = 4
