@@ -11,8 +11,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -22,6 +23,7 @@ import pytest
 from click.testing import CliRunner, Result
 from short_trials import contents, conversions_of, freeze, short_walk, write_cohort, write_tiny_model
 
+import trcaugment.batch.angles
 import trcaugment.batch.pools
 import trcaugment.batch.run
 from trcaugment.batch.angles import Person, find_angles
@@ -30,7 +32,7 @@ from trcaugment.batch.pools import _check_workers, local_pool
 from trcaugment.batch.run import Work, run
 from trcaugment.cli import main
 from trcaugment.cli.batch_progress import BatchProgress
-from trcaugment.conversion import Settings
+from trcaugment.conversion import Conversion, Outcome, Settings
 from trcaugment.errors import ClusterError
 from trcaugment.provenance import this_tool
 from trcaugment.subject import Subject
@@ -301,6 +303,21 @@ def test_a_scheduler_that_is_not_there_is_wrong_usage(
     assert not contents(tmp_path / "out")
 
 
+def test_a_scheduler_that_is_lost_is_told_in_one_line(
+    tmp_path: Path, cohort: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(conversions: list[Conversion], *_: object) -> Iterator[Outcome]:
+        yield Outcome(conversions[0], failure="a reason")
+        raise CancelledError  # as futures of a lost scheduler do
+
+    monkeypatch.setattr(trcaugment.batch.run, "run", lost)
+    monkeypatch.setattr(trcaugment.batch.pools, "dask_pool", lambda _: nullcontext((None, 1)))
+    result = batch(cohort, "-o", tmp_path / "out", "--model", model, "--dask", "tcp://here:1")
+    assert result.exit_code == 1
+    assert result.stderr == "The Dask scheduler at tcp://here:1 was lost; the same command goes on.\n"
+    assert [row["result"] for row in rows(tmp_path / "out").values()] == ["failed", *["not reached"] * 5]
+
+
 def test_without_dask_the_extra_is_named(
     tmp_path: Path, cohort: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -357,6 +374,20 @@ def test_angles_are_found_per_subject_and_kept(
     assert results(outputs) == {"anna/t00.trc": "kept", "bert/t01.trc": "kept"}
     assert not list(outputs.rglob(".ab12_xyz"))
     assert not list(tmp_path.rglob("opensim.log"))
+
+
+def test_ctrl_c_among_the_angles_is_told_too(
+    tmp_path: Path, cohort: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(everybody: list[Person], *_: object) -> Iterator[tuple[Path, str]]:
+        yield everybody[0].outputs[0], "kept"
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(trcaugment.batch.angles, "find_angles", interrupted)
+    result = batch(cohort, "-o", tmp_path / "out", "--model", model, "--ik")
+    assert result.exit_code == 1
+    assert "Interrupted; the same command goes on." in result.stderr
+    assert [row["angles"] for row in rows(tmp_path / "out").values()] == ["kept", *["not reached"] * 5]
 
 
 def test_without_opensim_the_reason_is_told_and_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

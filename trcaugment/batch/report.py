@@ -15,6 +15,7 @@ from trcaugment.conversion import Outcome
 from trcaugment.files import as_csv, as_json, replace_file
 
 FAILED = "failed"  # begins what is told of joint angles that could not be found
+NOT_REACHED = "not reached"  # is told of those that were not looked for, because the batch was interrupted
 Result = Literal["converted", "kept", "failed", "left out", "not reached"]
 
 

@@ -134,8 +134,10 @@ def _find_angles(
     plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome], angles: dict[Path, str]
 ) -> None:
     from trcaugment.batch.angles import find_angles, people
+    from trcaugment.batch.report import NOT_REACHED
 
     sidecars = {target: each.sidecar for target, each in outcomes.items() if each.sidecar is not None}
+    angles.update(dict.fromkeys(sidecars, NOT_REACHED))
     everybody = people(plan.trials, sidecars)
     with _pool(where, apart=True) as (pool, _):
         for target, text in find_angles(everybody, work.settings.overwrite, pool):

@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 
 from trcaugment.batch.folder import CSV_FILE, JSON_FILE
-from trcaugment.batch.report import FAILED, count
+from trcaugment.batch.report import FAILED, NOT_REACHED, count
 from trcaugment.cli.screen import say, show
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ def show_result(rows: Sequence[Row], folder: Path) -> bool:
     _tell_guards(rows)
     counts = ", ".join(f"{n} {result}" for result, n in sorted(count(rows).items()))
     say(f"{counts or 'no trials'}; see {folder / CSV_FILE} and {JSON_FILE}")
-    return not failed and not without_angles and not count(rows)["not reached"]
+    interrupted = any(NOT_REACHED in (row.result, row.angles) for row in rows)
+    return not failed and not without_angles and not interrupted
 
 
 def _tell_guards(rows: Sequence[Row]) -> None:
