@@ -12,6 +12,7 @@ import torch
 
 from trcaugment.batch.pools import Pool
 from trcaugment.conversion import Conversion, Outcome, Settings, convert
+from trcaugment.errors import TrcAugmentError
 from trcaugment.model import Model, load_model
 
 # Enough that reading and writing overlap with the network, and few enough that nobody waits for the last task.
@@ -68,6 +69,8 @@ def run(conversions: Sequence[Conversion], work: Work, pool: Pool, n_workers: in
 
 
 def _unforeseen(error: BaseException) -> str:
+    if isinstance(error, TrcAugmentError):  # of a worker elsewhere, where the model is not there, say
+        return str(error)
     return (
         f"the process that worked on it died, or something unforeseen happened ({type(error).__name__}: {error}). "
         "If there is memory enough, please report it with this file."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trcaugment.cli.screen import say
-from trcaugment.errors import ClusterError, ConversionError, DatasetError, ModelError, SessionsError
+from trcaugment.errors import ClusterError, ConversionError, DatasetError, ModelError, OsimError, SessionsError
 from trcaugment.files import why_not_written
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trcaugment.conversion import Outcome
 
 _FOLDER = click.Path(path_type=Path)
-_WRONG_USAGE = (SessionsError, DatasetError, ModelError, ConversionError, ClusterError)
+_WRONG_USAGE = (SessionsError, DatasetError, ModelError, ConversionError, ClusterError, OsimError)
 
 
 @click.command()
@@ -97,8 +97,12 @@ def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) 
     from trcaugment.batch.report import make_rows, write_report
     from trcaugment.batch.run import loaded_model
     from trcaugment.cli.batch_tables import show_result
+    from trcaugment.opensim_package import load_opensim
 
-    loaded_model(work.model, work.device)  # a wrong one is told before anything is done
+    # What is wrong or not there is told before anything is done.
+    loaded_model(work.model, work.device)
+    if with_ik and isinstance(where, int):
+        load_opensim()
     outcomes: dict[Path, Outcome] = {}
     angles: dict[Path, str] = {}
     with claimed(output, [trial.conversion.target.parent for trial in plan.trials]):
