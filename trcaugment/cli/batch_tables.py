@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from trcaugment.batch.report import Row
     from trcaugment.subject import StatedSubject
 
-_RESULTS_SHOWN = 200  # the rest is in the report
-
 
 def show_plan(plan: Plan) -> None:
     """Every trial with its person and output, then what is left out and why."""
@@ -70,11 +68,9 @@ def _show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     table = Table(box=box.SIMPLE)
     for head in heads:
         table.add_column(head, overflow="fold")  # of a path every character counts
-    for row in rows[:_RESULTS_SHOWN]:
+    for row in rows:
         table.add_row(*row)
     show(table)
-    if len(rows) > _RESULTS_SHOWN:
-        say(f"and {len(rows) - _RESULTS_SHOWN} more")
 
 
 def _trials(n: int) -> str:
