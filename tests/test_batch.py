@@ -122,6 +122,7 @@ def test_the_report_tells_findings_and_strict_refuses_them(tmp_path: Path, cohor
         assert row["result"] == expected
         assert result.exit_code == (expected == "failed")
         assert "LAnkle (30 of 60 frames)" in (row["reason"] if strict else row["guards"])
+        assert ("an earlier output is still there" in row["reason"]) == bool(strict)
 
 
 def test_two_batches_on_one_folder_are_one_too_many(

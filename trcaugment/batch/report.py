@@ -13,6 +13,7 @@ from trcaugment.batch.folder import CSV_FILE, JSON_FILE
 from trcaugment.batch.plan import Plan, PlannedTrial
 from trcaugment.conversion import Outcome
 from trcaugment.files import as_csv, as_json, replace_file
+from trcaugment.provenance import read_sidecar
 
 FAILED = "failed"  # begins what is told of joint angles that could not be found
 NOT_REACHED = "not reached"  # is told of those that were not looked for, because the batch was interrupted
@@ -113,7 +114,10 @@ def _row(trial: PlannedTrial, outcome: Outcome | None, angles: str | None) -> Ro
         return row
     sidecar = outcome.sidecar
     if sidecar is None:
-        return msgspec.structs.replace(row, result="failed", reason=outcome.failure)
+        target = trial.conversion.target
+        earlier = read_sidecar(target) is not None and target.exists()
+        reason = f"{outcome.failure} (an earlier output is still there)" if earlier else outcome.failure
+        return msgspec.structs.replace(row, result="failed", reason=reason)
     return msgspec.structs.replace(
         row,
         result="kept" if outcome.kept else "converted",
