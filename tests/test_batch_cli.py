@@ -108,18 +108,20 @@ def test_an_empty_model_name_is_no_model(cohort: Path) -> None:
     assert not (cohort.parent / "out").exists()
 
 
-def test_tables_without_a_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_without_a_screen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     show("a table")
+    assert not capsys.readouterr().err
 
 
-def test_tables_into_a_closed_pipe() -> None:
+def test_tables_into_a_closed_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     with pytest.MonkeyPatch.context() as patch, open(writing, "w") as pipe:  # noqa: PTH123
         patch.setattr(sys, "stdout", pipe)
         show("a table")
         os.dup2(os.open(os.devnull, os.O_WRONLY), writing)  # what is buffered has to go somewhere
+    assert not capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["out.json", "out.JSON"])
