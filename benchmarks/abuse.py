@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from trcaugment.errors import TrcAugmentError
+from trcaugment.formats.trc import read_trc
 from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.trc import read_trc
 
 WALK = Path(__file__).parents[1] / "examples" / "walk.trc"
 MEGABYTE = 1_000_000

@@ -13,12 +13,12 @@ import numpy as np
 import torch
 
 from trcaugment import Markers, Model, Subject, augment, load_model, read_trc
-from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
-from trcaugment.metrics import coordinate_rmse, mpme
-from trcaugment.model import DEFAULT_MODEL
-from trcaugment.normalization import body_frame, make_features, to_lab
+from trcaugment.evaluation.metrics import coordinate_rmse, mpme
+from trcaugment.model.card import DEFAULT_MODEL
+from trcaugment.model.normalization import body_frame, make_features, to_lab
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 N_WINDOWS, SEED = 4096, 20_261_122

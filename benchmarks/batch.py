@@ -21,12 +21,12 @@ import torch
 from scipy.interpolate import make_interp_spline
 
 from trcaugment import Markers, Subject, write_trc
-from trcaugment.body.keypoints import KeypointErrors, disturb, draw_offsets
+from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets
 from trcaugment.body.kinematics import forward_kinematics
 from trcaugment.body.population import Population, draw_bodies
 from trcaugment.body.procedural import ACTIVITIES, make_motion
 from trcaugment.body.skeleton import POINT_INDEX
-from trcaugment.datasets.subjects_csv import SubjectRow, write_subjects
+from trcaugment.formats.subjects_csv import SubjectRow, write_subjects
 from trcaugment.marker_sets import KEYPOINTS
 
 N_FRAMES, RATE_HZ = 600, 60.0

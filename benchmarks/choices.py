@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from trcaugment import Model, Subject, augment, load_model, read_trc
-from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
-from trcaugment.metrics import coordinate_rmse, mpme
-from trcaugment.model import DEFAULT_MODEL
-from trcaugment.normalization import body_frame, make_features, to_lab
+from trcaugment.evaluation.metrics import coordinate_rmse, mpme
+from trcaugment.model.card import DEFAULT_MODEL
+from trcaugment.model.normalization import body_frame, make_features, to_lab
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PERSON = Subject(1.584, 58.32)

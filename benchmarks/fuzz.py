@@ -19,9 +19,10 @@ import atheris
 
 with atheris.instrument_imports(include=["trcaugment"]):
     import trcaugment.trc
+
     from trcaugment.errors import TrcAugmentError
+    from trcaugment.formats.trc import read_trc, write_trc
     from trcaugment.markers import Markers
-    from trcaugment.trc import read_trc, write_trc
 
 import numpy as np
 
@@ -182,17 +183,18 @@ def _make_chain(folder: Path) -> Callable[[Markers], None]:
     with atheris.instrument_imports(include=["trcaugment"]):
         import torch
 
-        from trcaugment.augmentation import augment
-        from trcaugment.model import load_model, read_card, save_model
-        from trcaugment.network import MarkerNetwork, NetworkSizes
+        from trcaugment.chain.augmentation import augment
+        from trcaugment.model.card import NetworkSizes, read_card
+        from trcaugment.model.folder import load_model, save_model
+        from trcaugment.model.network import MarkerNetwork
         from trcaugment.subject import Subject
     import msgspec
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    trcaugment.model._BATCH_WINDOWS = 8  # most inputs are short, and a batch is always filled up
+    trcaugment.model.folder._BATCH_WINDOWS = 8  # most inputs are short, and a batch is always filled up
     sizes = NetworkSizes(hidden=4, n_layers=1)
-    card = read_card(Path(__file__).parents[1] / "models" / trcaugment.model.DEFAULT_MODEL)
+    card = read_card(Path(__file__).parents[1] / "models" / trcaugment.model.card.DEFAULT_MODEL)
     save_model(folder / "tiny", msgspec.structs.replace(card, name="tiny", sizes=sizes), MarkerNetwork(sizes))
     model, subject = load_model(folder / "tiny", "cpu"), Subject(1.584, 58.32)
 

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from trcaugment import Subject
 from trcaugment.body.motions import RATE_HZ
-from trcaugment.guards.postures import joint_angles_deg, unit
+from trcaugment.chain.checks.postures import joint_angles_deg, unit
 from trcaugment.marker_sets import KEYPOINTS, mirror_order
 from trcaugment.markers import FloatArray
 

@@ -21,20 +21,20 @@ from scipy.ndimage import minimum_filter1d
 from scipy.optimize import least_squares
 
 from trcaugment import Subject, load_model, read_trc
-from trcaugment.body.keypoints import KeypointErrors, disturb
+from trcaugment.body.detector import KeypointErrors, disturb
 from trcaugment.body.kinematics import forward_kinematics
 from trcaugment.body.motions import RATE_HZ, perturb
 from trcaugment.body.population import Population
 from trcaugment.body.skeleton import POINT_INDEX
 from trcaugment.body.windows import WindowGenerator, make_library
+from trcaugment.chain.checks import check_size, watch
+from trcaugment.chain.checks.postures import SPEED_LIMITS, joint_angles_deg, speeds
+from trcaugment.chain.checks.swaps import sides
+from trcaugment.chain.height import SEGMENTS, estimate_height, segment_lengths, usual_length_m
 from trcaugment.errors import MarkersError
-from trcaugment.guards import check_size, watch
-from trcaugment.guards.postures import SPEED_LIMITS, joint_angles_deg, speeds
-from trcaugment.guards.swaps import sides
-from trcaugment.height import SEGMENTS, estimate_height, segment_lengths, usual_length_m
 from trcaugment.marker_sets import KEYPOINTS, find_keypoints
 from trcaugment.markers import FloatArray
-from trcaugment.model import DEFAULT_MODEL
+from trcaugment.model.card import DEFAULT_MODEL
 
 N_TRIALS, N_FRAMES = 400, 300
 N_FOR_LIMITS = 2000

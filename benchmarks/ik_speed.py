@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
+from trcaugment.formats.trc import read_trc
 from trcaugment.osim.ik import run_ik, write_ik_trial
 from trcaugment.osim.log import opensim_log
 from trcaugment.osim.pipeline import Kit, scale_person
 from trcaugment.subject import Subject
-from trcaugment.trc import read_trc
 
 N_FRAMES, N_TURNS = 120, 3
 

@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 
-from trcaugment.augmentation import augment
-from trcaugment.model import DEFAULT_MODEL, load_model
+from trcaugment.chain.augmentation import augment
+from trcaugment.formats.trc import read_trc
+from trcaugment.model.card import DEFAULT_MODEL
+from trcaugment.model.folder import load_model
 from trcaugment.osim.compare import compare, read_motion
 from trcaugment.osim.pipeline import Kit, scale_person, solve
 from trcaugment.subject import Subject
-from trcaugment.trc import read_trc
 
 SIDED = ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle")
 COORDINATES = (

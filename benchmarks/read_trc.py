@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import opensim
 
+from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.markers import Markers
-from trcaugment.trc import read_trc, write_trc
 
 N_FRAMES, N_MARKERS, RATE_HZ, REPEATS = 16_000, 20, 60, 5
 

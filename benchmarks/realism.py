@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.population import Population
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
+from trcaugment.formats.trc import read_trc
 from trcaugment.marker_sets import KEYPOINTS, find_keypoints
-from trcaugment.trc import read_trc
 
 N_GENERATED = 20_000
 LENGTHS = {

@@ -16,7 +16,7 @@ import torch
 from scipy.interpolate import make_interp_spline
 
 from trcaugment import Markers, write_trc
-from trcaugment.body.keypoints import KeypointErrors, disturb, draw_offsets
+from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.population import Population, draw_bodies

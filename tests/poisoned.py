@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trcaugment.batch.run import Work
-    from trcaugment.conversion import Conversion, Outcome
+    from trcaugment.conversion.convert import Conversion, Outcome
+    from trcaugment.conversion.run import Work
 
 
 def do(task: Sequence[Conversion], work: Work) -> list[Outcome]:
     """What `batch.run._do` does, but for `killed`, `killed_once`, `raises` and `sleeps`."""
-    from trcaugment.batch.run import loaded_model
-    from trcaugment.conversion import convert
+    from trcaugment.conversion.convert import convert
+    from trcaugment.conversion.run import loaded_model
 
     for each in task:
         match each.source.stem:

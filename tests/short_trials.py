@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from test_model import CARD, random_network
 
-from trcaugment.batch.plan import make_plan
-from trcaugment.conversion import Conversion
+from trcaugment.conversion.convert import Conversion
+from trcaugment.conversion.plan import make_plan
+from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.markers import Markers
-from trcaugment.model import save_model
+from trcaugment.model.folder import save_model
 from trcaugment.subject import StatedSubject
-from trcaugment.trc import read_trc, write_trc
 
 WALK = Path(__file__).parents[1] / "examples" / "walk.trc"
 HEIGHT_M, MASS_KG = 1.584, 58.32

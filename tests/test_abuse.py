@@ -25,17 +25,17 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from test_model import CARD, random_network
 
-import trcaugment.model
+import trcaugment.model.folder
 from trcaugment import Markers, Subject, augment, load_model, read_trc
+from trcaugment.chain.checks import watch
+from trcaugment.chain.checks.findings import lasting
+from trcaugment.chain.signals import fill_gaps
 from trcaugment.cli import main
 from trcaugment.errors import MarkersError, ModelError, TrcAugmentError, TrcError
-from trcaugment.guards import watch
-from trcaugment.guards.findings import lasting
+from trcaugment.formats.trc import parse_trc
 from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.model import CARD_FILE, WEIGHTS_FILE, Model, save_model
-from trcaugment.network import NetworkSizes
-from trcaugment.signals import fill_gaps
-from trcaugment.trc import parse_trc
+from trcaugment.model.card import CARD_FILE, WEIGHTS_FILE, NetworkSizes
+from trcaugment.model.folder import Model, save_model
 
 SQUAT = Path(__file__).parents[1] / "examples" / "squat_mm_with_gaps.trc"
 SUBJECT = Subject(1.584, 58.32)
@@ -167,7 +167,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
     folder = tmp_path_factory.mktemp("model") / "tiny"
     save_model(folder, CARD, random_network())
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(trcaugment.model, "_BATCH_WINDOWS", 4)  # a batch is always filled up, and the trials are short
+        patched.setattr(trcaugment.model.folder, "_BATCH_WINDOWS", 4)  # filled up, and the trials are short
         yield load_model(folder, "cpu")
 
 

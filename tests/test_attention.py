@@ -13,14 +13,14 @@ import torch
 from click.testing import CliRunner, Result
 
 from trcaugment import Markers, Model, Subject, augment, load_model, read_trc
-from trcaugment.augmentation import attend
+from trcaugment.chain.augmentation import attend
 from trcaugment.cli import main
 from trcaugment.errors import ModelError
+from trcaugment.figures.attention import draw_attention
 from trcaugment.marker_sets import KEYPOINTS, mirror_order
-from trcaugment.model import save_model
-from trcaugment.network import MarkerNetwork
-from trcaugment.normalization import body_frame, make_features
-from trcaugment.report.attention import draw_attention
+from trcaugment.model.folder import save_model
+from trcaugment.model.network import MarkerNetwork
+from trcaugment.model.normalization import body_frame, make_features
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 WALK, SQUAT = EXAMPLES / "walk.trc", EXAMPLES / "squat_mm_with_gaps.trc"

@@ -8,7 +8,8 @@ import pytest
 from scipy.interpolate import make_interp_spline
 from scipy.spatial.transform import Rotation
 
-from trcaugment import Markers, Model, Subject, augment, augmentation, load_model, read_trc
+from trcaugment import Markers, Model, Subject, augment, load_model, read_trc
+from trcaugment.chain import augmentation
 from trcaugment.errors import MarkersError, MarkerSetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, mirror_order
 

@@ -23,20 +23,20 @@ import pytest
 from click.testing import CliRunner, Result
 from short_trials import contents, conversions_of, freeze, short_walk, write_cohort, write_tiny_model
 
-import trcaugment.batch.angles
-import trcaugment.batch.pools
-import trcaugment.batch.run
-from trcaugment.batch.angles import Person, find_angles
-from trcaugment.batch.folder import claimed
-from trcaugment.batch.pools import _check_workers, local_pool
-from trcaugment.batch.run import Work, run
+import trcaugment.conversion.angles
+import trcaugment.conversion.pools
+import trcaugment.conversion.run
 from trcaugment.cli import main
 from trcaugment.cli.batch_progress import BatchProgress
-from trcaugment.conversion import Conversion, Outcome, Settings
+from trcaugment.conversion.angles import Person, find_angles
+from trcaugment.conversion.convert import Conversion, Outcome, Settings
+from trcaugment.conversion.folder import claimed
+from trcaugment.conversion.pools import _check_workers, local_pool
+from trcaugment.conversion.run import Work, run
+from trcaugment.conversion.sidecar import this_tool
 from trcaugment.errors import ClusterError
-from trcaugment.provenance import this_tool
+from trcaugment.formats.trc import write_trc
 from trcaugment.subject import Subject
-from trcaugment.trc import write_trc
 
 TESTS = Path(__file__).parent
 RESUME = Settings(resume=True)
@@ -133,7 +133,7 @@ def test_two_batches_on_one_folder_are_one_too_many(
     (outputs / "anna" / "t00.trc").unlink()
     before = contents(outputs)
     hold = (
-        "import sys\nfrom pathlib import Path\nfrom trcaugment.batch.folder import claimed\n"
+        "import sys\nfrom pathlib import Path\nfrom trcaugment.conversion.folder import claimed\n"
         "with claimed(Path(sys.argv[1]), []):\n    print('held', flush=True)\n    sys.stdin.read()"
     )
     with subprocess.Popen(
@@ -167,7 +167,7 @@ def test_what_killed_batches_left_is_cleared_when_it_is_old(tmp_path: Path) -> N
 def test_processes_that_are_killed_lose_no_trial_but_the_one_that_kills_them(
     tmp_path: Path, model: Path, cohort: Path, undisturbed: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trcaugment.batch.run, "_do", poisoned.do)
+    monkeypatch.setattr(trcaugment.conversion.run, "_do", poisoned.do)
     for name in ("killed_once", "killed", "raises"):
         write_trc(cohort / "anna" / f"{name}.trc", short_walk())
     conversions = conversions_of(cohort, tmp_path / "out")
@@ -204,7 +204,7 @@ def wait_for(path: Path) -> int:
 
 def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     program = (
-        "import sys, poisoned\nfrom pathlib import Path\nfrom trcaugment.batch.pools import local_pool\n"
+        "import sys, poisoned\nfrom pathlib import Path\nfrom trcaugment.conversion.pools import local_pool\n"
         "if __name__ == '__main__':\n    with local_pool(1, apart=True) as pool:\n"
         "        pool.submit(poisoned.tell_and_sleep, Path(sys.argv[1])).result()\n"
     )
@@ -220,9 +220,9 @@ def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
 def test_ctrl_c_ends_all_in_one_line(
     tmp_path: Path, cohort: Path, model: Path, undisturbed: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trcaugment.batch.run, "_do", poisoned.do)
-    monkeypatch.setattr(trcaugment.batch.run, "useful_jobs", lambda _, jobs: jobs)
-    monkeypatch.setattr(trcaugment.batch.pools, "_GRACE_S", 0.1)
+    monkeypatch.setattr(trcaugment.conversion.run, "_do", poisoned.do)
+    monkeypatch.setattr(trcaugment.conversion.run, "useful_jobs", lambda _, jobs: jobs)
+    monkeypatch.setattr(trcaugment.conversion.pools, "_GRACE_S", 0.1)
     write_trc(cohort / "bert" / "sleeps.trc", short_walk())
     add = BatchProgress.add
 
@@ -280,7 +280,7 @@ def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(  # noqa: PLR0913
     workers: list[subprocess.Popen[bytes]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(trcaugment.batch.run, "_do", poisoned.do)
+    monkeypatch.setattr(trcaugment.conversion.run, "_do", poisoned.do)
     monkeypatch.chdir(tmp_path)  # the workers run elsewhere
     (cohort / "anna" / "killed_once.trc").write_bytes((cohort / "anna" / "t00.trc").read_bytes())
     result = batch("in", "-o", "out", "--model", model, "--dask", scheduler)
@@ -297,7 +297,7 @@ def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(  # noqa: PLR0913
 def test_a_scheduler_that_is_not_there_is_wrong_usage(
     tmp_path: Path, cohort: Path, model: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr(trcaugment.batch.pools, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(trcaugment.conversion.pools, "_PATIENCE_S", 0.5)
     result = batch(cohort, "-o", tmp_path / "out", "--model", model, "--dask", address)
     assert result.exit_code == 2
     assert f"expected a Dask scheduler at {address}, found none" in result.output
@@ -311,8 +311,8 @@ def test_a_scheduler_that_is_lost_is_told_in_one_line(
         yield Outcome(conversions[0], failure="a reason")
         raise CancelledError  # as futures of a lost scheduler do
 
-    monkeypatch.setattr(trcaugment.batch.run, "run", lost)
-    monkeypatch.setattr(trcaugment.batch.pools, "dask_pool", lambda _: nullcontext((None, 1)))
+    monkeypatch.setattr(trcaugment.conversion.run, "run", lost)
+    monkeypatch.setattr(trcaugment.conversion.pools, "dask_pool", lambda _: nullcontext((None, 1)))
     result = batch(cohort, "-o", tmp_path / "out", "--model", model, "--dask", "tcp://here:1")
     assert result.exit_code == 1
     assert result.stderr == "The Dask scheduler at tcp://here:1 was lost; the same command goes on.\n"
@@ -354,7 +354,7 @@ def test_angles_are_found_per_subject_and_kept(
     tmp_path: Path, opensim: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # OpenSim in a process of its own takes seconds to load.
-    monkeypatch.setattr(trcaugment.batch.pools, "local_pool", lambda jobs, apart=False: ThreadPoolExecutor(jobs))
+    monkeypatch.setattr(trcaugment.conversion.pools, "local_pool", lambda jobs, apart=False: ThreadPoolExecutor(jobs))
     cohort, outputs = write_cohort(tmp_path / "in", n_trials=2), tmp_path / "out"
     (outputs / "anna" / "ik_anna").mkdir(parents=True)
     (outputs / "anna" / "ik_anna" / "precious.txt").touch()
@@ -384,7 +384,7 @@ def test_ctrl_c_among_the_angles_is_told_too(
         yield everybody[0].outputs[0], "kept"
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(trcaugment.batch.angles, "find_angles", interrupted)
+    monkeypatch.setattr(trcaugment.conversion.angles, "find_angles", interrupted)
     result = batch(cohort, "-o", tmp_path / "out", "--model", model, "--ik")
     assert result.exit_code == 1
     assert "Interrupted; the same command goes on." in result.stderr

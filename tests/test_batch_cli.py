@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-import trcaugment.batch.report
+import trcaugment.conversion.report
 from trcaugment.cli import main
 from trcaugment.cli.screen import show
 
@@ -78,7 +78,7 @@ def test_the_work_is_told_where_the_report_cannot_be_written(cohort: Path, monke
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(trcaugment.batch.report, "replace_file", full)
+    monkeypatch.setattr(trcaugment.conversion.report, "replace_file", full)
     (cohort / "b.trc").write_text("")
     result = batch(cohort)
     assert result.exit_code == 1  # not 2: nothing was wrong with the command

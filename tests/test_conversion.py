@@ -17,18 +17,18 @@ from hypothesis import strategies as st
 from short_trials import HEIGHT_M, MASS_KG, PERSON, contents, freeze, lose, short_walk, write_tiny_model
 from test_model import random_network
 
-import trcaugment.augmentation
-import trcaugment.conversion
-import trcaugment.files
-import trcaugment.provenance
+import trcaugment.chain.augmentation
+import trcaugment.conversion.convert
+import trcaugment.conversion.sidecar
+import trcaugment.formats.files
 from trcaugment.cli import main
-from trcaugment.conversion import Conversion, Outcome, Settings, convert
-from trcaugment.files import sidecar_path
+from trcaugment.conversion.convert import Conversion, Outcome, Settings, convert
+from trcaugment.formats.files import sidecar_path
+from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import Markers
-from trcaugment.model import Model, load_model, save_model
+from trcaugment.model.folder import Model, load_model, save_model
 from trcaugment.subject import StatedSubject
-from trcaugment.trc import read_trc, write_trc
 
 RESUME = Settings(resume=True)
 
@@ -83,7 +83,7 @@ def test_every_field_of_a_sidecar_is_true(tmp_path: Path, folder: Path, model: M
     outcome = convert_one(source, target, model, Settings(with_keypoints=True))
     assert outcome.failure is None
     sidecar = json.loads(sidecar_path(target).read_bytes())
-    assert sidecar["tool"] == f"trcaugment {trcaugment.provenance.version('trcaugment')}"
+    assert sidecar["tool"] == f"trcaugment {trcaugment.conversion.sidecar.version('trcaugment')}"
     weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     assert sidecar["model"] == {"name": "tiny", "sha256": weights, "rate_hz": 60.0}
     assert sidecar["input"] == {
@@ -195,7 +195,7 @@ def test_another_input_model_or_program_is_another_output(
     assert convert_one(source, target, model, Settings(with_keypoints=True, resume=True)).kept
     assert len(read_trc(target).names) == 20 + 35
     assert not convert_one(source, target, model).kept
-    monkeypatch.setattr(trcaugment.provenance, "version", lambda _: "99.0")
+    monkeypatch.setattr(trcaugment.conversion.sidecar, "version", lambda _: "99.0")
     assert not convert_one(source, target, model).kept
     assert told(target)["tool"] == "trcaugment 99.0"
 
@@ -364,8 +364,8 @@ def test_who_goes_with_whom_changes_no_bit(
 ) -> None:
     conversions, alone = cohort
     with pytest.MonkeyPatch.context() as patched, TemporaryDirectory() as name:
-        patched.setattr(trcaugment.conversion, "_BYTES_AT_ONCE", bytes_at_once)
-        patched.setattr(trcaugment.augmentation, "BLOCK_WINDOWS", block_windows)
+        patched.setattr(trcaugment.conversion.convert, "_BYTES_AT_ONCE", bytes_at_once)
+        patched.setattr(trcaugment.chain.augmentation, "BLOCK_WINDOWS", block_windows)
         chosen = [replace(conversions[k], target=Path(name) / f"t{k}.trc") for k in order[:n_trials]]
         outcomes = list(convert(chosen, model, Settings()))
         found = contents(Path(name))

@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from trcaugment.body.keypoints import KeypointErrors, disturb
+from trcaugment.body.detector import KeypointErrors, disturb
 from trcaugment.body.population import Population
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, Windows, make_library
-from trcaugment.datasets.contents import Found
-from trcaugment.datasets.sifting import _measure, sift
+from trcaugment.datasets.dataset import Found
+from trcaugment.datasets.plausibility import _measure, sift
 from trcaugment.datasets.window_set import FixedWindows, WindowSet, generate_set
 from trcaugment.errors import DatasetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from dataset_files import write_npy
 
-from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.cli import main

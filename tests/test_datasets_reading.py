@@ -12,21 +12,21 @@ import torch
 from dataset_files import mid_hip, write_hdf5, write_mot, write_npy
 from scipy.interpolate import make_interp_spline
 
-from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
 from trcaugment.body.population import Population
 from trcaugment.body.procedural import make_motion
 from trcaugment.body.skeleton import BODIES, POINT_INDEX
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, Windows, make_library
 from trcaugment.datasets.building import write_dataset
-from trcaugment.datasets.contents import Split
+from trcaugment.datasets.dataset import Split
 from trcaugment.datasets.paired import read_pairs
 from trcaugment.datasets.reading import load_dataset, read_dataset, read_trials
 from trcaugment.datasets.window_set import WindowSet, generate_set
 from trcaugment.errors import DatasetError
+from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.markers import Markers
-from trcaugment.trc import read_trc, write_trc
 
 FIELDS = ("keypoints", "markers", "height_m", "mass_kg")
 
@@ -532,7 +532,7 @@ def test_first_fitting_row_tells_whose_a_trial_is(trial, tmp_path):
 @pytest.fixture
 def motions(opensim, tmp_path):
     """Two people in two folders, each with a model of their own, and where their points truly go."""
-    from trcaugment.body.osim_model import write_model
+    from trcaugment.osim.build import write_model
 
     truth = {}
     for k, name in enumerate(("Anna", "Ben")):

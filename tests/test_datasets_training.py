@@ -6,16 +6,16 @@ import pytest
 import torch
 
 import trcaugment.training.data
-from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
-from trcaugment.datasets.contents import Dataset, Split
+from trcaugment.datasets.dataset import Dataset, Split
 from trcaugment.datasets.npy_layout import write_npy_layout
 from trcaugment.datasets.reading import read_dataset
 from trcaugment.datasets.splits import split_subjects
 from trcaugment.datasets.window_set import WindowSet, generate_set
 from trcaugment.errors import DatasetError, RecipeError
-from trcaugment.model import load_model
+from trcaugment.model.folder import load_model
 from trcaugment.training.data import DrawnData
 from trcaugment.training.recipe import read_recipe
 from trcaugment.training.run import train

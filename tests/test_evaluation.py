@@ -14,23 +14,23 @@ from click.testing import CliRunner
 
 import trcaugment.evaluation.baselines as baselines
 from trcaugment import Subject, augment, load_model, read_trc, write_trc
-from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, Windows, make_library
 from trcaugment.cli import main
-from trcaugment.datasets.contents import Dataset, Split
+from trcaugment.datasets.dataset import Dataset, Split
 from trcaugment.datasets.npy_layout import write_npy_layout
 from trcaugment.datasets.paired import Pair, write_pairs
 from trcaugment.datasets.reading import read_dataset
 from trcaugment.datasets.window_set import WindowSet, generate_set
 from trcaugment.errors import DatasetError, MarkersError
+from trcaugment.evaluation.metrics import mpme
 from trcaugment.evaluation.run import TRUTH, evaluate_trials, evaluate_windows, predict_arranged
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import JITTER, MPME, NOT_PREDICTED, RIGID, RMSE, join, sum_errors
 from trcaugment.evaluation.truth import at_times, pair_files, read_names, rename
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, RIGID_PAIRS, find_keypoints
 from trcaugment.markers import Markers
-from trcaugment.metrics import mpme
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MODEL = "bilstm-attention-v1"

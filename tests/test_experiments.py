@@ -14,9 +14,10 @@ from lightning.pytorch import Callback
 import trcaugment.training.experiments as experiments
 from trcaugment.cli import main
 from trcaugment.errors import DivergedError, RecipeError, TrainingError
+from trcaugment.evaluation.metrics import distance_error, mpme
 from trcaugment.marker_sets import RIGID_PAIRS
-from trcaugment.metrics import distance_error, mpme
-from trcaugment.network import MarkerNetwork, NetworkSizes
+from trcaugment.model.card import NetworkSizes
+from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.experiments import (
     FUTURE,
     REPORT_MM,

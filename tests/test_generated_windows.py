@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS

@@ -13,14 +13,14 @@ from trcaugment.body.kinematics import forward_kinematics
 from trcaugment.body.population import average_adult
 from trcaugment.body.procedural import make_motion
 from trcaugment.body.skeleton import GENERIC_HEIGHT_M, POINT_INDEX
+from trcaugment.chain.checks import check_size, watch
+from trcaugment.chain.checks.findings import spans_of
+from trcaugment.chain.checks.frozen import watch_still
 from trcaugment.errors import MarkersError
-from trcaugment.guards import check_size, watch
-from trcaugment.guards.findings import spans_of
-from trcaugment.guards.frozen import watch_still
+from trcaugment.formats.trc import read_trc
 from trcaugment.marker_sets import KEYPOINTS, find_keypoints, mirror_order
-from trcaugment.model import load_model
+from trcaugment.model.folder import load_model
 from trcaugment.subject import Subject
-from trcaugment.trc import read_trc
 
 N_FRAMES = 300
 TIME_S = np.arange(N_FRAMES) / 60

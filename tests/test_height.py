@@ -7,16 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from trcaugment.body.keypoints import KeypointErrors, disturb
+from trcaugment.body.detector import KeypointErrors, disturb
 from trcaugment.body.kinematics import forward_kinematics
 from trcaugment.body.motions import perturb
 from trcaugment.body.population import Population
 from trcaugment.body.skeleton import POINT_INDEX
 from trcaugment.body.windows import WindowGenerator, make_library
+from trcaugment.chain.height import SEGMENTS, estimate_height, segment_lengths
 from trcaugment.errors import MarkersError
-from trcaugment.height import SEGMENTS, estimate_height, segment_lengths
+from trcaugment.formats.trc import read_trc
 from trcaugment.marker_sets import KEYPOINTS, find_keypoints
-from trcaugment.trc import read_trc
 
 
 @pytest.fixture(scope="module")

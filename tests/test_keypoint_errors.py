@@ -6,7 +6,7 @@ from itertools import groupby
 import pytest
 import torch
 
-from trcaugment.body.keypoints import KeypointErrors, disturb, draw_offsets
+from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets
 from trcaugment.marker_sets import KEYPOINTS
 
 N, N_FRAMES = 6000, 30

@@ -78,7 +78,7 @@ def test_all_markers_and_keypoints_of_the_model_are_points_of_the_skeleton():
 
 @pytest.mark.parametrize("name", BODIES_UNDER_TEST)
 def test_opensim_and_torch_put_every_point_in_the_same_place(opensim, name):
-    from trcaugment.body.osim_model import build_model
+    from trcaugment.osim.build import build_model
 
     sizes, coordinates = BODIES_UNDER_TEST[name], postures(20, seed=4)
     expected = opensim_places(opensim, build_model(sizes), coordinates, marker_places)
@@ -107,7 +107,7 @@ def test_bodies_turn_without_changing_their_size():
 
 
 def test_the_opensim_model_has_the_coordinates_ranges_and_masses_of_the_skeleton(opensim):
-    from trcaugment.body.osim_model import build_model
+    from trcaugment.osim.build import build_model
 
     model = build_model(sizes_of(random_scale(6), mass_kg=91.5), "someone")
     state = model.initSystem()
@@ -130,7 +130,7 @@ def test_the_opensim_model_has_the_coordinates_ranges_and_masses_of_the_skeleton
 
 
 def test_a_written_model_opens_again_and_gives_the_same_markers(opensim, tmp_path):
-    from trcaugment.body.osim_model import write_model
+    from trcaugment.osim.build import write_model
 
     sizes, coordinates = BODIES_UNDER_TEST["person 2"], postures(5, seed=7)
     write_model(tmp_path / "person.osim", sizes)

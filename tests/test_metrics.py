@@ -9,8 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from trcaugment.evaluation.metrics import (
+    acceleration,
+    coordinate_rmse,
+    distance_error,
+    mpme,
+    pair_distances,
+    position_error,
+)
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, RIGID_PAIRS
-from trcaugment.metrics import acceleration, coordinate_rmse, distance_error, mpme, pair_distances, position_error
 
 
 def points(n_frames=20, n_points=6, seed=0):

@@ -10,22 +10,24 @@ import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-import trcaugment.model
+import trcaugment.model.folder
 from trcaugment.errors import ModelError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
-from trcaugment.model import (
+from trcaugment.model.card import (
+    ALIGNMENT,
     CARD_FILE,
     FORMAT_VERSION,
+    ORIGIN,
     WEIGHTS_FILE,
     Card,
+    NetworkSizes,
     list_models,
-    load_model,
     models_folder,
     read_card,
-    save_model,
 )
-from trcaugment.network import MarkerNetwork, NetworkSizes
-from trcaugment.normalization import ALIGNMENT, ORIGIN, mirror
+from trcaugment.model.folder import load_model, save_model
+from trcaugment.model.network import MarkerNetwork
+from trcaugment.model.normalization import mirror
 
 SIZES = NetworkSizes(hidden=6, n_layers=2)
 CARD = Card(
@@ -120,7 +122,7 @@ def test_predictions_do_not_depend_on_how_windows_are_batched(folder, monkeypatc
     model, windows = load_model(folder, "cpu"), features(23)
     whole = model.predict(windows)
     for size in (1, 5, 23, 100):
-        monkeypatch.setattr(trcaugment.model, "_BATCH_WINDOWS", size)
+        monkeypatch.setattr(trcaugment.model.folder, "_BATCH_WINDOWS", size)
         torch.testing.assert_close(model.predict(windows), whole, rtol=0, atol=1e-6)
     alone = torch.cat([model.predict(window[None]) for window in windows])
     torch.testing.assert_close(alone, whole, rtol=0, atol=1e-6)
@@ -140,7 +142,7 @@ def test_a_model_loads_by_its_path_as_text(folder):
 
 
 def test_shipped_models_are_found_by_name(folder, monkeypatch):
-    monkeypatch.setattr(trcaugment.model, "models_folder", lambda: folder.parent)
+    monkeypatch.setattr(trcaugment.model.card, "models_folder", lambda: folder.parent)
     assert [card.name for card in list_models()] == ["tiny"]
     assert load_model("tiny", "cpu").card.name == "tiny"
     refused("other", r"no model 'other'.*\(tiny\)")

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 import torch
 
-from trcaugment.model import load_model, models_folder
-from trcaugment.network import FrameAttention, MarkerNetwork, NetworkSizes, SelfAttention
+from trcaugment.model.card import NetworkSizes, models_folder
+from trcaugment.model.folder import load_model
+from trcaugment.model.network import FrameAttention, MarkerNetwork, SelfAttention
 
 SMALL = NetworkSizes(hidden=8, n_layers=1)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.normalization import BodyFrame, body_frame, make_features, to_body, to_lab
+from trcaugment.model.normalization import BodyFrame, body_frame, make_features, to_body, to_lab
 
 NECK, R_SHOULDER, L_SHOULDER, R_HIP, L_HIP, R_ANKLE = (
     KEYPOINTS.index(name) for name in ("Neck", "RShoulder", "LShoulder", "RHip", "LHip", "RAnkle")

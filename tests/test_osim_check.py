@@ -10,11 +10,11 @@ from click.testing import CliRunner
 
 from trcaugment import Markers, write_trc
 from trcaugment.body.kinematics import forward_kinematics
-from trcaugment.body.motions import read_table
 from trcaugment.body.population import average_adult
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES, MARKERS, POINT_INDEX
 from trcaugment.cli import main
 from trcaugment.errors import OsimError
+from trcaugment.formats.mot import read_table
 from trcaugment.osim.check import check
 from trcaugment.osim.log import opensim_log
 from trcaugment.osim.model import write_shipped_model

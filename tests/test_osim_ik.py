@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner
 from planted_people import LIMBS, NAMES, STILL, draw_factors, grown, move
 
-from trcaugment.body.motions import read_table
 from trcaugment.body.skeleton import BODY_INDEX, COORDINATE_INDEX, COORDINATES
 from trcaugment.cli import main
+from trcaugment.formats.mot import read_table
+from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.osim.ik import usable_frames
-from trcaugment.trc import read_trc, write_trc
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 MASS_KG = 58.3

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import PchipInterpolator
 
-from trcaugment.signals import (
+from trcaugment.chain.signals import (
     fill_gaps,
     find_gaps,
     find_segments,

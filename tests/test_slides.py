@@ -10,7 +10,7 @@ import torch
 from trcaugment.body.kinematics import BodySizes, body_frames, forward_kinematics
 from trcaugment.body.motions import mirror
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, COORDINATE_INDEX, COORDINATES, MARKERS, POINT_INDEX, POINTS
-from trcaugment.body.slides import DRIVERS, draw_seen_slides, draw_skin_slides, slid
+from trcaugment.body.soft_tissue import DRIVERS, draw_seen_slides, draw_skin_slides, slid
 from trcaugment.marker_sets import mirror_order
 
 N = 2000

@@ -25,7 +25,7 @@ from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.cli import main
 from trcaugment.errors import ModelError, TrainingError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
-from trcaugment.model import load_model
+from trcaugment.model.folder import load_model
 from trcaugment.training.data import DrawnBatches, DrawnData, make_batch
 from trcaugment.training.recipe import Recipe, motion_files, read_recipe
 from trcaugment.training.run import train

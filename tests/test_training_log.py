@@ -11,7 +11,7 @@ from test_training import finished as finished
 
 from trcaugment.cli import main
 from trcaugment.errors import TrainingError
-from trcaugment.report import curves
+from trcaugment.figures import curves
 from trcaugment.training.log import read_log
 from trcaugment.training.run import train
 

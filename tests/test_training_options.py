@@ -31,7 +31,7 @@ from test_training import (  # noqa: F401
 import trcaugment.training.processes
 from trcaugment.cli import main
 from trcaugment.errors import TrainingError
-from trcaugment.model import load_model
+from trcaugment.model.folder import load_model
 from trcaugment.training.prefetch import Prefetched
 from trcaugment.training.processes import Job
 from trcaugment.training.recipe import Motions, example_recipe, read_recipe

@@ -14,10 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import markers as any_markers
 
-from trcaugment.decimals import parse_rows
 from trcaugment.errors import TrcError
+from trcaugment.formats.decimals import parse_rows
+from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.markers import Markers
-from trcaugment.trc import read_trc, write_trc
 
 KEYS = "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\tOrigNumFrames"
 NAMES = ("Neck", "RHip", "LHip")

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trcaugment.windows import blend, blend_weights, cut, window_starts
+from trcaugment.chain.windows import blend, blend_weights, cut, window_starts
 
 LENGTH, HOP = 30, 10
 

@@ -16,24 +16,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trcaugment.augmentation import Augmentation, augment
+    from trcaugment.chain.augmentation import Augmentation, augment
     from trcaugment.errors import TrcAugmentError
+    from trcaugment.formats.trc import read_trc, write_trc
     from trcaugment.markers import Markers
-    from trcaugment.model import Model, list_models, load_model
+    from trcaugment.model.card import list_models
+    from trcaugment.model.folder import Model, load_model
     from trcaugment.subject import Subject
-    from trcaugment.trc import read_trc, write_trc
 
 _MODULES = {
-    "Augmentation": "augmentation",
+    "Augmentation": "chain.augmentation",
     "Markers": "markers",
-    "Model": "model",
+    "Model": "model.folder",
     "Subject": "subject",
     "TrcAugmentError": "errors",
-    "augment": "augmentation",
-    "list_models": "model",
-    "load_model": "model",
-    "read_trc": "trc",
-    "write_trc": "trc",
+    "augment": "chain.augmentation",
+    "list_models": "model.card",
+    "load_model": "model.folder",
+    "read_trc": "formats.trc",
+    "write_trc": "formats.trc",
 }
 
 __all__ = [

@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, COORDINATE_INDEX, JOINTS, POINTS, Axis, Joint
-from trcaugment.body.slides import DRIVERS, slid
+from trcaugment.body.soft_tissue import DRIVERS, slid
 
 
 @dataclass(frozen=True)

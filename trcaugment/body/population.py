@@ -19,7 +19,7 @@ from torch import Tensor
 
 from trcaugment.body.kinematics import BodySizes
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, GENERIC_HEIGHT_M, JOINT_INDEX, MARKERS, POINT_INDEX, POINTS
-from trcaugment.body.slides import draw_skin_slides
+from trcaugment.body.soft_tissue import draw_skin_slides
 
 # Wide limits, which keep out other units.
 _Height = Annotated[float, msgspec.Meta(ge=0.5, le=2.5)]

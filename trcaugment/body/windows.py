@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trcaugment.body.keypoints import KeypointErrors, disturb, draw_offsets
+from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
 from trcaugment.body.motions import MotionLibrary, perturb, read_mot
 from trcaugment.body.population import Population, draw_bodies

@@ -33,14 +33,15 @@ def attention(
     The weights of a frame sum to one. Frames in which nothing is predicted have none.
     """
     from trcaugment.cli.outputs import check_figure, check_outputs, write_output
-    from trcaugment.files import as_csv
+    from trcaugment.formats.files import as_csv
 
     kind = check_figure(output)
     check_outputs([output, *([table] if table else [])], [source], overwrite)
     try:
         import torch
 
-        from trcaugment.model import DEFAULT_MODEL, load_model
+        from trcaugment.model.card import DEFAULT_MODEL
+        from trcaugment.model.folder import load_model
 
         subject = Subject(height, mass)
         torch.set_num_threads(1)  # as for predict: on a busy machine several wait for each other
@@ -48,9 +49,9 @@ def attention(
     except (SubjectError, ModelError) as error:
         raise click.UsageError(str(error)) from error
     try:
-        from trcaugment.augmentation import attend
-        from trcaugment.report.attention import draw_attention
-        from trcaugment.trc import read_trc
+        from trcaugment.chain.augmentation import attend
+        from trcaugment.figures.attention import draw_attention
+        from trcaugment.formats.trc import read_trc
 
         markers = read_trc(source)
         weights = attend(markers, subject, model)

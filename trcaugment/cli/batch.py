@@ -14,13 +14,13 @@ import click
 
 from trcaugment.cli.screen import say
 from trcaugment.errors import ClusterError, ConversionError, DatasetError, ModelError, OsimError, SessionsError
-from trcaugment.files import why_not_written
+from trcaugment.formats.files import why_not_written
 
 if TYPE_CHECKING:
-    from trcaugment.batch.plan import Plan
-    from trcaugment.batch.pools import Pool
-    from trcaugment.batch.run import Work
-    from trcaugment.conversion import Outcome
+    from trcaugment.conversion.convert import Outcome
+    from trcaugment.conversion.plan import Plan
+    from trcaugment.conversion.pools import Pool
+    from trcaugment.conversion.run import Work
 
 _FOLDER = click.Path(path_type=Path)
 _WRONG_USAGE = (SessionsError, DatasetError, ModelError, ConversionError, ClusterError, OsimError)
@@ -58,8 +58,8 @@ def batch(
     Outputs that were made just so are kept, so the same command goes on after an interruption. Every output has
     a sidecar (.json) that says how it was made; batch_report.csv and .json say what became of every trial.
     """
-    from trcaugment.batch.plan import make_plan
     from trcaugment.cli.batch_tables import show_plan
+    from trcaugment.conversion.plan import make_plan
 
     if address:  # its workers run in other folders
         cohort, output = cohort.absolute(), output.absolute()
@@ -69,9 +69,9 @@ def batch(
             show_plan(plan)
             failed = any(each.failed for each in plan.left_out)
         else:
-            from trcaugment.batch.run import Work
-            from trcaugment.conversion import Settings
-            from trcaugment.model import DEFAULT_MODEL
+            from trcaugment.conversion.convert import Settings
+            from trcaugment.conversion.run import Work
+            from trcaugment.model.card import DEFAULT_MODEL
 
             settings = Settings(with_keypoints, strict, resume=True, overwrite=overwrite)
             work = Work(_whole_path(DEFAULT_MODEL if model_name is None else model_name), device, settings)
@@ -86,18 +86,18 @@ def batch(
 
 def _whole_path(model: str) -> str:
     """Other processes may run in other folders."""
-    from trcaugment.model import models_folder
+    from trcaugment.model.card import models_folder
 
     return str(Path(model).absolute()) if Path(model).exists() and not (models_folder() / model).exists() else model
 
 
 def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) -> bool:
     """Does the work, as far as it gets, writes the report and shows it; whether all went well."""
-    from trcaugment.batch.folder import claimed
-    from trcaugment.batch.report import make_rows, write_report
-    from trcaugment.batch.run import loaded_model
     from trcaugment.cli.batch_tables import show_result
-    from trcaugment.opensim_package import load_opensim
+    from trcaugment.conversion.folder import claimed
+    from trcaugment.conversion.report import make_rows, write_report
+    from trcaugment.conversion.run import loaded_model
+    from trcaugment.osim.package import load_opensim
 
     # What is wrong or not there is told before anything is done.
     loaded_model(work.model, work.device)
@@ -123,8 +123,8 @@ def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) 
 
 
 def _convert(plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome]) -> None:
-    from trcaugment.batch.run import run, useful_jobs
     from trcaugment.cli.batch_progress import BatchProgress
+    from trcaugment.conversion.run import run, useful_jobs
 
     conversions = [trial.conversion for trial in plan.trials]
     places = useful_jobs(conversions, where) if isinstance(where, int) else where
@@ -137,8 +137,8 @@ def _convert(plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outc
 def _find_angles(
     plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome], angles: dict[Path, str]
 ) -> None:
-    from trcaugment.batch.angles import find_angles, people
-    from trcaugment.batch.report import NOT_REACHED
+    from trcaugment.conversion.angles import find_angles, people
+    from trcaugment.conversion.report import NOT_REACHED
 
     sidecars = {target: each.sidecar for target, each in outcomes.items() if each.sidecar is not None}
     angles.update(dict.fromkeys(sidecars, NOT_REACHED))
@@ -155,7 +155,7 @@ def _pool(where: int | str, apart: bool = False) -> Iterator[tuple[Pool, int]]:
 
     OpenSim might crash or not listen to Ctrl-C: it is kept apart.
     """
-    from trcaugment.batch.pools import dask_pool, local_pool
+    from trcaugment.conversion.pools import dask_pool, local_pool
 
     if isinstance(where, str):
         with dask_pool(where) as cluster:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from trcaugment.batch.folder import CSV_FILE, JSON_FILE
-from trcaugment.batch.report import FAILED, NOT_REACHED, count
 from trcaugment.cli.screen import say, show
+from trcaugment.conversion.folder import CSV_FILE, JSON_FILE
+from trcaugment.conversion.report import FAILED, NOT_REACHED, count
 
 if TYPE_CHECKING:
-    from trcaugment.batch.plan import Plan
-    from trcaugment.batch.report import Row
+    from trcaugment.conversion.plan import Plan
+    from trcaugment.conversion.report import Row
     from trcaugment.subject import StatedSubject
 
 

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from trcaugment.datasets.contents import Dataset
+    from trcaugment.datasets.dataset import Dataset
     from trcaugment.datasets.window_set import WindowSet
 
 _SUBJECTS_SHOWN = 30

@@ -14,13 +14,13 @@ from rich.progress import track
 
 from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.errors import MarkersError, ModelError, SubjectError, TrcAugmentError
-from trcaugment.files import as_csv, as_json
+from trcaugment.formats.files import as_csv, as_json
 
 if TYPE_CHECKING:
-    from trcaugment.datasets.contents import Dataset
+    from trcaugment.datasets.dataset import Dataset
     from trcaugment.evaluation.run import Evaluation
     from trcaugment.evaluation.trials import TrialSet
-    from trcaugment.model import Model
+    from trcaugment.model.folder import Model
     from trcaugment.subject import Subject
 
 _FOUND = click.Path(exists=True, path_type=Path)
@@ -98,7 +98,7 @@ def evaluate(
         raise click.ClickException(str(error)) from error
     if found.scores:
         from trcaugment.cli.evaluate_tables import show
-        from trcaugment.report.errors import draw_errors
+        from trcaugment.figures.errors import draw_errors
 
         # First the files, as the screen may be a pipe that somebody closes.
         if json_file:
@@ -138,7 +138,8 @@ def _load_models(names: Sequence[str]) -> dict[str, Model]:
 
     from trcaugment.evaluation.baselines import LINEAR_MAP, MEAN_OFFSETS
     from trcaugment.evaluation.run import TRUTH
-    from trcaugment.model import DEFAULT_MODEL, load_model
+    from trcaugment.model.card import DEFAULT_MODEL
+    from trcaugment.model.folder import load_model
 
     torch.set_num_threads(1)  # as for predict: on a busy machine several wait for each other
     loaded = {name: load_model(name) for name in names or (DEFAULT_MODEL,)}

@@ -118,7 +118,7 @@ def _errors_told() -> Iterator[None]:
 def _experiment(names: Sequence[str], folder: Path, size: Size, n_seeds: int) -> None:
     from trcaugment.cli.experiment_progress import ExperimentStatus
     from trcaugment.cli.outputs import write_output
-    from trcaugment.report.experiments import draw_experiment
+    from trcaugment.figures.experiments import draw_experiment
     from trcaugment.training.experiments import run_experiment, shipped_recipes
 
     console = Console(highlight=False, markup=False, soft_wrap=True)

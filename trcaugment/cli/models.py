@@ -11,7 +11,7 @@ from rich.table import Table
 def models() -> None:
     """List the shipped models with their cards."""
     from trcaugment.errors import ModelError
-    from trcaugment.model import DEFAULT_MODEL, list_models, models_folder
+    from trcaugment.model.card import DEFAULT_MODEL, list_models, models_folder
 
     try:
         cards = list_models()

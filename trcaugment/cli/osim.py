@@ -15,7 +15,7 @@ from rich.table import Table
 from trcaugment.cli.osim_ik import ik
 from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.errors import TrcAugmentError
-from trcaugment.files import as_csv
+from trcaugment.formats.files import as_csv
 
 if TYPE_CHECKING:
     from trcaugment.osim.check import Check, Idle
@@ -62,8 +62,8 @@ def check(
     Markers that only one of them has, inverse kinematics tasks and scaling measurements that would do nothing, bodies
     that would keep their generic size, and markers that the Scale tool would delete. Exit code 1 if no marker fits.
     """
+    from trcaugment.formats.trc import read_trc
     from trcaugment.osim.check import check as check_files
-    from trcaugment.trc import read_trc
 
     try:
         found = check_files(read_trc(trc), model_file, marker_set, ik_setup, scale_setup)
@@ -133,7 +133,7 @@ def compare(first: Path, second: Path, csv_file: Path | None, figure_file: Path 
     if csv_file:
         write_output(csv_file, _as_csv(found))
     if figure_file:
-        from trcaugment.report.angles import draw_angles
+        from trcaugment.figures.angles import draw_angles
 
         write_output(figure_file, draw_angles(found, (str(first), str(second)), kind))
     _show(Console(highlight=False, markup=False), found)

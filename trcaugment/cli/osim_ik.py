@@ -95,9 +95,9 @@ def run(
     from rich.console import Console
 
     from trcaugment.cli.osim_tables import show_errors, show_scaling
+    from trcaugment.figures.ik_errors import draw_ik_errors
+    from trcaugment.formats.trc import read_trc
     from trcaugment.osim.pipeline import FIGURE_END, scale_person, solve_trials
-    from trcaugment.report.ik_errors import draw_ik_errors
-    from trcaugment.trc import read_trc
 
     console = Console(highlight=False, soft_wrap=True)
     trials, failed = _read(paths)
@@ -123,7 +123,7 @@ def run(
 
 
 def _read(paths: Mapping[str, Path]) -> tuple[dict[str, Markers], dict[str, TrcAugmentError]]:
-    from trcaugment.trc import read_trc
+    from trcaugment.formats.trc import read_trc
 
     trials: dict[str, Markers] = {}
     failed: dict[str, TrcAugmentError] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from trcaugment.files import replace_file, why_not_written
+from trcaugment.formats.files import replace_file, why_not_written
 
 FIGURE_KINDS = (".png", ".pdf", ".svg")
 

@@ -15,12 +15,12 @@ from trcaugment.cli.osim_ik import prepare
 from trcaugment.cli.osim_ik import run as run_ik
 from trcaugment.cli.screen import say
 from trcaugment.errors import ModelError, SubjectError
-from trcaugment.files import SIDECAR_END, sidecar_path
+from trcaugment.formats.files import SIDECAR_END, sidecar_path
 from trcaugment.subject import StatedSubject, Subject
 
 if TYPE_CHECKING:
-    from trcaugment.conversion import Outcome
-    from trcaugment.provenance import FrameRange, Sidecar
+    from trcaugment.conversion.convert import Outcome
+    from trcaugment.conversion.sidecar import FrameRange, Sidecar
 
 _RANGES_SHOWN = 4
 _FILE = click.Path(path_type=Path, readable=False)  # one that cannot be read stops no other
@@ -79,7 +79,8 @@ def predict(
             prepare(outputs, Path(output), overwrite)
         import torch
 
-        from trcaugment.model import DEFAULT_MODEL, load_model
+        from trcaugment.model.card import DEFAULT_MODEL
+        from trcaugment.model.folder import load_model
 
         # One thread is fast enough (over 4,000 frames a second), and on a busy machine several wait for each other.
         torch.set_num_threads(1)
@@ -90,7 +91,7 @@ def predict(
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"cannot write to {output}: {error.strerror}.") from error
-    from trcaugment.conversion import Conversion, Settings, convert
+    from trcaugment.conversion.convert import Conversion, Settings, convert
 
     conversions = [Conversion(source, target, person) for source, target in zip(inputs, outputs, strict=True)]
     outcomes = []
@@ -137,7 +138,7 @@ def _is_left_over(file: Path) -> bool:
     """Whether it is the sidecar of an output that was removed."""
     if file.suffix != SIDECAR_END or file.with_suffix(".trc").exists():
         return False
-    from trcaugment.provenance import read_sidecar
+    from trcaugment.conversion.sidecar import read_sidecar
 
     return read_sidecar(file) is not None
 

@@ -33,7 +33,7 @@ def train(recipe: Path, output: Path | None, resume: bool, devices: int, example
     console = Console(highlight=False, soft_wrap=True)
     try:
         from trcaugment.cli.train_progress import TrainProgress
-        from trcaugment.report.curves import TrainingCurves
+        from trcaugment.figures.curves import TrainingCurves
         from trcaugment.training.run import train as run
 
         with TrainProgress(console) as progress:
@@ -50,7 +50,7 @@ def train(recipe: Path, output: Path | None, resume: bool, devices: int, example
 
 
 def _write_example(path: Path) -> None:
-    from trcaugment.files import replace_file, why_not_written
+    from trcaugment.formats.files import replace_file, why_not_written
     from trcaugment.training.recipe import example_recipe
 
     try:

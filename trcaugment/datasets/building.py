@@ -15,7 +15,7 @@ from trcaugment.datasets.npy_layout import write_npy_layout
 from trcaugment.datasets.paired import Pair, write_pairs
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError, TrcError
-from trcaugment.files import why_not_written
+from trcaugment.formats.files import why_not_written
 
 
 def write_dataset(folder: Path, window_set: WindowSet, layout: str, trials: list[Pair] | None = None) -> None:

@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from trcaugment.body.windows import N_FRAMES, Windows
-from trcaugment.datasets.contents import Dataset, Found, Split
-from trcaugment.datasets.labels import (
+from trcaugment.datasets.dataset import Dataset, Found, Split
+from trcaugment.datasets.plausibility import sift
+from trcaugment.datasets.published_columns import (
     HDF5_KEYPOINTS,
     HDF5_MARKERS,
     HDF5_MARKERS_WITHOUT_ARMS,
@@ -27,7 +28,6 @@ from trcaugment.datasets.labels import (
     read_split,
     subject_names,
 )
-from trcaugment.datasets.sifting import sift
 from trcaugment.errors import DatasetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 

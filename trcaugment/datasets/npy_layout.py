@@ -15,8 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from trcaugment.body.windows import N_FRAMES, Windows
-from trcaugment.datasets.contents import Dataset, Found, listed
-from trcaugment.datasets.labels import (
+from trcaugment.datasets.dataset import Dataset, Found, listed
+from trcaugment.datasets.plausibility import sift
+from trcaugment.datasets.published_columns import (
     INFO_FILE,
     NPY_KEYPOINTS,
     NPY_MARKERS,
@@ -26,7 +27,6 @@ from trcaugment.datasets.labels import (
     read_split,
     subject_names,
 )
-from trcaugment.datasets.sifting import sift
 from trcaugment.datasets.unpickling import load_npy
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError

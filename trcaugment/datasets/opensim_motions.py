@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from trcaugment.body.motions import RATE_HZ, read_table
+from trcaugment.body.motions import RATE_HZ
 from trcaugment.datasets.paired import Pair
-from trcaugment.datasets.subjects_csv import SUBJECTS_FILE, find_row, read_subjects
 from trcaugment.errors import DatasetError
+from trcaugment.formats.mot import read_table
+from trcaugment.formats.subjects_csv import SUBJECTS_FILE, find_row, read_subjects
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, find_keypoints, input_keypoints
 from trcaugment.markers import FloatArray, Markers
-from trcaugment.opensim_package import load_opensim
+from trcaugment.osim.package import load_opensim
 
 LAYOUT = "OpenSim motions"
 _ROTATIONAL = 1  # OpenSim's Coordinate::MotionType

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from trcaugment.datasets.labels import activity
-from trcaugment.datasets.subjects_csv import SUBJECTS_FILE, SubjectRow, find_row, read_subjects, write_subjects
+from trcaugment.datasets.published_columns import activity
 from trcaugment.errors import DatasetError
+from trcaugment.formats.subjects_csv import SUBJECTS_FILE, SubjectRow, find_row, read_subjects, write_subjects
+from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.markers import Markers
 from trcaugment.subject import Subject
-from trcaugment.trc import read_trc, write_trc
 
 LAYOUT = "paired TRC files"
 KEYPOINTS_SUFFIX, MARKERS_SUFFIX = "_keypoints.trc", "_markers.trc"

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from trcaugment.datasets import hdf5_layout, npy_layout, opensim_motions, paired
-from trcaugment.datasets.contents import Dataset
 from trcaugment.datasets.cutting import cut_pairs
+from trcaugment.datasets.dataset import Dataset
 from trcaugment.datasets.paired import Pair
-from trcaugment.datasets.sifting import sift
+from trcaugment.datasets.plausibility import sift
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError, TrcAugmentError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS

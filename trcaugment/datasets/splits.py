@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from trcaugment.datasets.contents import Dataset, Split
+from trcaugment.datasets.dataset import Dataset, Split
 from trcaugment.errors import DatasetError
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib import format as npy_format
 
 from trcaugment.errors import DatasetError
-from trcaugment.files import read_file
+from trcaugment.formats.files import read_file
 
 # What damaged or hostile pickles and headers raise; none of it may reach the user as it is.
 _DAMAGED = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from trcaugment.body.keypoints import KeypointErrors, disturb
+from trcaugment.body.detector import KeypointErrors, disturb
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, Windows
 from trcaugment.errors import DatasetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS

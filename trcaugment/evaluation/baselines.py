@@ -5,14 +5,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.population import Population
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
-from trcaugment.model import FORMAT_VERSION, HOP_FRAMES, Card, Model
-from trcaugment.network import N_AXES, MarkerNetwork, NetworkSizes
-from trcaugment.normalization import ALIGNMENT, ORIGIN, body_frame, make_features, to_body
+from trcaugment.model.card import ALIGNMENT, FORMAT_VERSION, HOP_FRAMES, N_AXES, ORIGIN, Card, NetworkSizes
+from trcaugment.model.folder import Model
+from trcaugment.model.network import MarkerNetwork
+from trcaugment.model.normalization import body_frame, make_features, to_body
 
 MEAN_OFFSETS, LINEAR_MAP = "mean offsets", "linear map"
 _SEED, _N_MOTIONS, _N_WINDOWS = 7, 160, 4096

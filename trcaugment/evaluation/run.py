@@ -9,10 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trcaugment.augmentation import augment, predict_windows
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import Windows
-from trcaugment.datasets.contents import Dataset
+from trcaugment.chain.augmentation import augment, predict_windows
+from trcaugment.chain.signals import JITTER_S, BoolArray, has_rate
+from trcaugment.datasets.dataset import Dataset
 from trcaugment.datasets.paired import Pair
 from trcaugment.errors import TrcAugmentError
 from trcaugment.evaluation.notes import on_clocks, on_distance, on_intervals, on_truth
@@ -20,8 +21,7 @@ from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import MPME, NOT_PREDICTED, RMSE, Sums, join, sum_errors
 from trcaugment.evaluation.truth import arrange, at_times, time_difference
 from trcaugment.markers import FloatArray, Markers
-from trcaugment.model import Model
-from trcaugment.signals import JITTER_S, BoolArray, has_rate
+from trcaugment.model.folder import Model
 
 TRUTH = "truth"  # the row of the truth's own steadiness and jitter
 _BLOCK_WINDOWS = 1024

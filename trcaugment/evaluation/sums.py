@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trcaugment.chain.signals import BoolArray
+from trcaugment.evaluation.metrics import acceleration, pair_distances, position_error
 from trcaugment.marker_sets import RIGID_PAIRS
 from trcaugment.markers import FloatArray
-from trcaugment.metrics import acceleration, pair_distances, position_error
-from trcaugment.signals import BoolArray
 
 MPME, RMSE, RIGID, JITTER = "mpme_mm", "coordinate_rmse_mm", "rigid_sd_mm", "rms_acceleration_m_s2"
 NOT_PREDICTED = "not_predicted"

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from trcaugment.datasets.contents import listed
+from trcaugment.datasets.dataset import listed
 from trcaugment.datasets.paired import Pair, read_pairs
 from trcaugment.errors import MarkersError, TrcAugmentError
 from trcaugment.evaluation.truth import pair_files, rename, unused
+from trcaugment.formats.trc import read_trc
 from trcaugment.subject import Subject
-from trcaugment.trc import read_trc
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trcaugment.datasets.contents import listed
+from trcaugment.chain.signals import find_segments, resample
+from trcaugment.datasets.dataset import listed
 from trcaugment.errors import DatasetError, MarkersError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import FloatArray, Markers
-from trcaugment.signals import find_segments, resample
 
 SAME_TIME_S = 0.001  # time stamps are written with three decimals
 _INPUT_ENDING = "_keypoints"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from trcaugment.body.motions import read_table
 from trcaugment.errors import MotionError, OsimError
+from trcaugment.formats.mot import read_table
 from trcaugment.markers import FloatArray
 
 DEGREES, MILLIMETERS = "deg", "mm"

@@ -12,8 +12,8 @@ from typing import Any, Literal
 from xml.etree import ElementTree
 
 from trcaugment.errors import OsimError
-from trcaugment.opensim_package import load_opensim
 from trcaugment.osim.log import OpensimLog
+from trcaugment.osim.package import load_opensim
 
 Kind = Literal["Model", "MarkerSet", "InverseKinematicsTool", "ScaleTool"]
 

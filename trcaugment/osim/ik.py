@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from trcaugment.body.motions import read_table
+from trcaugment.chain.signals import BoolArray
 from trcaugment.errors import OsimError
+from trcaugment.formats.mot import read_table
+from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.markers import FloatArray, Markers
-from trcaugment.opensim_package import load_opensim
 from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import OpensimLog
-from trcaugment.signals import BoolArray
-from trcaugment.trc import read_trc, write_trc
+from trcaugment.osim.package import load_opensim
 
 # OpenCap's weights: the heel hardly slides on the bone, the clusters sit on muscle.
 _WEIGHTS = {

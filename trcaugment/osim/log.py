@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from trcaugment.errors import OsimError
-from trcaugment.files import why_not_written
-from trcaugment.opensim_package import load_opensim
+from trcaugment.formats.files import why_not_written
+from trcaugment.osim.package import load_opensim
 
 T = TypeVar("T")
 

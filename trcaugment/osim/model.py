@@ -8,7 +8,7 @@ from typing import Any
 
 from trcaugment.body.skeleton import MARKERS
 from trcaugment.errors import OsimError
-from trcaugment.files import replace_file, why_not_written
+from trcaugment.formats.files import replace_file, why_not_written
 from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import OpensimLog, opensim_log
 
@@ -22,8 +22,8 @@ def write_shipped_model(path: Path) -> None:
         OsimError: there is no opensim, or the file cannot be written.
     """
     with opensim_log() as log, TemporaryDirectory() as folder:
-        from trcaugment.body.osim_model import build_model
         from trcaugment.body.population import average_adult
+        from trcaugment.osim.build import build_model
 
         made = Path(folder) / "model.osim"
         log.checked(lambda: build_model(average_adult(), SHIPPED_NAME, MARKERS).printToXML(str(made)), str(path))

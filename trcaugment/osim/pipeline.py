@@ -15,7 +15,8 @@ import numpy as np
 
 from trcaugment.body.skeleton import GENERIC_HEIGHT_M
 from trcaugment.errors import OsimError, TrcAugmentError
-from trcaugment.files import as_csv, why_not_written
+from trcaugment.formats.files import as_csv, why_not_written
+from trcaugment.formats.trc import read_trc
 from trcaugment.markers import Markers
 from trcaugment.osim.ik import MarkerErrors, Tasks, make_tasks, run_ik, write_ik_trial
 from trcaugment.osim.log import opensim_log
@@ -23,7 +24,6 @@ from trcaugment.osim.measurements import MEASUREMENTS, read_measurements
 from trcaugment.osim.model import open_model, write_shipped_model
 from trcaugment.osim.scaling import SCALE_SETUP, SCALED, UNSCALED, Scaling, scale
 from trcaugment.subject import Subject
-from trcaugment.trc import read_trc
 
 FACTORS = "scale_factors.csv"
 SCALING_LOG = "scaling.log"

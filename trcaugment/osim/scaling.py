@@ -18,10 +18,10 @@ import numpy as np
 
 from trcaugment.errors import OsimError
 from trcaugment.markers import Markers
-from trcaugment.opensim_package import load_opensim
 from trcaugment.osim.ik import Tasks, run_ik, usable_frames, write_ik_trial
 from trcaugment.osim.log import OpensimLog
 from trcaugment.osim.measurements import Measurement, Place, distance_m
+from trcaugment.osim.package import load_opensim
 
 UNSCALED = "unscaled.osim"
 SCALED = "scaled.osim"

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from trcaugment.datasets.subjects_csv import SUBJECTS_FILE, SubjectRow, first_fitting, read_subjects
 from trcaugment.errors import SessionsError
-from trcaugment.files import read_file
-from trcaugment.sessions.people import Metadata
+from trcaugment.formats.files import read_file
+from trcaugment.formats.subjects_csv import SUBJECTS_FILE, SubjectRow, first_fitting, read_subjects
+from trcaugment.sessions.metadata import Metadata
 from trcaugment.sessions.tree import OPENCAP_FILE, LeftOut, Tree, leads_out, parent, upwards, walk
 from trcaugment.sessions.variants import OPENCAP_FOLDER, POSE2SIM_FOLDER, Variant, choose
 from trcaugment.subject import StatedSubject

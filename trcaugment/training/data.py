@@ -10,7 +10,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from trcaugment.body.windows import Windows
-from trcaugment.normalization import body_frame, make_features, to_body
+from trcaugment.model.normalization import body_frame, make_features, to_body
 from trcaugment.training.prefetch import Prefetched
 from trcaugment.training.recipe import Recipe
 

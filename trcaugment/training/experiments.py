@@ -14,10 +14,10 @@ from lightning.pytorch import Callback
 from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.datasets.window_set import generate_set
 from trcaugment.errors import RecipeError, TrainingError
-from trcaugment.files import as_json, replace_file, why_not_written
+from trcaugment.evaluation.metrics import coordinate_rmse, distance_error, mpme
+from trcaugment.formats.files import as_json, replace_file, why_not_written
 from trcaugment.marker_sets import RIGID_PAIRS
-from trcaugment.metrics import coordinate_rmse, distance_error, mpme
-from trcaugment.network import MarkerNetwork
+from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.data import Batch, make_batch
 from trcaugment.training.fixed_data import FixedBatches, FixedData
 from trcaugment.training.loss import as_points

@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from trcaugment.errors import TrainingError
-from trcaugment.files import replace_file
+from trcaugment.formats.files import replace_file
 
 METRICS_FILE = "metrics.csv"
 

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
+from trcaugment.evaluation.metrics import distance_error, mpme, position_error
 from trcaugment.marker_sets import RIGID_PAIRS
-from trcaugment.metrics import distance_error, mpme, position_error
-from trcaugment.network import N_AXES
+from trcaugment.model.card import N_AXES
 from trcaugment.training.recipe import Loss
 
 

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from trcaugment.errors import DivergedError
+from trcaugment.evaluation.metrics import distance_error, mpme
 from trcaugment.marker_sets import RIGID_PAIRS
-from trcaugment.metrics import distance_error, mpme
-from trcaugment.network import MarkerNetwork
+from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.data import Batch
 from trcaugment.training.loss import as_points, training_loss
 from trcaugment.training.recipe import Loss, Optimization

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from trcaugment.body.keypoints import KeypointErrors
+from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.errors import RecipeError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
-from trcaugment.network import Count, NetworkSizes
+from trcaugment.model.card import Count, NetworkSizes
 
 # Keypoints, person features (height, mass) and markers of every window.
 _DATA_SIZES = (len(KEYPOINTS), 2, len(ANATOMICAL_MARKERS))

@@ -20,11 +20,11 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import N_FRAMES
 from trcaugment.errors import TrainingError
-from trcaugment.files import why_not_written
+from trcaugment.formats.files import why_not_written
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
-from trcaugment.model import FORMAT_VERSION, HOP_FRAMES, Card, save_model
-from trcaugment.network import MarkerNetwork
-from trcaugment.normalization import ALIGNMENT, ORIGIN
+from trcaugment.model.card import ALIGNMENT, FORMAT_VERSION, HOP_FRAMES, ORIGIN, Card
+from trcaugment.model.folder import save_model
+from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.data import DrawnData
 from trcaugment.training.log import RunLog
 from trcaugment.training.module import MarkerRegression

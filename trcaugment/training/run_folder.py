@@ -14,9 +14,9 @@ import msgspec
 import torch
 
 from trcaugment.errors import RecipeError, TrainingError
-from trcaugment.files import replace_file, why_not_written
-from trcaugment.model import CARD_FILE, RECIPE_FILE
-from trcaugment.network import MarkerNetwork
+from trcaugment.formats.files import replace_file, why_not_written
+from trcaugment.model.card import CARD_FILE, RECIPE_FILE
+from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.recipe import Recipe, read_recipe
 
 LAST, BEST, MODEL = "last.ckpt", "best.ckpt", "model"

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from trcaugment.errors import DivergedError, TrainingError
-from trcaugment.files import replace_file, why_not_written
+from trcaugment.formats.files import replace_file, why_not_written
 from trcaugment.training.experiments import Size, claim, make_sets, run
 from trcaugment.training.recipe import Recipe
 

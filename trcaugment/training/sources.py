@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from trcaugment.body.windows import WindowGenerator, make_library
-from trcaugment.datasets.contents import Dataset, Split
+from trcaugment.datasets.dataset import Dataset, Split
 from trcaugment.datasets.reading import load_dataset
 from trcaugment.datasets.splits import split_subjects
 from trcaugment.datasets.window_set import FixedWindows, WindowSet
 from trcaugment.errors import RecipeError
-from trcaugment.files import as_json, replace_file, why_not_written
+from trcaugment.formats.files import as_json, replace_file, why_not_written
 from trcaugment.training.data import MixedWindows, WindowSource
 from trcaugment.training.recipe import Recipe, motion_files
 from trcaugment.training.run_folder import SPLIT_FILE

@@ -1,0 +1,255 @@
+"""What a pose detector makes of the true keypoints: offsets, drift, noise, swaps, bursts and filled gaps.
+
+The figures bracket what real files show: shoulders 0.17-0.23 of height apart, hips 0.10-0.14, ankle to heel 0.03-0.05,
+heel to big toe 0.11-0.135, distances that wander by 3-15 mm within a trial, noise that is often low-pass filtered.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+import torch
+from torch import Tensor
+
+from trcaugment.body.soft_tissue import draw_seen_slides
+from trcaugment.marker_sets import KEYPOINTS
+
+# Spread of a person's constant offset along (forward, up, right), in m, the same on both sides (mirrored).
+_OFFSET_SPREAD_M = {
+    "Neck": (0.010, 0.012, 0.002),
+    "Shoulder": (0.012, 0.014, 0.018),
+    "Hip": (0.012, 0.012, 0.010),
+    "Knee": (0.010, 0.012, 0.009),
+    "Ankle": (0.008, 0.009, 0.007),
+    "Heel": (0.012, 0.008, 0.007),
+    "SmallToe": (0.011, 0.007, 0.010),
+    "BigToe": (0.012, 0.007, 0.009),
+}
+# Shoulders are often seen nearer to the neck than the joint; never much farther out.
+_SHOULDER_INWARD_M = 0.018
+# A metre keeps out other units.
+_Length = Annotated[float, msgspec.Meta(ge=0, le=1)]
+_Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How wrong the keypoints are; lengths in m at 1.70 m height.
+
+    Attributes:
+        offset: size of a person's constant offsets and slides (1 = a detector at work, 0 = keypoints as in the
+            skeleton).
+        drift_m: largest standard deviation of the slow drift.
+        noise_m: largest standard deviation of the noise along each axis.
+        accident_rate: share of windows with swapped legs, with a burst, and with one point for both toes, each; gaps
+            were filled twice as often.
+        misjudged_rate: share of windows with a flattened body, and with joints of one kind gone astray for a while,
+            each; feet are shortened twice as often.
+    """
+
+    offset: Annotated[float, msgspec.Meta(ge=0, le=100)] = 1.0
+    drift_m: _Length = 0.008
+    noise_m: _Length = 0.020
+    accident_rate: _Rate = 0.03
+    misjudged_rate: _Rate = 0.10
+
+
+def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Constant offsets of n people's keypoints, and how they slide as joints bend.
+
+    Half the people are seen well (a third of the spread, next to no slides), the other half as detectors in the field
+    see them.
+
+    Returns:
+        Offsets in the frames of the bodies that carry the keypoints, (n, n_keypoints, 3), and slides per right angle,
+        (n, n_drivers, n_points, 3) as in `slides.py`, both in m.
+    """
+    well = torch.rand(n, generator=generator) < 0.5
+    size = errors.offset * torch.where(well, 0.35, 1.0)
+    slid = errors.offset * torch.where(well, 0.1, 1.0) * (0.3 + 1.2 * torch.rand(n, generator=generator))
+    shared = {kind: torch.randn(n, 3, generator=generator) for kind in _OFFSET_SPREAD_M}
+    offsets = torch.zeros(n, len(KEYPOINTS), 3)
+    for k, name in enumerate(KEYPOINTS):
+        kind = name if name == "Neck" else name[1:]
+        own = torch.randn(n, 3, generator=generator)
+        mirror = torch.tensor([1.0, 1.0, -1.0 if name.startswith("L") else 1.0])
+        offset = (0.9 * shared[kind] + 0.45 * own) * torch.tensor(_OFFSET_SPREAD_M[kind])
+        if kind == "Shoulder":
+            offset[:, 2] -= _SHOULDER_INWARD_M
+        offsets[:, k] = offset * mirror * size[:, None]
+    return offsets, draw_seen_slides(n, generator) * slid[:, None, None, None]
+
+
+def disturb(errors: KeypointErrors, keypoints: Tensor, generator: torch.Generator) -> Tensor:
+    """Add misjudged depth, drift, noise and accidents to windows of keypoints in m, (n_windows, n_frames, 15, 3)."""
+    seen = _stray(errors.misjudged_rate, keypoints, generator)
+    seen = _shorten_feet(2 * errors.misjudged_rate, seen, generator)
+    seen = _flatten(errors.misjudged_rate, seen, generator)
+    seen = _merge_toes(errors.accident_rate, seen, generator)
+    seen = seen + _drift(errors.drift_m, seen, generator) + _noise(errors.noise_m, seen, generator)
+    seen = _swap_legs(errors.accident_rate, seen, generator)
+    seen = _burst(errors.accident_rate, seen, generator)
+    seen = _bridge_gap(errors.accident_rate, seen, generator)
+    return _neck_from_shoulders(seen, generator)
+
+
+def _merge_toes(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
+    """Some pipelines have one point for both toes, under two names."""
+    merged = seen.clone()
+    for side in "RL":
+        merged[:, :, KEYPOINTS.index(side + "SmallToe")] = seen[:, :, KEYPOINTS.index(side + "BigToe")]
+    return torch.where(_uniform(len(seen), generator) < rate, merged, seen)
+
+
+def _neck_from_shoulders(seen: Tensor, generator: torch.Generator) -> Tensor:
+    """Most pipelines report the midpoint of the shoulders as Neck; so do three windows of four here."""
+    neck, right, left = (KEYPOINTS.index(name) for name in ("Neck", "RShoulder", "LShoulder"))
+    midpoint = seen.clone()
+    midpoint[:, :, neck] = (seen[:, :, right] + seen[:, :, left]) / 2
+    return torch.where(_uniform(len(seen), generator) < 0.75, midpoint, seen)
+
+
+def _uniform(n: int, generator: torch.Generator) -> Tensor:
+    return torch.rand(n, 1, 1, 1, generator=generator)
+
+
+def _bump(rate: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
+    """A rise and fall between 0 and 1 that lasts 0.2 s to longer than the window, in some windows, (n, n_frames)."""
+    n, n_frames = shape
+    middle = -10 + (n_frames + 20) * torch.rand(n, 1, generator=generator)
+    width = 4 + 26 * torch.rand(n, 1, generator=generator)
+    chosen = torch.rand(n, 1, generator=generator) < rate
+    bump: Tensor = chosen * torch.exp(-0.5 * ((torch.arange(n_frames) - middle) / width) ** 2)
+    return bump
+
+
+def _stray(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
+    """One joint, on both sides alike or nearly so, is seen 3-8 cm off for a while: the hips in a deep squat, say."""
+    n, n_frames, n_keypoints, _ = seen.shape
+    strayed = seen
+    for kind in _OFFSET_SPREAD_M:
+        bump = _bump(rate / len(_OFFSET_SPREAD_M), (n, n_frames), generator)
+        away = 0.035 * torch.randn(n, 1, 3, generator=generator) * bump[..., None]
+        for k, name in enumerate(KEYPOINTS):
+            if name.endswith(kind):
+                own = 0.3 + 0.9 * torch.rand(n, 1, 1, generator=generator)
+                strayed = strayed + own[..., None] * away[:, :, None] * (torch.arange(n_keypoints) == k)[:, None]
+    return strayed
+
+
+def _shorten_feet(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
+    """Feet half lost, pointing at the camera or behind the body: toes too near to the ankle, all of it out of place."""
+    n, n_frames, _, _ = seen.shape
+    shortened = seen.clone()
+    both = torch.rand(n, 1, generator=generator) < 0.6
+    first = _bump(rate, (n, n_frames), generator)
+    for side in "RL":
+        share = torch.where(both, first, _bump(rate, (n, n_frames), generator))
+        share = share * (0.1 + 0.6 * torch.rand(n, 1, generator=generator))
+        ankle = seen[:, :, KEYPOINTS.index(side + "Ankle")]
+        for part in ("Heel", "SmallToe", "BigToe"):
+            k = KEYPOINTS.index(side + part)
+            nearer = 0.0 if part == "Heel" else 1.0
+            astray = 0.08 * torch.randn(n, 1, 3, generator=generator)
+            shortened[:, :, k] += share[..., None] * (nearer * (ankle - seen[:, :, k]) + astray)
+    return shortened
+
+
+def _flatten(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
+    """The body squeezed by up to 30 %, or stretched by up to 10 %, along the depth that near cameras misjudge.
+
+    In half the cases that is the line through the hips: who lies on a side hides one half of the body.
+    """
+    n, n_frames, _, _ = seen.shape
+    direction = torch.randn(n, 1, 1, 3, generator=generator)
+    sideways = (seen[:, :, KEYPOINTS.index("RHip")] - seen[:, :, KEYPOINTS.index("LHip")]).mean(dim=1)[:, None, None]
+    direction = torch.where(_uniform(n, generator) < 0.5, direction, sideways)
+    direction = direction / direction.norm(dim=-1, keepdim=True).clamp(min=1e-6)
+    share = _bump(rate, (n, n_frames), generator)[:, :, None, None] * (0.4 * _uniform(n, generator) - 0.1)
+    depth = ((seen - seen.mean(dim=2, keepdim=True)) * direction).sum(dim=-1, keepdim=True)
+    flat: Tensor = seen - share * depth * direction
+    return flat
+
+
+def _drift(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor:
+    """A slow wave and a constant, different for every keypoint and axis."""
+    n, n_frames, n_keypoints, _ = like.shape
+    size = largest_m * _uniform(n, generator)
+    shape = (n, 1, n_keypoints, 3)
+    constant, wave = torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
+    phase, period = 6.2832 * torch.rand(shape, generator=generator), 30 + 120 * torch.rand(shape, generator=generator)
+    time = torch.arange(n_frames).view(1, n_frames, 1, 1)
+    drift: Tensor = size * (0.7 * constant + wave * torch.sin(6.2832 * time / period + phase))
+    return drift
+
+
+def _noise(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor:
+    """White noise; in half the windows low-passed, as files of pipelines that filter are; in most of them small."""
+    n, n_frames, n_keypoints, _ = like.shape
+    size = largest_m * _uniform(n, generator) ** 2
+    size = torch.where(_uniform(n, generator) < 0.25, 0.1 * size, size)
+    white = torch.randn(n, n_frames + 8, n_keypoints, 3, generator=generator)
+    width = 0.8 + 1.7 * _uniform(n, generator)
+    taps = torch.exp(-0.5 * (torch.arange(-4, 5).view(1, 9, 1, 1) / width) ** 2)
+    taps = torch.where(_uniform(n, generator) < 0.5, taps, torch.eye(9)[4].view(1, 9, 1, 1))
+    taps = taps / taps.sum(dim=1, keepdim=True)
+    smooth = torch.zeros_like(like)
+    for k in range(9):
+        smooth += taps[:, k : k + 1] * white[:, k : k + n_frames]
+    return size * smooth
+
+
+def _span(rate: float, shape: tuple[int, int], longest: int, generator: torch.Generator) -> Tensor:
+    """One run of frames in some of the windows, (n_windows, n_frames), True inside."""
+    n, n_frames = shape
+    start = torch.randint(0, n_frames, (n, 1), generator=generator)
+    length = torch.randint(1, longest + 1, (n, 1), generator=generator)
+    frame = torch.arange(n_frames)
+    chosen = torch.rand(n, 1, generator=generator) < rate
+    inside: Tensor = (frame >= start) & (frame < start + length) & chosen
+    return inside
+
+
+_LEG_PAIRS = [
+    (KEYPOINTS.index("R" + name), KEYPOINTS.index("L" + name))
+    for name in ("Knee", "Ankle", "Heel", "SmallToe", "BigToe")
+]
+
+
+def _swap_legs(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
+    """Left and right legs exchanged for up to 5 frames, from the knee down."""
+    order = list(range(len(KEYPOINTS)))
+    for right, left in _LEG_PAIRS:
+        order[right], order[left] = left, right
+    inside = _span(rate, (seen.shape[0], seen.shape[1]), 5, generator)
+    return torch.where(inside[:, :, None, None], seen[:, :, order], seen)
+
+
+def _one_keypoint(n: int, n_keypoints: int, generator: torch.Generator) -> Tensor:
+    """One keypoint in every window, (n, 1, n_keypoints, 1), True at it."""
+    which = torch.randint(0, n_keypoints, (n, 1), generator=generator)
+    return (torch.arange(n_keypoints) == which)[:, None, :, None]
+
+
+def _burst(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
+    """One keypoint 5-20 cm away for up to 4 frames."""
+    n, n_frames, n_keypoints, _ = seen.shape
+    inside = _span(rate, (n, n_frames), 4, generator)[:, :, None, None] & _one_keypoint(n, n_keypoints, generator)
+    jump = torch.randn(n, 1, 1, 3, generator=generator)
+    jump = jump / jump.norm(dim=-1, keepdim=True) * (0.05 + 0.15 * _uniform(n, generator))
+    jumped: Tensor = seen + inside * jump
+    return jumped
+
+
+def _bridge_gap(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
+    """One keypoint lost for up to 11 frames and bridged by a straight line, as the gap filler does to first order."""
+    n, n_frames, n_keypoints, _ = seen.shape
+    length = torch.randint(2, 13, (n, 1), generator=generator)
+    start = (torch.rand(n, 1, generator=generator) * (n_frames - 1 - length)).long()
+    frame = torch.arange(n_frames)
+    inside = (frame > start) & (frame < start + length) & (torch.rand(n, 1, generator=generator) < 2 * rate)
+    rows = torch.arange(n)
+    before, after = seen[rows, start[:, 0]][:, None], seen[rows, (start + length)[:, 0]][:, None]
+    share = ((frame - start) / length)[:, :, None, None].to(seen)
+    chosen = inside[:, :, None, None] & _one_keypoint(n, n_keypoints, generator)
+    return torch.where(chosen, before + share * (after - before), seen)

@@ -1,0 +1,192 @@
+"""The chain: keypoints of trials in, anatomical markers out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trcaugment.chain.checks import Finding
+from trcaugment.chain.preparation import PreparedTrial, prepare
+from trcaugment.chain.signals import BoolArray, Span, find_gaps, resample
+from trcaugment.chain.windows import add_windows, cut
+from trcaugment.errors import ModelError
+from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import FloatArray, Markers
+from trcaugment.model.folder import Model
+from trcaugment.model.normalization import body_frame, make_features, to_lab
+from trcaugment.subject import Subject
+
+# Windows in memory at once, so that an hour of video needs no more than a minute does.
+BLOCK_WINDOWS = 1024
+
+# From keypoints in m, (n_windows, n_frames, 15, 3), heights in m and masses in kg, (n_windows,), to values of every
+# frame, (n_windows, n_frames, ...).
+_Windowed = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Augmentation:
+    """Predicted markers, and what was done to get them.
+
+    Attributes:
+        markers: the 35 anatomical markers at the input's time stamps; NaN in frames where a keypoint is missing.
+        sources: keypoint -> the input's name that it came from.
+        derived: one sentence for each point computed from others.
+        filled: short gaps that were filled, keypoint -> spans of frames (first, after last).
+        missing: longer gaps that were not, keypoint -> spans of frames; no marker is predicted there.
+        odd: spans of frames whose keypoints are no body of this height; no marker is predicted there either.
+        findings: what the guards found: reasons to look twice at the keypoints, or at height and mass.
+    """
+
+    markers: Markers
+    sources: dict[str, str]
+    derived: tuple[str, ...]
+    filled: dict[str, list[Span]]
+    missing: dict[str, list[Span]]
+    odd: list[Span]
+    findings: tuple[Finding, ...]
+
+
+def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
+    """Predict the anatomical markers of a trial.
+
+    Args:
+        markers: the trial's keypoints, at any rate and under the names of any known pose model.
+        subject: the person's height and mass.
+        model: from `load_model`.
+
+    Returns:
+        The markers at the trial's own time stamps, with an account of derived, filled and missing keypoints.
+
+    Raises:
+        MarkerSetError: keypoints that the model needs are not in the file.
+        MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
+            no frame has all keypoints.
+    """
+    return augment_prepared([prepare(markers, subject, model.card)], model)[0]
+
+
+def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augmentation]:
+    """Predict the anatomical markers of trials; their windows share the network's batches.
+
+    A trial's markers are the same to the last bit whichever trials go with it.
+    """
+    predicted = _through_windows(trials, model, partial(predict_windows, model=model))
+    return [
+        Augmentation(
+            Markers(model.card.outputs, positions, trial.markers.time_s, trial.markers.unit),
+            trial.keypoints.sources,
+            trial.keypoints.derived,
+            _spans(trial.invented),
+            _spans(trial.missing),
+            find_gaps(trial.odd),
+            trial.findings,
+        )
+        for trial, positions in zip(trials, predicted, strict=True)
+    ]
+
+
+def attend(markers: Markers, subject: Subject, model: Model) -> FloatArray:
+    """How much the model looks at every keypoint in every frame of a trial; windows are blended as predictions are.
+
+    Args:
+        markers: as for `augment`.
+        subject: the person's height and mass.
+        model: one with spatial attention.
+
+    Returns:
+        Attention weights, summing to one in every frame, NaN where nothing is predicted, (n_frames, 15).
+
+    Raises:
+        MarkerSetError: as `augment` does.
+        MarkersError: as `augment` does.
+        ModelError: the model has no spatial attention.
+    """
+    if not model.card.sizes.spatial_attention:
+        raise ModelError(f"expected a model with spatial attention, found none in {model.card.name}; choose another")
+    trial = prepare(markers, subject, model.card)
+    return _through_windows([trial], model, partial(_attend_windows, model=model))[0]
+
+
+def predict_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model: Model) -> Tensor:
+    """Markers of windows, each on its own.
+
+    Args:
+        keypoints: in m in the lab, (n_windows, n_frames, 15, 3).
+        height_m: (n_windows,).
+        mass_kg: (n_windows,).
+        model: from `load_model`.
+
+    Returns:
+        The model's markers in m in the lab, (n_windows, n_frames, n_markers, 3).
+    """
+    frame = body_frame(keypoints, height_m)
+    targets = model.predict(make_features(keypoints, frame, mass_kg))
+    return to_lab(targets.reshape(*targets.shape[:2], -1, 3), frame)
+
+
+def _attend_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model: Model) -> Tensor:
+    """Attention weights of windows, (n_windows, n_frames, 15)."""
+    return model.attention(make_features(keypoints, body_frame(keypoints, height_m), mass_kg))
+
+
+def _through_windows(trials: Sequence[PreparedTrial], model: Model, apply: _Windowed) -> list[FloatArray]:
+    """What a function makes of windows of keypoints, blended back on each trial's frames; NaN in unusable ones."""
+    segments = [segment for trial in trials for segment in trial.segments]
+    people = [trial.subject for trial in trials for _ in trial.segments]
+    blended: list[FloatArray] = []
+    for parts in _blocks([len(segment.starts) for segment in segments]):
+        windows = [cut(segments[k].keypoints, segments[k].starts[part], model.card.window_frames) for k, part in parts]
+        counts = [len(each) for each in windows]
+        height_m = np.repeat([people[k].height_m for k, _ in parts], counts)
+        mass_kg = np.repeat([people[k].mass_kg for k, _ in parts], counts)
+        arguments = (torch.from_numpy(each) for each in (np.concatenate(windows), height_m, mass_kg))
+        values = np.split(apply(*arguments).numpy(), np.cumsum(counts)[:-1])
+        for (k, part), own in zip(parts, values, strict=True):
+            if part.start == 0:
+                blended.append(np.zeros((len(segments[k].grid), *own.shape[2:])))
+            add_windows(blended[k], own, segments[k].starts[part], segments[k].weights[part])
+    return _on_frames(trials, blended)
+
+
+def _blocks(counts: Sequence[int]) -> Iterator[list[tuple[int, slice]]]:
+    """Which windows of which segments go through the network together: all in order, in blocks of even size.
+
+    Args:
+        counts: number of windows of every segment.
+    """
+    block, room = [], BLOCK_WINDOWS
+    for k, count in enumerate(counts):
+        first = 0
+        while first < count:
+            stop = min(first + room, count)
+            block.append((k, slice(first, stop)))
+            room -= stop - first
+            first = stop
+            if not room:
+                yield block
+                block, room = [], BLOCK_WINDOWS
+    if block:
+        yield block
+
+
+def _on_frames(trials: Sequence[PreparedTrial], blended: Sequence[FloatArray]) -> list[FloatArray]:
+    """Values of all segments in order, on their grids, to values of each trial's frames."""
+    of_trials = []
+    segments = iter(blended)
+    for trial in trials:
+        values = np.full((trial.markers.n_frames, *blended[0].shape[1:]), np.nan)
+        for segment in trial.segments:
+            values[slice(*segment.span)] = resample(next(segments), segment.grid, segment.frames)
+        of_trials.append(values)
+    return of_trials
+
+
+def _spans(marked: BoolArray) -> dict[str, list[Span]]:
+    """Runs of marked frames by keypoint, from (n_frames, 15)."""
+    return {name: find_gaps(marked[:, k]) for k, name in enumerate(KEYPOINTS) if marked[:, k].any()}

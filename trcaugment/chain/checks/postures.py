@@ -1,0 +1,140 @@
+"""Guards of posture and speed: joint angles and speeds that the model was not trained on.
+
+Limits lie about the extremes of generated trials of every activity but `random`, which moves joints as nobody does,
+held for a tenth of a second (speeds: three frames), some widened for real people: python benchmarks/guards.py --limits
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trcaugment.chain.checks.findings import Finding, frames_in, lasting, listed, spans_of
+from trcaugment.chain.signals import BoolArray
+from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import FloatArray
+
+# Joint angle -> least and greatest in degrees.
+ANGLE_LIMITS_DEG = {
+    "hip flexion": (-70.0, 155.0),
+    "hip abduction": (-45.0, 65.0),
+    "knee flexion": (-30.0, 155.0),
+    "twist of shoulders against hips": (-80.0, 80.0),
+    "tilt of hips against trunk": (-40.0, 40.0),
+    "tilt of shoulders against trunk": (-30.0, 30.0),
+}
+# Kind of keypoint -> greatest speed relative to the midpoint of the hips, in heights per second.
+SPEED_LIMITS = {"Neck": 2.4, "Shoulder": 2.4, "Knee": 5.0, "Ankle": 8.0, "Heel": 10, "SmallToe": 10, "BigToe": 10}
+# Speed over this many frames, and fast for as many: at 60 Hz, 20 mm of noise are 0.6 heights/s then, from frame to
+# frame they would be 1.7. Not over a time, in which what is played much too fast is back where it was.
+SPEED_FRAMES = 3
+ODD_POSTURE_S = 0.1
+
+
+def watch_posture(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
+    """Joint angles beyond those that the model was trained on, for a tenth of a second or more.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
+        time_s: time stamps in s, (n_frames,).
+    """
+    n_least = frames_in(ODD_POSTURE_S, time_s)
+    told: list[str] = []
+    odd_frames = np.zeros(len(positions), dtype=np.bool_)
+    for name, angle_deg in joint_angles_deg(positions).items():
+        low, high = ANGLE_LIMITS_DEG[name.removeprefix("right ").removeprefix("left ")]
+        odd = lasting((angle_deg < low) | (angle_deg > high), n_least)
+        if odd.any():
+            worst = angle_deg[odd][np.argmax(np.abs(angle_deg[odd] - (low + high) / 2))]
+            told.append(f"{name} {worst:.0f}° ({low:g}° to {high:g}°)")
+            odd_frames |= odd
+    if not told:
+        return []
+    return [
+        Finding(
+            "posture",
+            f"expected postures that the model was trained on, found {listed(told)}; look at the keypoints there",
+            spans_of(odd_frames, time_s),
+        )
+    ]
+
+
+def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> list[Finding]:
+    """Keypoints that move faster, seen from the hips, than any that the model was trained on.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
+        time_s: time stamps in s, (n_frames,).
+        height_m: the person's height.
+    """
+    if len(positions) <= SPEED_FRAMES:
+        return []
+    speed = speeds(positions, time_s) / height_m
+    limits = np.array([SPEED_LIMITS.get(_kind(name), np.inf) for name in KEYPOINTS])
+    fast = lasting(speed > limits, SPEED_FRAMES)
+    worst = np.max(speed, axis=0, where=fast, initial=0.0)
+    told = [f"{KEYPOINTS[k]} {worst[k]:.1f} ({limits[k]:g})" for k in np.argsort(limits - worst) if worst[k] > 0]
+    if not told:
+        return []
+    odd: BoolArray = np.zeros(len(positions), dtype=np.bool_)
+    odd[SPEED_FRAMES // 2 : SPEED_FRAMES // 2 + len(speed)] = fast.any(axis=1)
+    return [
+        Finding(
+            "speed",
+            "expected keypoints no faster, seen from the hips, than in training, found in heights per second "
+            f"{listed(told)}; look at the keypoints there",
+            spans_of(odd, time_s),
+        )
+    ]
+
+
+def speeds(positions: FloatArray, time_s: FloatArray) -> FloatArray:
+    """Mean speed over three frames, relative to the midpoint of the hips, in m/s, (n_frames - 3, 15)."""
+    hips = positions[:, [KEYPOINTS.index("RHip"), KEYPOINTS.index("LHip")]].mean(axis=1, keepdims=True)
+    seen = positions - hips
+    moved_m = np.linalg.norm(seen[SPEED_FRAMES:] - seen[:-SPEED_FRAMES], axis=2)
+    return np.asarray(moved_m / (time_s[SPEED_FRAMES:] - time_s[:-SPEED_FRAMES])[:, None])
+
+
+def joint_angles_deg(positions: FloatArray) -> dict[str, FloatArray]:
+    """Joint angles of every frame by name, each (n_frames,), NaN where keypoints are missing.
+
+    They are read off the lines between keypoints, in axes of the trunk: from hips to neck is up, from the left to the
+    right hip is sideways. Standing straight is zero.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3).
+    """
+    place = {name: positions[:, k] for k, name in enumerate(KEYPOINTS)}
+    hips = place["RHip"] - place["LHip"]
+    shoulders = place["RShoulder"] - place["LShoulder"]
+    up = unit(place["Neck"] - (place["RHip"] + place["LHip"]) / 2)
+    right = unit(hips - dot(hips, up)[:, None] * up)
+    front = np.cross(up, right)
+    angles = {
+        "twist of shoulders against hips": np.arctan2(dot(shoulders, front), dot(shoulders, right)),
+        "tilt of hips against trunk": np.arcsin(dot(unit(hips), up)),
+        "tilt of shoulders against trunk": np.arcsin(dot(unit(shoulders), up)),
+    }
+    for side, name, outward in (("R", "right", right), ("L", "left", -right)):
+        thigh = unit(place[side + "Knee"] - place[side + "Hip"])
+        shank = place[side + "Ankle"] - place[side + "Knee"]
+        angles[f"{name} hip flexion"] = np.arctan2(dot(thigh, front), -dot(thigh, up))
+        angles[f"{name} hip abduction"] = np.arcsin(dot(thigh, outward))
+        # Knees bend about the line through the hips; about any other they bend neither forward nor backward.
+        angles[f"{name} knee flexion"] = np.arctan2(-dot(np.cross(thigh, shank), unit(hips)), dot(thigh, shank))
+    return {name: np.degrees(angle) for name, angle in angles.items()}
+
+
+def unit(vectors: FloatArray) -> FloatArray:
+    """Directions of vectors (n_frames, 3); NaN where there is none."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(np.divide(vectors, length, out=np.full_like(vectors, np.nan), where=length > 0))
+
+
+def dot(first: FloatArray, second: FloatArray) -> FloatArray:
+    """Dot products of vectors, (n_frames,)."""
+    return np.asarray(np.einsum("nk,nk->n", first, second))
+
+
+def _kind(keypoint: str) -> str:
+    return keypoint if keypoint in SPEED_LIMITS else keypoint[1:]

@@ -1,0 +1,102 @@
+"""What must hold of keypoints, or nothing is predicted: rate, size, a body; and whom the model was trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trcaugment.chain.signals import BoolArray
+from trcaugment.errors import MarkersError
+from trcaugment.formats.trc import PER_METER
+from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import FloatArray, Markers
+from trcaugment.model.card import Card
+from trcaugment.subject import Subject
+
+# From hips to neck is 0.27 to 0.32 of height in real files; a stooped child or a poor detector stays within this.
+TRUNK_SHARE = (0.12, 0.6)
+# Hip and shoulder breadth together are 0.3 of height, seen at right angles to the trunk.
+BREADTH_SHARE = 0.03
+# Below this a movement happens between two frames, and whatever stood there would be invented.
+SLOWEST_HZ = 10.0
+
+
+def check_rate(markers: Markers) -> None:
+    """Refuse trials that are too slow to follow a movement.
+
+    Raises:
+        MarkersError: the data rate is below 10 Hz.
+    """
+    if markers.rate_hz < SLOWEST_HZ:
+        raise MarkersError(
+            f"expected at least {SLOWEST_HZ:g} frames per second, found {markers.rate_hz:.3g}; the movement between "
+            "frames cannot be known"
+        )
+
+
+def check_size(positions: FloatArray, subject: Subject, unit: str) -> None:
+    """Refuse keypoints in another unit than the file says, or of somebody of another size altogether.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3).
+        subject: the person.
+        unit: the file's unit, for the message.
+
+    Raises:
+        MarkersError: the median distance from hips to neck is no person's of this height.
+    """
+    trunk_m = np.linalg.norm(_trunk(positions), axis=1)
+    seen_m = float(np.median(trunk_m[np.isfinite(trunk_m)])) if np.isfinite(trunk_m).any() else np.nan
+    low_m, high_m = (share * subject.height_m for share in TRUNK_SHARE)
+    if seen_m < low_m or seen_m > high_m:
+        hints = [
+            f"; it fits if the positions are in {other}: write {other} under Units"
+            for other in PER_METER
+            if low_m <= seen_m * PER_METER.get(unit, 1) / PER_METER[other] <= high_m
+        ]
+        raise MarkersError(
+            f"expected {low_m:.2g} to {high_m:.2g} m from hips to neck for a height of {subject.height_m:g} m, found "
+            f"{seen_m:.2g} m; is the file's unit really {unit}, and is the height this person's?" + "".join(hints)
+        )
+
+
+def without_body(positions: FloatArray, subject: Subject) -> BoolArray:
+    """Frames whose keypoints are complete but no body: trunk or breadth far from what any person of this height has.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3).
+        subject: the person.
+
+    Returns:
+        Whether each frame is one, (n_frames,).
+    """
+    trunk = _trunk(positions)
+    trunk_m = np.linalg.norm(trunk, axis=1)
+    right, left = (
+        positions[:, [KEYPOINTS.index(side + part) for part in ("Hip", "Shoulder")]].sum(axis=1) for side in "RL"
+    )
+    # The part of left-to-right at right angles to the trunk, by the area of the parallelogram.
+    area = np.linalg.norm(np.cross(right - left, trunk), axis=1)
+    low_m, high_m = (share * subject.height_m for share in TRUNK_SHARE)
+    # Comparisons with NaN are false: incomplete frames are not these.
+    odd: BoolArray = (trunk_m < low_m) | (trunk_m > high_m) | (area < BREADTH_SHARE * subject.height_m * trunk_m)
+    return odd
+
+
+def outside_population(subject: Subject, card: Card) -> list[str]:
+    """Sentences on how the person lies outside the people that a model was trained on."""
+    index = subject.mass_kg / subject.height_m**2
+    compared = (
+        ("height", subject.height_m, card.height_m, "m"),
+        ("body mass index", index, card.body_mass_index, "kg/m²"),
+    )
+    return [
+        f"a {what} of {value:.3g} {unit} lies outside the people the model was trained on ({low:g}-{high:g} {unit})"
+        for what, value, (low, high), unit in compared
+        if not low <= value <= high
+    ]
+
+
+def _trunk(positions: FloatArray) -> FloatArray:
+    """From the midpoint of the hips to the neck in m, (n_frames, 3)."""
+    neck, right, left = (positions[:, KEYPOINTS.index(name)] for name in ("Neck", "RHip", "LHip"))
+    return np.asarray(neck - (right + left) / 2)

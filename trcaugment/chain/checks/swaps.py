@@ -1,0 +1,94 @@
+"""Guard of sides: left and right exchanged, in some frames or for a whole trial.
+
+Every frame is judged on its own, so it does not matter how long an exchange lasts. Limits lie about the extremes of
+generated trials (of every activity but `random`) and far from exchanged ones: python benchmarks/guards.py --limits
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trcaugment.chain.checks.findings import Finding, median_of, spans_of
+from trcaugment.chain.checks.postures import dot, unit
+from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import FloatArray
+
+# Sine of the angle between shank and foot, about the line from left to right hip: 0.95 in standing, -0.95 exchanged.
+LEAST_FORWARD = -0.3
+# From the left to the right knee along the line from left to right hip: 0.12 heights in standing, -0.12 exchanged.
+LEAST_KNEES_APART = -0.06
+# From the left to the right shoulder along that line, in heights.
+LEAST_SHOULDERS_APART = -0.06
+# How much nearer (as a share) to its usual length every shank is with the other ankle than any is with its own.
+MOST_GAINED = 0.08
+_WHAT_TO_DO = "exchange the names of the two sides there, or look whether the file's axes are a mirror image"
+
+
+def watch_sides(positions: FloatArray, time_s: FloatArray, height_m: float) -> list[Finding]:
+    """Frames in which left and right of the legs, hips, shoulders or of everything are exchanged.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
+        time_s: time stamps in s, (n_frames,).
+        height_m: the person's height.
+    """
+    forward, knees, shoulders = sides(positions)
+    backward, crossed = forward < LEAST_FORWARD, knees < LEAST_KNEES_APART * height_m
+    turned = shoulders < LEAST_SHOULDERS_APART * height_m
+    ankles = ankles_gain(positions) > MOST_GAINED
+    # Everything is seen from the hips: where these are exchanged, all else seems to be.
+    exchanged = {
+        "everything": backward & ~crossed & ~turned,
+        "legs": crossed & ~backward,
+        "shoulders": turned & ~crossed & ~backward,
+        "hips": backward & (crossed | turned),
+        "ankles and feet": ankles & ~crossed & ~backward,
+    }
+    told = [f"{what} ({frames.sum()} of {len(positions)} frames)" for what, frames in exchanged.items() if frames.any()]
+    if not told:
+        return []
+    odd = np.any(list(exchanged.values()), axis=0)
+    sentence = (
+        "expected toes before the shanks and right knee and shoulder on the right, found left and right exchanged: "
+        f"{', '.join(told)}; {_WHAT_TO_DO}"
+    )
+    return [Finding("swap", sentence, [] if odd.all() else spans_of(odd, time_s))]
+
+
+def sides(positions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """What tells left from right, seen from the hips, each (n_frames,), NaN where keypoints are missing.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3).
+
+    Returns:
+        How far feet point to the front of the shanks (-1 to 1, mean of both sides), and how far the right knee and the
+        right shoulder are to the right of the left ones, in m.
+    """
+    place = {name: positions[:, k] for k, name in enumerate(KEYPOINTS)}
+    right = unit(place["RHip"] - place["LHip"])
+    turns = []
+    for side in "RL":
+        shank = unit(place[side + "Ankle"] - place[side + "Knee"])
+        foot = unit(place[side + "BigToe"] - place[side + "Heel"])
+        turns.append(np.cross(shank, foot))
+    return (
+        np.mean([dot(turn, right) for turn in turns], axis=0),
+        dot(place["RKnee"] - place["LKnee"], right),
+        dot(place["RShoulder"] - place["LShoulder"], right),
+    )
+
+
+def ankles_gain(positions: FloatArray) -> FloatArray:
+    """How much better the lengths of both shanks would be if the ankles were exchanged, as a share, (n_frames,).
+
+    Only exchanges of a part of a trial show, since usual is what most frames have.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3).
+    """
+    knees, ankles = (positions[:, [KEYPOINTS.index(side + joint) for side in "RL"]] for joint in ("Knee", "Ankle"))
+    own, other = (np.linalg.norm(knees - ends, axis=2) for ends in (ankles, ankles[:, ::-1]))
+    usual_m = np.array([median_of(own[:, k]) for k in range(2)])
+    own_off, other_off = (np.abs(np.log(lengths / usual_m)) for lengths in (own, other))
+    return np.asarray(own_off.min(axis=1) - other_off.max(axis=1))

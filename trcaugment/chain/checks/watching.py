@@ -1,0 +1,63 @@
+"""All guards over one trial."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from trcaugment.chain.checks.findings import Finding
+from trcaugment.chain.checks.frozen import watch_still
+from trcaugment.chain.checks.postures import watch_posture, watch_speed
+from trcaugment.chain.checks.refusals import outside_population
+from trcaugment.chain.checks.segments import watch_segments
+from trcaugment.chain.checks.swaps import watch_sides
+from trcaugment.chain.height import estimate_height
+from trcaugment.errors import MarkersError
+from trcaugment.markers import FloatArray
+from trcaugment.model.card import Card
+from trcaugment.subject import Subject
+
+# 99.8 % of generated people are estimated within this share of their height: python benchmarks/guards.py
+HEIGHT_ERROR = 0.09
+
+
+def watch(positions: FloatArray, time_s: FloatArray, subject: Subject, card: Card) -> list[Finding]:
+    """What is suspicious about a trial, at most one finding of each guard.
+
+    Args:
+        positions: keypoints in m before any gap is filled, (n_frames, 15, 3), NaN where missing.
+        time_s: time stamps in s, (n_frames,).
+        subject: the person.
+        card: of the model that is to be used.
+    """
+    # Keypoints on top of each other have no direction; what cannot be computed is not judged.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        height, height_m = _watch_height(positions, subject)
+        return [
+            *height,
+            *_watch_population(subject, card),
+            *watch_posture(positions, time_s),
+            *watch_speed(positions, time_s, height_m),
+            *watch_sides(positions, time_s, height_m),
+            *watch_still(positions, time_s),
+            *watch_segments(positions, time_s, height_m),
+        ]
+
+
+def _watch_height(positions: FloatArray, subject: Subject) -> tuple[list[Finding], float]:
+    """The stated height against the keypoints', and the one that the other guards should believe, in m."""
+    try:
+        seen_m = estimate_height(positions).height_m
+    except MarkersError:  # nothing to compare with
+        return [], subject.height_m
+    if abs(subject.height_m - seen_m) <= HEIGHT_ERROR * seen_m:
+        return [], subject.height_m
+    sentence = (
+        f"expected the stated height of {subject.height_m:.2f} m within {100 * HEIGHT_ERROR:g} % of the one that "
+        f"trunk, thighs and shanks suggest, found {seen_m:.2f} m; check the height, the person and the unit"
+    )
+    return [Finding("height", sentence)], seen_m
+
+
+def _watch_population(subject: Subject, card: Card) -> list[Finding]:
+    sentences = outside_population(subject, card)
+    return [Finding("population", "; ".join(sentences))] if sentences else []

@@ -1,0 +1,101 @@
+"""Prepared trials: keypoints found, checked and filled, at the model's rate, ready to be cut into windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from trcaugment.chain.checks import Finding, check_rate, check_size, watch, without_body
+from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, model_frames, model_grid, to_model_grid
+from trcaugment.chain.windows import IntArray, blend_weights, window_starts
+from trcaugment.errors import MarkersError
+from trcaugment.marker_sets import KEYPOINTS, Keypoints, find_keypoints
+from trcaugment.markers import FloatArray, Markers
+from trcaugment.model.card import Card
+from trcaugment.subject import Subject
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """A run of usable frames of a trial, and its windows.
+
+    Attributes:
+        span: its first frame in the trial, and the frame after its last.
+        frames: place of each of its frames on the model's frame axis, (n_frames,).
+        grid: the model's frames, (n_grid,).
+        keypoints: keypoints there in m, (n_grid, 15, 3).
+        starts: start frames of its windows on the grid, (n_windows,).
+        weights: share of each window in each of its frames, (n_windows, window_frames).
+    """
+
+    span: Span
+    frames: FloatArray
+    grid: FloatArray
+    keypoints: FloatArray
+    starts: IntArray
+    weights: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class PreparedTrial:
+    """A trial's keypoints, and where they can be used.
+
+    Attributes:
+        subject: the person.
+        markers: the trial as it was read.
+        keypoints: as found.
+        invented: samples of short gaps, which were filled, (n_frames, 15).
+        missing: samples of longer gaps, (n_frames, 15).
+        odd: frames whose keypoints are no body, (n_frames,).
+        findings: what the guards found.
+        segments: runs of usable frames, at least one.
+    """
+
+    subject: Subject
+    markers: Markers
+    keypoints: Keypoints
+    invented: BoolArray
+    missing: BoolArray
+    odd: BoolArray
+    findings: tuple[Finding, ...]
+    segments: tuple[Segment, ...]
+
+
+def prepare(markers: Markers, subject: Subject, card: Card) -> PreparedTrial:
+    """Find, check and fill a trial's keypoints, and bring them to a model's rate.
+
+    Raises:
+        MarkerSetError: keypoints that the model needs are not in the file.
+        MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
+            no frame has all keypoints.
+    """
+    keypoints = find_keypoints(markers)
+    check_rate(markers)
+    check_size(keypoints.positions, subject, markers.unit)
+    positions, invented = fill_gaps(keypoints.positions, markers.time_s)
+    missing = np.asarray(np.isnan(positions).any(axis=2))
+    odd = without_body(positions, subject)
+    usable = np.asarray(~missing.any(axis=1) & ~odd)
+    if not usable.any():
+        raise MarkersError(_nothing_to_predict(missing))
+    frames = model_frames(markers.time_s, card.rate_hz)
+    spans = find_segments(usable, markers.time_s)
+    segments = tuple(_segment(positions[a:b], frames[a:b], (a, b), card) for a, b in spans)
+    findings = tuple(watch(keypoints.positions, markers.time_s, subject, card))
+    return PreparedTrial(subject, markers, keypoints, invented, missing, odd, findings, segments)
+
+
+def _segment(positions: FloatArray, frames: FloatArray, span: Span, card: Card) -> Segment:
+    grid = model_grid(frames)
+    starts = window_starts(len(grid), length=card.window_frames, hop=card.hop_frames, first_frame=int(np.rint(grid[0])))
+    weights = blend_weights(starts, card.window_frames, len(grid))
+    return Segment(span, frames, grid, to_model_grid(positions, frames, grid), starts, weights)
+
+
+def _nothing_to_predict(missing: BoolArray) -> str:
+    """Why no frame can be predicted, from (n_frames, 15)."""
+    shares = {name: share for name, share in zip(KEYPOINTS, missing.mean(axis=0), strict=True) if share > 0}
+    worst = sorted(shares, key=lambda name: -shares[name])
+    listed = ", ".join(f"{name} ({100 * shares[name]:.0f} %)" for name in worst)
+    return f"expected frames with all {len(KEYPOINTS)} keypoints, found none; missing in frames: {listed or 'none'}"

@@ -1,0 +1,269 @@
+"""Conversions: keypoint files in, marker files with sidecars out, many at a time; one that fails stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from trcaugment.chain.augmentation import Augmentation, augment_prepared
+from trcaugment.chain.height import estimate_height
+from trcaugment.chain.preparation import PreparedTrial, prepare
+from trcaugment.conversion.sidecar import (
+    InputFile,
+    Made,
+    OutputFile,
+    Sidecar,
+    UsedSubject,
+    make_sidecar,
+    read_sidecar,
+    sha256_of,
+    was_made_so,
+)
+from trcaugment.errors import ConversionError, TrcAugmentError
+from trcaugment.formats.files import as_json, read_file, replace_with_sidecar, sidecar_path, why_not_written
+from trcaugment.formats.trc import format_trc, parse_trc, read_trc_bytes
+from trcaugment.marker_sets import find_keypoints, input_keypoints
+from trcaugment.markers import Markers
+from trcaugment.model.card import Card
+from trcaugment.model.folder import Model
+from trcaugment.subject import StatedSubject, Subject
+
+# Files that go through the network together. Ten seconds of keypoints are a fifth of a megabyte, so its batches are
+# full; a file of an hour goes alone, so memory does not grow with the number of files.
+_BYTES_AT_ONCE = 2_000_000
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A trial to convert.
+
+    Attributes:
+        source: keypoint file.
+        target: marker file; its folder is there.
+        person: height and mass.
+    """
+
+    source: Path
+    target: Path
+    person: StatedSubject
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to convert.
+
+    Attributes:
+        with_keypoints: whether outputs get the input's keypoints too.
+        strict: whether a trial is refused in which a guard finds something.
+        resume: whether an output that was made just so is kept, and one that was made otherwise is made anew.
+        overwrite: whether files are replaced that this program did not write, or that were changed since.
+    """
+
+    with_keypoints: bool = False
+    strict: bool = False
+    resume: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a trial.
+
+    Attributes:
+        conversion: the trial.
+        sidecar: how the output was made; None if there is none.
+        failure: why there is none.
+        kept: whether the output was there already.
+    """
+
+    conversion: Conversion
+    sidecar: Sidecar | None = None
+    failure: str | None = None
+    kept: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Loaded:
+    """A trial that is ready for the network."""
+
+    conversion: Conversion
+    input_sha256: str
+    height_error_m: float | None
+    trial: PreparedTrial
+
+
+def convert(conversions: Sequence[Conversion], model: Model, settings: Settings) -> Iterator[Outcome]:
+    """Convert trials: while the network works on some, the next are read and the last are written.
+
+    Args:
+        conversions: the trials, all with different targets.
+        model: from `load_model`.
+        settings: how.
+
+    Yields:
+        What became of every trial, in order.
+    """
+    with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
+        loading: list[Future[_Loaded | Outcome]] = []
+        writing: list[Future[Outcome]] = []
+        for following in [*_batches(conversions), []]:
+            batch = [future.result() for future in loading]
+            loading = [reader.submit(_load, conversion, model.card, settings) for conversion in following]
+            predicted = _predict(batch, model)
+            written = [future.result() for future in writing]
+            writing = [writer.submit(_write, each, model.card, settings) for each in predicted]
+            yield from written
+        for future in writing:
+            yield future.result()
+
+
+def _batches(conversions: Sequence[Conversion]) -> Iterator[list[Conversion]]:
+    batch: list[Conversion] = []
+    n_bytes = 0
+    for conversion in conversions:
+        size = 0
+        with suppress(OSError, ValueError):  # reading it will say why
+            size = conversion.source.stat().st_size
+        if batch and n_bytes + size > _BYTES_AT_ONCE:
+            yield batch
+            batch, n_bytes = [], 0
+        batch.append(conversion)
+        n_bytes += size
+    if batch:
+        yield batch
+
+
+def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | Outcome:
+    """A trial that is ready for the network, or what became of it before."""
+    try:
+        data = read_trc_bytes(conversion.source)
+        digest = sha256_of(data)
+        if settings.resume:
+            before = _made_before(conversion, digest, card, settings)
+            if before:
+                return Outcome(conversion, before, kept=True)
+        markers = parse_trc(data, conversion.source)
+        subject, height_error_m = _subject(markers, conversion.person)
+        trial = prepare(markers, subject, card)
+        if settings.strict and trial.findings:
+            found = "; ".join(finding.sentence for finding in trial.findings)
+            raise ConversionError(f"refused, as --strict asks: {found}")
+        return _Loaded(conversion, digest, height_error_m, trial)
+    except TrcAugmentError as error:
+        return _failed(conversion, error)
+    except MemoryError:
+        return _failed(conversion, ConversionError("there is not enough memory for this file; cut it in parts"))
+    except OSError as error:  # of the output, whose name may be too long for its sidecar
+        return Outcome(conversion, failure=f"{conversion.target} {why_not_written(error)}")
+
+
+def _failed(conversion: Conversion, error: TrcAugmentError) -> Outcome:
+    return Outcome(conversion, failure=error.about(conversion.source))
+
+
+def _made_before(conversion: Conversion, input_sha256: str, card: Card, settings: Settings) -> Sidecar | None:
+    """The sidecar of an output that would become the same again.
+
+    Raises:
+        ConversionError: there is a file in the way that is not ours.
+    """
+    target, account = conversion.target, sidecar_path(conversion.target)
+    sidecar = read_sidecar(target)
+    if not target.exists():
+        if account.exists() and sidecar is None and not settings.overwrite:
+            raise ConversionError(f"{account} is in the way: it is no sidecar. Move it, or add --overwrite.")
+        return None
+    try:
+        ours = sidecar is not None and sidecar.output.sha256 == sha256_of(read_file(target))
+    except OSError as error:
+        raise ConversionError(f"{target} is in the way, and cannot be read ({error.strerror})") from error
+    if sidecar is not None and ours and was_made_so(sidecar, input_sha256, card, conversion.person):
+        refused = settings.strict and sidecar.guards
+        return sidecar if sidecar.output.with_keypoints == settings.with_keypoints and not refused else None
+    if not ours and not settings.overwrite:
+        raise ConversionError(
+            f"{target} is in the way: it was not made here, or was changed since. Move it, or add --overwrite."
+        )
+    return None
+
+
+def _subject(markers: Markers, person: StatedSubject) -> tuple[Subject, float | None]:
+    if person.height_m is not None:
+        return Subject(person.height_m, person.mass_kg), None
+    height = estimate_height(find_keypoints(markers).positions)
+    return Subject(round(height.height_m, 3), person.mass_kg), round(height.error_m, 3)
+
+
+def _predict(batch: Sequence[_Loaded | Outcome], model: Model) -> list[tuple[_Loaded, Augmentation] | Outcome]:
+    """The batch, with predictions for all trials that are not at their end."""
+    loaded = [each for each in batch if isinstance(each, _Loaded)]
+    results = iter(augment_prepared([each.trial for each in loaded], model) if loaded else [])
+    return [(each, next(results)) if isinstance(each, _Loaded) else each for each in batch]
+
+
+def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settings: Settings) -> Outcome:
+    if isinstance(predicted, Outcome):
+        return predicted
+    loaded, result = predicted
+    conversion, read = loaded.conversion, loaded.trial.markers
+    written = _join(read, result.markers) if settings.with_keypoints else result.markers
+    try:
+        data = format_trc(conversion.target, written, unit=read.unit)
+        sidecar = make_sidecar(
+            card,
+            result,
+            source=_source(read, loaded.input_sha256),
+            subject=_used(loaded),
+            output=_output(written, result.markers, data, settings),
+            made=_made(conversion),
+        )
+        replace_with_sidecar(conversion.target, data, as_json(sidecar))
+    except TrcAugmentError as error:
+        return _failed(conversion, error)
+    except OSError as error:
+        return Outcome(conversion, failure=f"{conversion.target} {why_not_written(error)}")
+    return Outcome(conversion, sidecar)
+
+
+def _source(read: Markers, sha256: str) -> InputFile:
+    rate_hz = round(read.rate_hz, 6) if read.n_frames > 1 else None
+    return InputFile(sha256=sha256, unit=read.unit, rate_hz=rate_hz, n_frames=read.n_frames, notes=read.notes)
+
+
+def _used(loaded: _Loaded) -> UsedSubject:
+    person = loaded.conversion.person
+    return UsedSubject(
+        height_m=loaded.trial.subject.height_m,
+        height_source=person.height_source,
+        height_error_m=loaded.height_error_m,
+        mass_kg=person.mass_kg,
+        mass_source=person.mass_source,
+    )
+
+
+def _output(written: Markers, predicted: Markers, data: bytes, settings: Settings) -> OutputFile:
+    n_predicted = int(np.isfinite(predicted.positions).all(axis=(1, 2)).sum())
+    return OutputFile(
+        sha256=sha256_of(data),
+        n_markers=len(written.names),
+        with_keypoints=settings.with_keypoints,
+        n_frames_predicted=n_predicted,
+    )
+
+
+def _made(conversion: Conversion) -> Made:
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Made(at=now, input=str(conversion.source.absolute()), output=str(conversion.target.absolute()))
+
+
+def _join(markers: Markers, predicted: Markers) -> Markers:
+    """The input's keypoints and the predicted markers in one."""
+    keypoints = input_keypoints(markers)
+    positions = np.concatenate([keypoints.positions, predicted.positions], axis=1)
+    return replace(predicted, names=keypoints.names + predicted.names, positions=positions)

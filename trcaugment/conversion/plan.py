@@ -1,0 +1,101 @@
+"""What becomes of which trial: every output has one input, and none is an input itself."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from trcaugment.conversion.convert import Conversion
+from trcaugment.conversion.folder import JSON_FILE
+from trcaugment.conversion.sidecar import read_sidecar
+from trcaugment.formats.files import sidecar_path
+from trcaugment.sessions.finding import FoundTrial, find_trials
+from trcaugment.sessions.tree import LeftOut
+
+
+@dataclass(frozen=True)
+class PlannedTrial:
+    """A trial, and what will be done.
+
+    Attributes:
+        name: the file's path relative to the folder of trials, with `/`.
+        subject_name: name of the subject.
+        conversion: from which file to which, for which person.
+    """
+
+    name: str
+    subject_name: str
+    conversion: Conversion
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A batch.
+
+    Attributes:
+        trials: what will be converted.
+        left_out: what will not, and why; outputs of earlier runs whose trials are gone too.
+    """
+
+    trials: list[PlannedTrial]
+    left_out: list[LeftOut]
+
+
+def make_plan(root: Path, subjects: Path | None, outputs: Path) -> Plan:
+    """Find the trials of a folder and say where their outputs go: the same path in another folder.
+
+    Args:
+        root: the folder of trials.
+        subjects: a table of subjects in place of the folder's own.
+        outputs: the folder to fill.
+
+    Raises:
+        SessionsError: as `find_trials` does.
+        DatasetError: as `find_trials` does.
+    """
+    found = find_trials(root, subjects, outputs)
+    trials = [each for each in found if isinstance(each, FoundTrial)]
+    planned = [
+        PlannedTrial(each.name, each.subject_name, Conversion(each.source, outputs / each.name, each.person))
+        for each in trials
+    ]
+    clashing = _clashing(planned, outputs)
+    left_out = [each for each in found if isinstance(each, LeftOut)] + [
+        LeftOut(each.conversion.source, each.name, clashing[each.name], failed=True)
+        for each in planned
+        if each.name in clashing
+    ]
+    left_out += _without_trial(outputs, {each.conversion.target for each in planned})
+    return Plan([each for each in planned if each.name not in clashing], sorted(left_out, key=lambda each: each.name))
+
+
+def _clashing(planned: Sequence[PlannedTrial], outputs: Path) -> dict[str, str]:
+    """Trials whose output, or its sidecar, would be another's, an input or the report: name -> why."""
+    sources = {os.path.realpath(each.conversion.source) for each in planned}
+    # Without letter case: on many disks two files cannot differ by that alone.
+    accounts = {each.name: str(sidecar_path(each.conversion.target)).casefold() for each in planned}
+    n_of = Counter(accounts.values())
+    reasons = {}
+    for each in planned:
+        if os.path.realpath(each.conversion.target) in sources:
+            reasons[each.name] = f"its output {each.conversion.target} is an input; choose another output folder"
+        elif accounts[each.name] == str(outputs / JSON_FILE).casefold():
+            reasons[each.name] = f"its sidecar would have the name of the batch's report, {JSON_FILE}; rename it"
+        elif n_of[accounts[each.name]] > 1:
+            reasons[each.name] = "another trial's name is the same but for letter case; rename one of them"
+    return reasons
+
+
+def _without_trial(outputs: Path, targets: set[Path]) -> list[LeftOut]:
+    """Outputs of earlier runs to which no trial leads now, because it was deleted, say, or its subject is not known."""
+    left_out = []
+    for folder, _, names in os.walk(outputs):
+        for file in (Path(folder, name) for name in names if name.casefold().endswith(".trc")):
+            sidecar = None if file in targets else read_sidecar(file)
+            if sidecar is not None:
+                reason = f"made earlier from {sidecar.made.input}, which is no trial of this batch"
+                left_out.append(LeftOut(file, str(file), reason, failed=False))
+    return left_out

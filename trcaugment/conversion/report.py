@@ -1,0 +1,131 @@
+"""The report of a batch: a row for every trial, with its result and the reason for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from trcaugment.conversion.convert import Outcome
+from trcaugment.conversion.folder import CSV_FILE, JSON_FILE
+from trcaugment.conversion.plan import Plan, PlannedTrial
+from trcaugment.conversion.sidecar import read_sidecar
+from trcaugment.formats.files import as_csv, as_json, replace_file
+
+FAILED = "failed"  # begins what is told of joint angles that could not be found
+NOT_REACHED = "not reached"  # is told of those that were not looked for, because the batch was interrupted
+Result = Literal["converted", "kept", "failed", "left out", "not reached"]
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a trial.
+
+    Attributes:
+        trial: its name, relative to the folder of trials; of what is no trial, a table of subjects say, the file's.
+        result: converted; kept, because it was made just so before; failed; left out on purpose; or not reached,
+            because the batch was interrupted.
+        reason: why it failed or was left out.
+        subject: name of the subject.
+        height_m: height that was used.
+        height_source: where it comes from.
+        height_error_m: half width of the 95 % interval, if it was estimated.
+        mass_kg: mass.
+        mass_source: where it comes from.
+        output: marker file.
+        n_frames: frames of the trial.
+        n_frames_predicted: frames with markers.
+        notes: what was odd about the file, such as rows that break off.
+        guards: what the guards found.
+        angles: what became of inverse kinematics, where it was asked for.
+    """
+
+    trial: str
+    result: Result
+    reason: str | None = None
+    subject: str | None = None
+    height_m: float | None = None
+    height_source: str | None = None
+    height_error_m: float | None = None
+    mass_kg: float | None = None
+    mass_source: str | None = None
+    output: str | None = None
+    n_frames: int | None = None
+    n_frames_predicted: int | None = None
+    notes: tuple[str, ...] = ()
+    guards: tuple[str, ...] = ()
+    angles: str | None = None
+
+
+def make_rows(plan: Plan, outcomes: Mapping[Path, Outcome], angles: Mapping[Path, str]) -> list[Row]:
+    """Rows of all trials, by name.
+
+    Args:
+        plan: the trials.
+        outcomes: target -> what became of it, as far as the batch got.
+        angles: target -> what became of inverse kinematics.
+    """
+    rows = [
+        Row(trial=each.name, result="failed" if each.failed else "left out", reason=each.reason)
+        for each in plan.left_out
+    ]
+    for trial in plan.trials:
+        target = trial.conversion.target
+        rows.append(_row(trial, outcomes.get(target), angles.get(target)))
+    return sorted(rows, key=lambda row: row.trial)
+
+
+def count(rows: Sequence[Row]) -> Counter[Result]:
+    """How many trials came to which result."""
+    return Counter(row.result for row in rows)
+
+
+def write_report(folder: Path, rows: Sequence[Row]) -> None:
+    """Write `batch_report.csv` and `batch_report.json`.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    names = Row.__struct_fields__
+    cells = [[_cell(value) for value in msgspec.structs.astuple(row)] for row in rows]
+    replace_file(folder / CSV_FILE, as_csv([names, *cells]))
+    replace_file(folder / JSON_FILE, as_json({"counts": count(rows), "trials": rows}))
+
+
+def _cell(value: object) -> object:
+    return "; ".join(value) if isinstance(value, tuple) else value
+
+
+def _row(trial: PlannedTrial, outcome: Outcome | None, angles: str | None) -> Row:
+    person = trial.conversion.person
+    row = Row(
+        trial=trial.name,
+        result="not reached",
+        subject=trial.subject_name,
+        height_m=person.height_m,
+        height_source=person.height_source,
+        mass_kg=person.mass_kg,
+        mass_source=person.mass_source,
+        angles=angles,
+    )
+    if outcome is None:
+        return row
+    sidecar = outcome.sidecar
+    if sidecar is None:
+        target = trial.conversion.target
+        earlier = read_sidecar(target) is not None and target.exists()
+        reason = f"{outcome.failure} (an earlier output is still there)" if earlier else outcome.failure
+        return msgspec.structs.replace(row, result="failed", reason=reason)
+    return msgspec.structs.replace(
+        row,
+        result="kept" if outcome.kept else "converted",
+        height_m=sidecar.subject.height_m,
+        height_error_m=sidecar.subject.height_error_m,
+        output=str(trial.conversion.target),
+        n_frames=sidecar.input.n_frames,
+        n_frames_predicted=sidecar.output.n_frames_predicted,
+        notes=sidecar.input.notes,
+        guards=tuple(f"{guard.name}: {guard.found}" for guard in sidecar.guards),
+    )

@@ -1,0 +1,168 @@
+"""Sidecars: how an output was made, in a JSON file beside it. The same input gives the same one, but for `made`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from trcaugment.chain.augmentation import Augmentation
+from trcaugment.chain.signals import Span
+from trcaugment.formats.files import read_file, sidecar_path
+from trcaugment.model.card import Card
+from trcaugment.subject import StatedSubject
+
+FORMAT_VERSION = 1
+FrameRange = tuple[int, int]  # first and last frame, counted from 1 as a TRC does
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a sidecar."""
+
+
+class UsedModel(_Part, frozen=True):
+    """The model: its name, the checksum of its weights, and the rate that the trial was brought to."""
+
+    name: str
+    sha256: str
+    rate_hz: float
+
+
+class InputFile(_Part, frozen=True):
+    """The keypoint file: checksum, unit, rate (None for a single frame), and what was odd about it."""
+
+    sha256: str
+    unit: str
+    rate_hz: float | None
+    n_frames: int
+    notes: tuple[str, ...]
+
+
+class UsedSubject(_Part, frozen=True):
+    """The person: as stated, and by whom; with an error (95 % of people within) if the height was estimated."""
+
+    height_m: float
+    height_source: str
+    height_error_m: float | None
+    mass_kg: float
+    mass_source: str
+
+
+class OutputFile(_Part, frozen=True):
+    """The marker file: checksum, and what is in it."""
+
+    sha256: str
+    n_markers: int
+    with_keypoints: bool
+    n_frames_predicted: int
+
+
+class Guard(_Part, frozen=True):
+    """What a guard found: its name, a sentence, and the frames; none stand for the whole trial."""
+
+    name: str
+    found: str
+    frames: tuple[FrameRange, ...]
+
+
+class Made(_Part, frozen=True):
+    """Time (UTC) and place."""
+
+    at: str
+    input: str
+    output: str
+
+
+class Sidecar(_Part, frozen=True):
+    """How an output was made.
+
+    Attributes:
+        format_version: version of this layout.
+        tool: name and version of this program.
+        model: the model.
+        input: the keypoint file.
+        subject: the person.
+        output: the marker file.
+        names: keypoint -> the input's name that it came from.
+        derived: one sentence for each point computed from others.
+        filled: short gaps that were filled, keypoint -> frames.
+        missing: longer gaps that were left, keypoint -> frames; no marker is predicted there.
+        without_body: frames whose keypoints are no body of this height; no marker is predicted there either.
+        guards: what the guards found.
+        made: when, from which file, to which.
+    """
+
+    format_version: int
+    tool: str
+    model: UsedModel
+    input: InputFile
+    subject: UsedSubject
+    output: OutputFile
+    names: dict[str, str]
+    derived: tuple[str, ...]
+    filled: dict[str, tuple[FrameRange, ...]]
+    missing: dict[str, tuple[FrameRange, ...]]
+    without_body: tuple[FrameRange, ...]
+    guards: tuple[Guard, ...]
+    made: Made
+
+
+def read_sidecar(output: Path) -> Sidecar | None:
+    """The sidecar beside an output; None if there is none, or another program's file has its name."""
+    try:
+        return msgspec.json.decode(read_file(sidecar_path(output)), type=Sidecar)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def sha256_of(data: bytes) -> str:
+    """Checksum of a file's content, in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def make_sidecar(
+    card: Card, result: Augmentation, *, source: InputFile, subject: UsedSubject, output: OutputFile, made: Made
+) -> Sidecar:
+    """An account of a prediction, with frames counted from 1."""
+    return Sidecar(
+        format_version=FORMAT_VERSION,
+        tool=this_tool(),
+        model=UsedModel(name=card.name, sha256=card.sha256, rate_hz=card.rate_hz),
+        input=source,
+        subject=subject,
+        output=output,
+        names=result.sources,
+        derived=result.derived,
+        filled=_by_keypoint(result.filled),
+        missing=_by_keypoint(result.missing),
+        without_body=_frames(result.odd),
+        guards=tuple(
+            Guard(name=each.guard, found=each.sentence, frames=_frames(each.spans)) for each in result.findings
+        ),
+        made=made,
+    )
+
+
+def was_made_so(sidecar: Sidecar, input_sha256: str, card: Card, person: StatedSubject) -> bool:
+    """Whether an output was made by this program from this input and model for this person."""
+    subject = sidecar.subject
+    stated_m = subject.height_m if subject.height_error_m is None else None
+    return (sidecar.tool, sidecar.input.sha256, sidecar.model.sha256) == (this_tool(), input_sha256, card.sha256) and (
+        StatedSubject(stated_m, subject.mass_kg, subject.height_source, subject.mass_source) == person
+    )
+
+
+def this_tool() -> str:
+    """Name and version of this program."""
+    return f"trcaugment {version('trcaugment')}"
+
+
+def _by_keypoint(spans: dict[str, list[Span]]) -> dict[str, tuple[FrameRange, ...]]:
+    return {name: _frames(each) for name, each in spans.items()}
+
+
+def _frames(spans: Iterable[Span]) -> tuple[FrameRange, ...]:
+    return tuple((start + 1, stop) for start, stop in spans)

@@ -1,0 +1,140 @@
+"""What stands in the columns of published data sets, and who and what the windows show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trcaugment.datasets.dataset import Split
+from trcaugment.datasets.unpickling import load_npy
+from trcaugment.errors import DatasetError
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+
+_ARMS = tuple(f"{side}_{part}_study" for part in ("lelbow", "melbow", "lwrist", "mwrist") for side in "rL")
+_WRISTS = ("RElbow", "LElbow", "RWrist", "LWrist")
+# The layout of separate `.npy` files: 21 keypoints and 43 markers, with arms, and small toes of a second pose model.
+NPY_KEYPOINTS = (*KEYPOINTS, *_WRISTS, "RSmallToe_mmpose", "LSmallToe_mmpose")
+NPY_MARKERS = (*ANATOMICAL_MARKERS[:21], *_ARMS, *ANATOMICAL_MARKERS[21:])
+# The HDF5 layout: 20 or, without arms, 16 keypoints with midHip among them, and 43 or 35 markers.
+HDF5_KEYPOINTS = (*KEYPOINTS[:5], "midHip", *KEYPOINTS[5:], *_WRISTS)
+_HDF5_LEGS = tuple(
+    f"{side}{part}_study"
+    for side, parts in (
+        ("r", ("_knee", "_mknee", "_ankle", "_mankle", "_toe", "_5meta", "_calc")),
+        ("L", ("_knee", "_mknee", "_ankle", "_mankle", "_toe", "_calc", "_5meta")),  # the other way round than right
+    )
+    for part in parts
+)
+_HDF5_ARMS = tuple(f"{side}_{part}_study" for side in "rL" for part in ("lelbow", "melbow", "lwrist", "mwrist"))
+_HDF5_TRUNK = ("r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study")
+HDF5_MARKERS = (
+    *_HDF5_TRUNK,
+    *_HDF5_LEGS,
+    *("r_shoulder_study", "L_shoulder_study", "C7_study"),
+    *_HDF5_ARMS,
+    *ANATOMICAL_MARKERS[21:],
+)
+HDF5_MARKERS_WITHOUT_ARMS = tuple(name for name in HDF5_MARKERS if name not in _HDF5_ARMS)
+
+INFO_FILE = "infoData.npy"
+SPLIT_FILES = ("subjectSplit.npy", "subjectSplit_curated.npy")
+
+
+def columns_of(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
+    """Columns of x, y and z of the wanted points in a table of the named ones."""
+    return [3 * names.index(name) + axis for name in wanted for axis in range(3)]
+
+
+def read_info(path: Path) -> dict[str, list[Any]]:
+    """Lists of an `infoData.npy`, all with one value per window.
+
+    Raises:
+        DatasetError: it is damaged, no dict, or a list that is needed is missing or of another length.
+    """
+    info = load_npy(path)
+    if not isinstance(info, Mapping):
+        raise DatasetError(f"{path}: expected a dict of lists, found {type(info).__name__}")
+    lists = {str(name): _values(path, values) for name, values in info.items()}
+    for needed in ("datasets", "subjects"):
+        if needed not in lists:
+            raise DatasetError(f"{path}: expected a list '{needed}', found {', '.join(sorted(lists)) or 'nothing'}")
+    n = len(lists["subjects"])
+    for name in ("datasets", "indexes", "activities", "names", "trials"):
+        if name in lists and len(lists[name]) != n:
+            raise DatasetError(f"{path}: expected {n} '{name}' as there are 'subjects', found {len(lists[name])}")
+    return lists
+
+
+def _values(path: Path, values: Any) -> list[Any]:
+    """A list of numbers or strings, whatever they came in."""
+    try:
+        flat: list[Any] = np.asarray(values).ravel().tolist()
+    except ValueError as error:
+        raise DatasetError(f"{path}: expected lists of numbers or strings ({error})") from error
+    if not all(isinstance(value, int | float | str) for value in flat):
+        raise DatasetError(f"{path}: expected lists of numbers or strings, found {_kinds(flat)}")
+    return flat
+
+
+def _kinds(values: Sequence[Any]) -> str:
+    """The types among the values, by name."""
+    return ", ".join(sorted({type(value).__name__ for value in values}))
+
+
+def subject_names(info: Mapping[str, list[Any]]) -> tuple[str, ...]:
+    """Every window's subject. A subject's synthetic scale factors are versions of one person, so they do not count."""
+    if "names" in info:
+        return tuple(str(name) for name in info["names"])
+    return tuple(subject_name(*of) for of in zip(info["datasets"], info["subjects"], strict=True))
+
+
+def subject_name(dataset: object, subject: object) -> str:
+    """`dataset0-subject3` from numbers of any kind, or from the words themselves."""
+    number, whose = (str(value).removesuffix(".0") for value in (dataset, subject))
+    return f"{number if number.startswith('dataset') else f'dataset{number}'}-subject{whose}"
+
+
+def activities_of(info: Mapping[str, list[Any]]) -> tuple[str, ...]:
+    """What is done in every window: its trial's name without number, where trials have names."""
+    said = info.get("activities", info.get("trials", [""] * len(info["subjects"])))
+    return tuple(activity(value) if isinstance(value, str) else "" for value in said)
+
+
+def activity(trial: str) -> str:
+    """`walk_02` is walking."""
+    return re.sub(r"[\s_.-]*\d+$", "", trial) or trial
+
+
+def read_split(folder: Path, info: Mapping[str, list[Any]]) -> Split | None:
+    """The split that lies in the folder or up to two above it; None where there is none.
+
+    Raises:
+        DatasetError: it is damaged, or a subject is in two of its parts.
+    """
+    places = (above / name for above in (folder, *folder.resolve().parents[:2]) for name in SPLIT_FILES)
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        return None
+    content = load_npy(path)
+    if not isinstance(content, Mapping) or not all(isinstance(parts, Mapping) for parts in content.values()):
+        raise DatasetError(f"{path}: expected a dict of dicts such as {{'dataset0': {{'training_0': [0, 1], ...}}}}")
+    renamed = dict(zip(_numbered(info), subject_names(info), strict=True))
+    parts: dict[str, list[str]] = {"training": [], "validation": [], "test": []}
+    for dataset, by_part in content.items():
+        for part in parts:
+            for key in (part, f"{part}_0"):
+                names = [subject_name(dataset, value) for value in _values(path, by_part.get(key, []))]
+                parts[part] += [renamed[name] for name in names if name in renamed]
+    everybody = [name for names in parts.values() for name in names]
+    twice = sorted({name for name in everybody if everybody.count(name) > 1})
+    if twice:
+        raise DatasetError(f"{path}: expected every subject in one part, found {', '.join(twice)} in several")
+    return Split(*(tuple(names) for names in parts.values())) if everybody else None
+
+
+def _numbered(info: Mapping[str, list[Any]]) -> list[str]:
+    return [subject_name(*of) for of in zip(info["datasets"], info["subjects"], strict=True)]

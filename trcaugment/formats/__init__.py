@@ -1,0 +1,1 @@
+"""Bytes to nouns and back: TRC, `.mot`, `subjects.csv`, and how files are written."""

@@ -1,0 +1,1 @@
+"""A model: its folder, its card, the network and the normalization of its windows."""
