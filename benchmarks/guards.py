@@ -31,8 +31,9 @@ from trcaugment.chain.checks import check_size, watch
 from trcaugment.chain.checks.postures import SPEED_LIMITS, joint_angles_deg, speeds
 from trcaugment.chain.checks.swaps import sides
 from trcaugment.chain.height import SEGMENTS, estimate_height, segment_lengths, usual_length_m
+from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.errors import MarkersError
-from trcaugment.marker_sets import KEYPOINTS, find_keypoints
+from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
 from trcaugment.model.card import DEFAULT_MODEL
 

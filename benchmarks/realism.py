@@ -21,8 +21,9 @@ from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.population import Population
 from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
+from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.formats.trc import read_trc
-from trcaugment.marker_sets import KEYPOINTS, find_keypoints
+from trcaugment.marker_sets import KEYPOINTS
 
 N_GENERATED = 20_000
 LENGTHS = {

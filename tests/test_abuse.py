@@ -135,7 +135,7 @@ def test_a_megabyte_takes_neither_the_memory_nor_the_day(tmp_path: Path, text: s
     (tmp_path / "big.trc").write_text(text)
     program = (
         "import resource, sys\nfrom trcaugment import read_trc\nfrom trcaugment.errors import TrcAugmentError\n"
-        "from trcaugment.marker_sets import find_keypoints\n"
+        "from trcaugment.chain.keypoints import find_keypoints\n"
         "try:\n    find_keypoints(read_trc(sys.argv[1]))\nexcept TrcAugmentError as error:\n"
         "    assert len(str(error)) < 3000\n"
     )

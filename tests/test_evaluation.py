@@ -17,6 +17,7 @@ from trcaugment import Subject, augment, load_model, read_trc, write_trc
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, Windows, make_library
+from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.cli import main
 from trcaugment.datasets.dataset import Dataset, Split
 from trcaugment.datasets.npy_layout import write_npy_layout
@@ -29,7 +30,7 @@ from trcaugment.evaluation.run import TRUTH, evaluate_trials, evaluate_windows, 
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import JITTER, MPME, NOT_PREDICTED, RIGID, RMSE, join, sum_errors
 from trcaugment.evaluation.truth import at_times, pair_files, read_names, rename
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, RIGID_PAIRS, find_keypoints
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, RIGID_PAIRS
 from trcaugment.markers import Markers
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -16,9 +16,10 @@ from trcaugment.body.skeleton import GENERIC_HEIGHT_M, POINT_INDEX
 from trcaugment.chain.checks import check_size, watch
 from trcaugment.chain.checks.findings import spans_of
 from trcaugment.chain.checks.frozen import watch_still
+from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.errors import MarkersError
 from trcaugment.formats.trc import read_trc
-from trcaugment.marker_sets import KEYPOINTS, find_keypoints, mirror_order
+from trcaugment.marker_sets import KEYPOINTS, mirror_order
 from trcaugment.model.folder import load_model
 from trcaugment.subject import Subject
 

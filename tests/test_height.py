@@ -14,9 +14,10 @@ from trcaugment.body.population import Population
 from trcaugment.body.skeleton import POINT_INDEX
 from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.chain.height import SEGMENTS, estimate_height, segment_lengths
+from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.errors import MarkersError
 from trcaugment.formats.trc import read_trc
-from trcaugment.marker_sets import KEYPOINTS, find_keypoints
+from trcaugment.marker_sets import KEYPOINTS
 
 
 @pytest.fixture(scope="module")

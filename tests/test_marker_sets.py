@@ -5,13 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trcaugment.chain.keypoints import find_keypoints, input_keypoints
 from trcaugment.errors import MarkerSetError
 from trcaugment.marker_sets import (
     ALIASES,
     ANATOMICAL_MARKERS,
     KEYPOINTS,
-    find_keypoints,
-    input_keypoints,
     mirror_order,
 )
 from trcaugment.markers import Markers

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from trcaugment.chain.checks import Finding, check_rate, check_size, watch, without_body
+from trcaugment.chain.keypoints import Keypoints, find_keypoints
 from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, model_frames, model_grid, to_model_grid
 from trcaugment.chain.windows import IntArray, blend_weights, window_starts
 from trcaugment.errors import MarkersError
-from trcaugment.marker_sets import KEYPOINTS, Keypoints, find_keypoints
+from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.model.card import Card
 from trcaugment.subject import Subject

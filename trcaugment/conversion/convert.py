@@ -13,6 +13,7 @@ import numpy as np
 
 from trcaugment.chain.augmentation import Augmentation, augment_prepared
 from trcaugment.chain.height import estimate_height
+from trcaugment.chain.keypoints import find_keypoints, input_keypoints
 from trcaugment.chain.preparation import PreparedTrial, prepare
 from trcaugment.conversion.sidecar import (
     InputFile,
@@ -28,7 +29,6 @@ from trcaugment.conversion.sidecar import (
 from trcaugment.errors import ConversionError, TrcAugmentError
 from trcaugment.formats.files import as_json, read_file, replace_with_sidecar, sidecar_path, why_not_written
 from trcaugment.formats.trc import format_trc, parse_trc, read_trc_bytes
-from trcaugment.marker_sets import find_keypoints, input_keypoints
 from trcaugment.markers import Markers
 from trcaugment.model.card import Card
 from trcaugment.model.folder import Model

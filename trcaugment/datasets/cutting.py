@@ -8,13 +8,14 @@ import torch
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import N_FRAMES, Windows
 from trcaugment.chain.checks import check_rate, check_size
+from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.chain.signals import BoolArray, fill_gaps, find_gaps, find_segments, model_frames, to_model_grid
 from trcaugment.chain.windows import IntArray, cut
 from trcaugment.datasets.dataset import Found, listed
 from trcaugment.datasets.paired import Pair
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError, MarkersError, MarkerSetError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, find_keypoints
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.subject import Subject
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from trcaugment.body.motions import RATE_HZ
+from trcaugment.chain.keypoints import find_keypoints, input_keypoints
 from trcaugment.datasets.paired import Pair
 from trcaugment.errors import DatasetError
 from trcaugment.formats.mot import read_table
 from trcaugment.formats.subjects_csv import SUBJECTS_FILE, find_row, read_subjects
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, find_keypoints, input_keypoints
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.osim.package import load_opensim
 
