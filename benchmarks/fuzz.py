@@ -201,7 +201,7 @@ def _make_chain(folder: Path) -> Callable[[Markers], None]:
     def check(markers: Markers) -> None:
         result = augment(markers, subject, model)
         absent = np.zeros(markers.n_frames, dtype=bool)
-        for start, stop in [*result.odd, *(span for spans in result.missing.values() for span in spans)]:
+        for start, stop in [*result.without_body, *(span for spans in result.missing.values() for span in spans)]:
             absent[start:stop] = True
         found = np.isnan(result.markers.positions)
         if not (found.any(axis=(1, 2)) == absent).all() or not (found.all(axis=(1, 2)) == absent).all():

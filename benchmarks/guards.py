@@ -84,9 +84,9 @@ class Watcher:
         self.card = load_model(DEFAULT_MODEL, device="cpu").card
 
     def found(self, trial: Trial) -> dict[str, str]:
-        """Guard -> sentence."""
+        """Guard -> message."""
         findings = watch(trial.positions, trial.time_s, trial.subject, self.card)
-        return {finding.guard: finding.sentence for finding in findings}
+        return {finding.guard: finding.message for finding in findings}
 
     def refused(self, trial: Trial) -> dict[str, str]:
         """The same of the guard that refuses wrong units."""

@@ -157,8 +157,8 @@ def test_a_megabyte_takes_neither_the_memory_nor_the_day(tmp_path: Path, text: s
 
 def test_the_slightest_of_slopes_can_be_filled() -> None:
     x_m = np.array([0.0, 1e-320, np.nan, 3e-320, 0.5])
-    filled, invented = fill_gaps(np.stack([x_m, x_m, x_m], axis=1)[:, None], np.arange(5) / 60)
-    assert invented[:, 0].tolist() == [False, False, True, False, False]
+    filled, is_filled = fill_gaps(np.stack([x_m, x_m, x_m], axis=1)[:, None], np.arange(5) / 60)
+    assert is_filled[:, 0].tolist() == [False, False, True, False, False]
     assert 0 <= filled[2, 0, 0] < 1e-300
 
 
@@ -230,7 +230,7 @@ def test_any_positions_give_an_augmentation_or_an_error_for_people(
 
 def assert_missing_as_said(result: Any, markers: Markers) -> None:
     said = np.zeros(markers.n_frames, dtype=bool)
-    for start, stop in [*result.odd, *(span for spans in result.missing.values() for span in spans)]:
+    for start, stop in [*result.without_body, *(span for spans in result.missing.values() for span in spans)]:
         said[start:stop] = True
     missing = np.isnan(result.markers.positions)
     assert np.array_equal(missing.any(axis=(1, 2)), said)
@@ -241,7 +241,7 @@ def test_keypoints_on_top_of_each_other_are_judged() -> None:
     positions = np.tile(BODY[:1], (300, 1, 1))
     positions[:120, KEYPOINTS.index("RAnkle")] = positions[0, KEYPOINTS.index("RKnee")]
     found = watch(positions, np.arange(300) / 60, SUBJECT, CARD)
-    assert any(finding.guard == "segments" and "right shank" in finding.sentence for finding in found)
+    assert any(finding.guard == "segments" and "right shank" in finding.message for finding in found)
 
 
 def test_the_fastest_of_cameras_does_not_stop_the_guards() -> None:

@@ -169,7 +169,7 @@ def test_frames_that_are_no_body_are_left_out_and_listed(model: Model, walk: Mar
     positions = walk.positions.copy()
     positions[100:130] = positions[100:130].mean(axis=1, keepdims=True)
     result = augment(replace(walk, positions=positions), SUBJECT, model)
-    assert result.odd == [(100, 130)]
+    assert result.without_body == [(100, 130)]
     missing = np.isnan(result.markers.positions).any(axis=(1, 2))
     assert np.flatnonzero(missing).tolist() == list(range(100, 130))
 
@@ -188,7 +188,7 @@ def test_a_very_slow_trial_is_refused(model: Model, walk: Markers) -> None:
 def test_people_outside_the_training_are_noted(model: Model, walk: Markers) -> None:
     small = replace(walk, positions=walk.positions * 0.5)
     (found,) = (each for each in augment(small, Subject(0.8, 60), model).findings if each.guard == "population")
-    assert [sentence.split(" of ")[0] for sentence in found.sentence.split("; ")] == ["a height", "a body mass index"]
+    assert [sentence.split(" of ")[0] for sentence in found.message.split("; ")] == ["a height", "a body mass index"]
     assert augment(walk, SUBJECT, model).findings == ()
 
 

@@ -121,7 +121,7 @@ def test_the_report_tells_findings_and_strict_refuses_them(tmp_path: Path, cohor
         row = rows(tmp_path / "out")["bert/t03.trc"]
         assert row["result"] == expected
         assert result.exit_code == (expected == "failed")
-        assert "LAnkle (30 of 60 frames)" in (row["reason"] if strict else row["guards"])
+        assert "LAnkle (30 of 60 frames)" in (row["reason"] if strict else row["findings"])
         assert ("an earlier output is still there" in row["reason"]) == bool(strict)
 
 
@@ -210,7 +210,7 @@ def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     )
     (tmp_path / "parent.py").write_text(program)
     command = [sys.executable, tmp_path / "parent.py", tmp_path / "pid"]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": str(TESTS)}, start_new_session=True) as parent:
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS.parent)))}, start_new_session=True) as parent:
         child = psutil.Process(wait_for(tmp_path / "pid"))
         parent.kill()
     _, alive = psutil.wait_procs([child], timeout=10)
@@ -262,7 +262,7 @@ def workers(tmp_path: Path, scheduler: str) -> Iterator[list[subprocess.Popen[by
     (tmp_path / "workers").mkdir()
     options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", tmp_path / "workers"]
     command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, *options]
-    env = {**os.environ, "PYTHONPATH": str(TESTS)}
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS.parent)))}
     with (tmp_path / "workers" / "log").open("wb") as log:
         both = [subprocess.Popen(command, env=env, cwd=tmp_path / "workers", stderr=log) for _ in range(2)]
         yield both

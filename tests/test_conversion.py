@@ -108,15 +108,15 @@ def test_every_field_of_a_sidecar_is_true(tmp_path: Path, folder: Path, model: M
         "n_frames_predicted": 70,
     }
     assert np.isfinite(written.select(ANATOMICAL_MARKERS)).all(axis=(1, 2)).sum() == 70
-    assert sidecar["names"]["RHip"] == "right_hip"
-    assert sidecar["names"]["LKnee"] == "L.Knee"
-    assert sidecar["names"]["LHip"] == "LHip"
+    assert sidecar["sources"]["RHip"] == "right_hip"
+    assert sidecar["sources"]["LKnee"] == "L.Knee"
+    assert sidecar["sources"]["LHip"] == "LHip"
     assert sidecar["derived"] == ["Neck: midpoint of RShoulder and LShoulder", "midHip: midpoint of RHip and LHip"]
     assert sidecar["filled"] == {"RSmallToe": [[10, 14]]}  # counted from 1, as in the file
     assert sidecar["missing"] == {"LHeel": [[61, 80]]}
     assert sidecar["without_body"] == []
-    (frozen,) = [guard for guard in sidecar["guards"] if guard["name"] == "frozen"]
-    assert "LAnkle (30 of 90 frames)" in frozen["found"]
+    (frozen,) = [finding for finding in sidecar["findings"] if finding["guard"] == "frozen"]
+    assert "LAnkle (30 of 90 frames)" in frozen["message"]
     assert frozen["frames"] == [[21, 50]]
     assert sidecar["made"]["input"] == str(source)
     assert sidecar["made"]["output"] == str(target)
@@ -238,6 +238,25 @@ def test_what_is_not_ours_is_replaced_only_when_told(tmp_path: Path, source: Pat
     assert outcome.sidecar is not None, outcome.failure
     assert not outcome.kept
     assert contents(tmp_path) == whole
+
+
+def test_an_output_of_an_earlier_format_is_known_and_made_anew(tmp_path: Path, source: Path, model: Model) -> None:
+    target = tmp_path / "out.trc"
+    convert_one(source, target, model)
+    now = target.read_bytes()
+    earlier = json.loads(sidecar_path(target).read_bytes())
+    earlier |= {"format_version": 1, "tool": "trcaugment 0.1.0", "names": earlier.pop("sources")}
+    earlier["guards"] = [
+        {"name": each["guard"], "found": each["message"], "frames": each["frames"]} for each in earlier.pop("findings")
+    ]
+    sidecar_path(target).write_text(json.dumps(earlier), encoding="utf-8")
+    outcome = convert_one(source, target, model)
+    assert (outcome.failure, outcome.kept) == (None, False)
+    assert target.read_bytes() == now
+    assert json.loads(sidecar_path(target).read_bytes())["format_version"] == 2
+    sidecar_path(target).write_text(json.dumps(earlier), encoding="utf-8")
+    target.write_bytes(now + b"changed since\n")
+    assert "in the way" in str(convert_one(source, target, model).failure)
 
 
 def test_a_sidecar_alone_is_a_batch_that_was_killed(tmp_path: Path, source: Path, model: Model) -> None:

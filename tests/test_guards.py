@@ -146,9 +146,9 @@ def test_a_planted_fault_is_found_by_its_guard_in_its_frames(guard, plant, spans
     found = {finding.guard: finding for finding in watch(plant(walk), TIME_S, ADULT, card)}
     assert guard in found
     finding = found[guard]
-    assert len(finding.spans) == len(spans)
-    assert np.allclose(finding.spans, spans, atol=6)
-    assert re.search(told, finding.sentence), finding.sentence
+    assert len(finding.frames) == len(spans)
+    assert np.allclose(finding.frames, spans, atol=6)
+    assert re.search(told, finding.message), finding.message
 
 
 @pytest.mark.parametrize("factor", [0.85, 1.2])
@@ -156,14 +156,14 @@ def test_a_wrong_height_is_found_with_the_likely_one_and_blames_no_segment(facto
     stated = Subject(factor * GENERIC_HEIGHT_M, 70 * factor**2)
     (finding,) = watch(walk, TIME_S, stated, card)
     assert finding.guard == "height"
-    assert f"stated height of {stated.height_m:.2f} m" in finding.sentence
-    assert finding.spans == []
+    assert f"stated height of {stated.height_m:.2f} m" in finding.message
+    assert finding.frames == []
 
 
 def test_a_person_outside_the_population_is_told(walk, card):
     (finding,) = watch(walk, TIME_S, Subject(GENERIC_HEIGHT_M, 200), card)
     assert finding.guard == "population"
-    assert "body mass index of 69.2" in finding.sentence
+    assert "body mass index of 69.2" in finding.message
 
 
 @pytest.mark.parametrize(("factor", "unit"), [(1000, "mm"), (100, "cm")])
@@ -182,7 +182,7 @@ def test_neither_heading_nor_place_nor_which_way_is_up_matters(name, seed, shift
     positions = PLANTED[name][1](walk)
     turn = Rotation.random(rng=np.random.default_rng(seed))
     moved = turn.apply(positions.reshape(-1, 3)).reshape(positions.shape) + shift_m
-    here, there = ({(f.guard, tuple(f.spans)) for f in watch(p, TIME_S, ADULT, card)} for p in (positions, moved))
+    here, there = ({(f.guard, tuple(f.frames)) for f in watch(p, TIME_S, ADULT, card)} for p in (positions, moved))
     assert here == there
 
 
@@ -191,11 +191,11 @@ def test_neither_heading_nor_place_nor_which_way_is_up_matters(name, seed, shift
 def test_missing_samples_elsewhere_do_not_matter(name, data, walk, card):
     guard, plant, _, _ = PLANTED[name]
     positions = plant(walk)
-    spans = {f.guard: f.spans for f in watch(positions, TIME_S, ADULT, card)}[guard]
+    spans = {f.guard: f.frames for f in watch(positions, TIME_S, ADULT, card)}[guard]
     gappy = positions.copy()
     start = data.draw(st.integers(200, 280))
     gappy[start : start + data.draw(st.integers(1, 20)), data.draw(st.lists(st.integers(0, 14), min_size=1))] = np.nan
-    found = {f.guard: f.spans for f in watch(gappy, TIME_S, ADULT, card)}
+    found = {f.guard: f.frames for f in watch(gappy, TIME_S, ADULT, card)}
     assert set(found) == {f.guard for f in watch(positions, TIME_S, ADULT, card)}
     assert found[guard] == spans if spans else True
 
@@ -205,7 +205,7 @@ def test_many_faults_are_one_finding_of_each_guard(walk, card):
     found = watch(walk + 0.3 * rng.standard_normal(walk.shape), TIME_S, Subject(2.2, 20), card)
     guards = [finding.guard for finding in found]
     assert len(guards) == len(set(guards)) >= 3
-    assert all(len(finding.sentence) < 500 for finding in found)
+    assert all(len(finding.message) < 500 for finding in found)
 
 
 @pytest.mark.parametrize("n_frames", [1, 2, 5])
@@ -234,7 +234,7 @@ def test_in_a_file_rounded_to_millimetres_only_all_keypoints_at_once_are_frozen(
     sway[:, at("RHeel", "LHeel")] = stand[0, at("RHeel", "LHeel")]
     assert [finding.guard for finding in watch_still(sway, TIME_S)] == ["frozen"]
     assert watch_still(np.round(sway, 3), TIME_S) == []
-    assert [finding.spans for finding in watch_still(np.round(freeze(sway, KEYPOINTS), 3), TIME_S)] == [INSIDE]
+    assert [finding.frames for finding in watch_still(np.round(freeze(sway, KEYPOINTS), 3), TIME_S)] == [INSIDE]
 
 
 def test_spans_close_together_are_one():

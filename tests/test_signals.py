@@ -61,9 +61,9 @@ def test_a_gap_is_filled_when_it_lasts_less_than_a_fifth_of_a_second_at_any_rate
     for n_missing, expected in [(1, True), (limit - 1, True), (limit, False), (rate_hz, False)]:
         positions = motion(time_s)
         positions[40 : 40 + n_missing, 1] = np.nan
-        filled, invented = fill_gaps(positions, time_s)
+        filled, is_filled = fill_gaps(positions, time_s)
         assert np.isfinite(filled).all() == expected
-        assert invented.sum() == n_missing * expected
+        assert is_filled.sum() == n_missing * expected
 
 
 def test_filled_samples_are_those_of_scipy_and_nothing_else_changes():
@@ -73,13 +73,13 @@ def test_filled_samples_are_those_of_scipy_and_nothing_else_changes():
     positions[50:55, 0] = np.nan
     positions[100, 1, 2] = np.nan  # one lost coordinate is a lost sample
     positions[120:180, 1] = np.nan
-    filled, invented = fill_gaps(positions, time_s)
+    filled, is_filled = fill_gaps(positions, time_s)
     seen = np.isfinite(positions[:, 0]).all(axis=1)
     expected = PchipInterpolator(time_s[seen], truth[seen, 0])(time_s[50:55])
     np.testing.assert_array_equal(filled[50:55, 0], expected)
     np.testing.assert_allclose(filled[50:55, 0], truth[50:55, 0], atol=0.02)
-    np.testing.assert_array_equal(np.argwhere(invented), [[50, 0], [51, 0], [52, 0], [53, 0], [54, 0], [100, 1]])
-    np.testing.assert_array_equal(filled[~invented], positions[~invented])
+    np.testing.assert_array_equal(np.argwhere(is_filled), [[50, 0], [51, 0], [52, 0], [53, 0], [54, 0], [100, 1]])
+    np.testing.assert_array_equal(filled[~is_filled], positions[~is_filled])
     assert np.isnan(filled[120:180, 1]).all()
     assert np.isnan(positions[50, 0]).all()  # the input stays
 
@@ -96,17 +96,17 @@ def test_the_ends_are_never_filled():
     time_s = stamps(60)
     positions = motion(time_s)
     positions[:2, 0] = positions[-1:, 1] = np.nan
-    filled, invented = fill_gaps(positions, time_s)
+    filled, is_filled = fill_gaps(positions, time_s)
     np.testing.assert_array_equal(filled, positions)
-    assert not invented.any()
+    assert not is_filled.any()
 
 
 @pytest.mark.parametrize("n_frames", [1, 2, 5])
 def test_points_without_any_sample_stay_missing(n_frames):
     positions = np.full((n_frames, 2, 3), np.nan)
-    filled, invented = fill_gaps(positions, np.arange(n_frames) / 60)
+    filled, is_filled = fill_gaps(positions, np.arange(n_frames) / 60)
     assert np.isnan(filled).all()
-    assert not invented.any()
+    assert not is_filled.any()
 
 
 def test_a_missing_frame_within_a_leap_of_the_clock_is_not_filled():

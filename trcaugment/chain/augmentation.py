@@ -39,7 +39,7 @@ class Augmentation:
         derived: one sentence for each point computed from others.
         filled: short gaps that were filled, keypoint -> spans of frames (first, after last).
         missing: longer gaps that were not, keypoint -> spans of frames; no marker is predicted there.
-        odd: spans of frames whose keypoints are no body of this height; no marker is predicted there either.
+        without_body: spans of frames whose keypoints are no body of this height; no marker is predicted there either.
         findings: what the guards found: reasons to look twice at the keypoints, or at height and mass.
     """
 
@@ -48,7 +48,7 @@ class Augmentation:
     derived: tuple[str, ...]
     filled: dict[str, list[Span]]
     missing: dict[str, list[Span]]
-    odd: list[Span]
+    without_body: list[Span]
     findings: tuple[Finding, ...]
 
 
@@ -82,9 +82,9 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augm
             Markers(model.card.outputs, positions, trial.markers.time_s, trial.markers.unit),
             trial.keypoints.sources,
             trial.keypoints.derived,
-            _spans(trial.invented),
+            _spans(trial.filled),
             _spans(trial.missing),
-            find_gaps(trial.odd),
+            find_gaps(trial.without_body),
             trial.findings,
         )
         for trial, positions in zip(trials, predicted, strict=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trcaugment.chain.checks import Finding, check_rate, check_size, watch, without_body
+from trcaugment.chain.checks import Finding, check_rate, check_size, frames_without_body, watch
 from trcaugment.chain.keypoints import Keypoints, find_keypoints
 from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, model_frames, model_grid, to_model_grid
 from trcaugment.chain.windows import IntArray, blend_weights, window_starts
@@ -46,9 +46,9 @@ class PreparedTrial:
         subject: the person.
         markers: the trial as it was read.
         keypoints: as found.
-        invented: samples of short gaps, which were filled, (n_frames, 15).
+        filled: samples of short gaps, which were filled, (n_frames, 15).
         missing: samples of longer gaps, (n_frames, 15).
-        odd: frames whose keypoints are no body, (n_frames,).
+        without_body: frames whose keypoints are no body of this height, (n_frames,).
         findings: what the guards found.
         segments: runs of usable frames, at least one.
     """
@@ -56,9 +56,9 @@ class PreparedTrial:
     subject: Subject
     markers: Markers
     keypoints: Keypoints
-    invented: BoolArray
+    filled: BoolArray
     missing: BoolArray
-    odd: BoolArray
+    without_body: BoolArray
     findings: tuple[Finding, ...]
     segments: tuple[Segment, ...]
 
@@ -74,17 +74,17 @@ def prepare(markers: Markers, subject: Subject, card: Card) -> PreparedTrial:
     keypoints = find_keypoints(markers)
     check_rate(markers)
     check_size(keypoints.positions, subject, markers.unit)
-    positions, invented = fill_gaps(keypoints.positions, markers.time_s)
+    positions, filled = fill_gaps(keypoints.positions, markers.time_s)
     missing = np.asarray(np.isnan(positions).any(axis=2))
-    odd = without_body(positions, subject)
-    usable = np.asarray(~missing.any(axis=1) & ~odd)
+    without_body = frames_without_body(positions, subject)
+    usable = np.asarray(~missing.any(axis=1) & ~without_body)
     if not usable.any():
         raise MarkersError(_nothing_to_predict(missing))
     frames = model_frames(markers.time_s, card.rate_hz)
     spans = find_segments(usable, markers.time_s)
     segments = tuple(_segment(positions[a:b], frames[a:b], (a, b), card) for a, b in spans)
     findings = tuple(watch(keypoints.positions, markers.time_s, subject, card))
-    return PreparedTrial(subject, markers, keypoints, invented, missing, odd, findings, segments)
+    return PreparedTrial(subject, markers, keypoints, filled, missing, without_body, findings, segments)
 
 
 def _segment(positions: FloatArray, frames: FloatArray, span: Span, card: Card) -> Segment:

@@ -51,18 +51,18 @@ def fill_gaps(positions: FloatArray, time_s: FloatArray, max_gap_s: float = MAX_
         a copy of the positions with short gaps filled, and which samples were filled, (n_frames, n_points).
     """
     filled = positions.copy()
-    invented = np.zeros(positions.shape[:2], dtype=np.bool_)
+    is_filled = np.zeros(positions.shape[:2], dtype=np.bool_)
     valid = np.asarray(np.isfinite(positions).all(axis=2))
     longest_s = max_gap_s - _CLOCK_S + _typical_step_s(time_s)
     for point in np.flatnonzero(~valid.all(axis=0)):
-        seen, new = valid[:, point], invented[:, point]
+        seen, new = valid[:, point], is_filled[:, point]
         for start, stop in find_gaps(~seen):
             if start > 0 and stop < len(seen) and time_s[stop] - time_s[start - 1] < longest_s:
                 new[start:stop] = True
         if new.any():
             with np.errstate(over="ignore"):  # one over the slightest of slopes, whose mean is then rightly zero
                 filled[new, point] = PchipInterpolator(time_s[seen], positions[seen, point])(time_s[new])
-    return filled, invented
+    return filled, is_filled
 
 
 def find_segments(complete: BoolArray, time_s: FloatArray, max_gap_s: float = MAX_GAP_S) -> list[Span]:

@@ -41,25 +41,25 @@ def show_plan(plan: Plan) -> None:
 
 
 def show_result(rows: Sequence[Row], folder: Path) -> bool:
-    """What failed and why, what the guards found, and a line of counts; whether all went well."""
+    """What failed and why, what guards found, and a line of counts; whether all went well."""
     failed = [row for row in rows if row.result == "failed"]
     without_angles = [row for row in rows if (row.angles or "").startswith(FAILED)]
     _show(("no joint angles", "why"), [(row.trial, row.angles or "") for row in without_angles])
     _show(("failed", "why"), [(row.trial, row.reason or "") for row in failed])
-    _tell_guards(rows)
+    _show_findings(rows)
     counts = ", ".join(f"{n} {result}" for result, n in sorted(count(rows).items()))
     say(f"{counts or 'no trials'}; see {folder / CSV_FILE} and {JSON_FILE}")
     interrupted = any(NOT_REACHED in (row.result, row.angles) for row in rows)
     return not failed and not without_angles and not interrupted
 
 
-def _tell_guards(rows: Sequence[Row]) -> None:
-    """In how many trials which guard found something; what it is stands in the report and the sidecars."""
-    found = Counter(finding.partition(":")[0] for row in rows for finding in row.guards)
-    if found:
-        n_trials = sum(bool(row.guards) for row in rows)
-        told = ", ".join(f"{guard} in {n}" for guard, n in found.most_common())
-        say(f"look twice at {_trials(n_trials)}, where guards found something: {told}; column guards of the report")
+def _show_findings(rows: Sequence[Row]) -> None:
+    """In how many trials which guard found something; the messages stand in the report and the sidecars."""
+    n_of = Counter(finding.guard for row in rows for finding in row.findings)
+    if n_of:
+        n_trials = sum(bool(row.findings) for row in rows)
+        guards = ", ".join(f"{guard} in {n}" for guard, n in n_of.most_common())
+        say(f"look twice at {_trials(n_trials)}, where guards found something: {guards}; see findings in the report")
 
 
 def _show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -138,9 +138,9 @@ def _is_left_over(file: Path) -> bool:
     """Whether it is the sidecar of an output that was removed."""
     if file.suffix != SIDECAR_END or file.with_suffix(".trc").exists():
         return False
-    from trcaugment.conversion.sidecar import read_sidecar
+    from trcaugment.conversion.sidecar import read_origin
 
-    return read_sidecar(file) is not None
+    return read_origin(file) is not None
 
 
 def _tell(outcome: Outcome) -> None:
@@ -161,7 +161,7 @@ def _account(sidecar: Sidecar) -> Iterator[str]:
         yield f"height estimated: {person.height_m:.2f} m, within {person.height_error_m:.2f} m for 95 % of people"
     if sidecar.output.n_frames_predicted < source.n_frames:
         yield f"predicted in {sidecar.output.n_frames_predicted} of {_frames(source.n_frames)}, NaN in the others"
-    renamed = [f"{name} is {own}" for name, own in sidecar.names.items() if name != own]
+    renamed = [f"{name} is {own}" for name, own in sidecar.sources.items() if name != own]
     for title, said in (("named", renamed), ("derived", sidecar.derived), ("noted", source.notes)):
         if said:
             yield f"{title}: {'; '.join(sentence.rstrip('.') for sentence in said)}"
@@ -170,9 +170,9 @@ def _account(sidecar: Sidecar) -> Iterator[str]:
             yield f"{title}: {name} in {_count(ranges)} ({_list(ranges)})"
     if sidecar.without_body:
         yield f"no body in the keypoints, left as NaN: {_count(sidecar.without_body)} ({_list(sidecar.without_body)})"
-    for guard in sidecar.guards:
-        where = f" ({_list(guard.frames)})" if guard.frames else ""
-        yield f"{click.style('look twice', fg='yellow')}, {guard.name}: {guard.found}{where}"
+    for finding in sidecar.findings:
+        where = f" ({_list(finding.frames)})" if finding.frames else ""
+        yield f"{click.style('look twice', fg='yellow')}, {finding.guard}: {finding.message}{where}"
 
 
 def _frames(n: int) -> str:

@@ -22,6 +22,7 @@ from trcaugment.conversion.sidecar import (
     Sidecar,
     UsedSubject,
     make_sidecar,
+    read_origin,
     read_sidecar,
     sha256_of,
     was_made_so,
@@ -152,8 +153,8 @@ def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | O
         subject, height_error_m = _subject(markers, conversion.person)
         trial = prepare(markers, subject, card)
         if settings.strict and trial.findings:
-            found = "; ".join(finding.sentence for finding in trial.findings)
-            raise ConversionError(f"refused, as --strict asks: {found}")
+            reasons = "; ".join(finding.message for finding in trial.findings)
+            raise ConversionError(f"refused, as --strict asks: {reasons}")
         return _Loaded(conversion, digest, height_error_m, trial)
     except TrcAugmentError as error:
         return _failed(conversion, error)
@@ -174,17 +175,18 @@ def _made_before(conversion: Conversion, input_sha256: str, card: Card, settings
         ConversionError: there is a file in the way that is not ours.
     """
     target, account = conversion.target, sidecar_path(conversion.target)
-    sidecar = read_sidecar(target)
+    origin = read_origin(target)
     if not target.exists():
-        if account.exists() and sidecar is None and not settings.overwrite:
+        if account.exists() and origin is None and not settings.overwrite:
             raise ConversionError(f"{account} is in the way: it is no sidecar. Move it, or add --overwrite.")
         return None
     try:
-        ours = sidecar is not None and sidecar.output.sha256 == sha256_of(read_file(target))
+        ours = origin is not None and origin.output.sha256 == sha256_of(read_file(target))
     except OSError as error:
         raise ConversionError(f"{target} is in the way, and cannot be read ({error.strerror})") from error
-    if sidecar is not None and ours and was_made_so(sidecar, input_sha256, card, conversion.person):
-        refused = settings.strict and sidecar.guards
+    sidecar = read_sidecar(target) if ours else None  # None too if an earlier version of this program made it
+    if sidecar is not None and was_made_so(sidecar, input_sha256, card, conversion.person):
+        refused = settings.strict and sidecar.findings
         return sidecar if sidecar.output.with_keypoints == settings.with_keypoints and not refused else None
     if not ours and not settings.overwrite:
         raise ConversionError(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trcaugment.conversion.convert import Conversion
 from trcaugment.conversion.folder import JSON_FILE
-from trcaugment.conversion.sidecar import read_sidecar
+from trcaugment.conversion.sidecar import read_origin
 from trcaugment.formats.files import sidecar_path
 from trcaugment.sessions.finding import FoundTrial, find_trials
 from trcaugment.sessions.tree import LeftOut
@@ -94,8 +94,8 @@ def _without_trial(outputs: Path, targets: set[Path]) -> list[LeftOut]:
     left_out = []
     for folder, _, names in os.walk(outputs):
         for file in (Path(folder, name) for name in names if name.casefold().endswith(".trc")):
-            sidecar = None if file in targets else read_sidecar(file)
-            if sidecar is not None:
-                reason = f"made earlier from {sidecar.made.input}, which is no trial of this batch"
+            origin = None if file in targets else read_origin(file)
+            if origin is not None:
+                reason = f"made earlier from {origin.made.input}, which is no trial of this batch"
                 left_out.append(LeftOut(file, str(file), reason, failed=False))
     return left_out

@@ -12,7 +12,7 @@ import msgspec
 from trcaugment.conversion.convert import Outcome
 from trcaugment.conversion.folder import CSV_FILE, JSON_FILE
 from trcaugment.conversion.plan import Plan, PlannedTrial
-from trcaugment.conversion.sidecar import read_sidecar
+from trcaugment.conversion.sidecar import GuardFinding, read_origin
 from trcaugment.formats.files import as_csv, as_json, replace_file
 
 FAILED = "failed"  # begins what is told of joint angles that could not be found
@@ -38,7 +38,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         n_frames: frames of the trial.
         n_frames_predicted: frames with markers.
         notes: what was odd about the file, such as rows that break off.
-        guards: what the guards found.
+        findings: of the guards.
         angles: what became of inverse kinematics, where it was asked for.
     """
 
@@ -55,7 +55,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     n_frames: int | None = None
     n_frames_predicted: int | None = None
     notes: tuple[str, ...] = ()
-    guards: tuple[str, ...] = ()
+    findings: tuple[GuardFinding, ...] = ()
     angles: str | None = None
 
 
@@ -95,7 +95,11 @@ def write_report(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def _cell(value: object) -> object:
-    return "; ".join(value) if isinstance(value, tuple) else value
+    return "; ".join(_text(part) for part in value) if isinstance(value, tuple) else value
+
+
+def _text(part: object) -> str:
+    return f"{part.guard}: {part.message}" if isinstance(part, GuardFinding) else str(part)
 
 
 def _row(trial: PlannedTrial, outcome: Outcome | None, angles: str | None) -> Row:
@@ -115,7 +119,7 @@ def _row(trial: PlannedTrial, outcome: Outcome | None, angles: str | None) -> Ro
     sidecar = outcome.sidecar
     if sidecar is None:
         target = trial.conversion.target
-        earlier = read_sidecar(target) is not None and target.exists()
+        earlier = read_origin(target) is not None and target.exists()
         reason = f"{outcome.failure} (an earlier output is still there)" if earlier else outcome.failure
         return msgspec.structs.replace(row, result="failed", reason=reason)
     return msgspec.structs.replace(
@@ -127,5 +131,5 @@ def _row(trial: PlannedTrial, outcome: Outcome | None, angles: str | None) -> Ro
         n_frames=sidecar.input.n_frames,
         n_frames_predicted=sidecar.output.n_frames_predicted,
         notes=sidecar.input.notes,
-        guards=tuple(f"{guard.name}: {guard.found}" for guard in sidecar.guards),
+        findings=sidecar.findings,
     )

@@ -15,7 +15,8 @@ from trcaugment.formats.files import read_file, sidecar_path
 from trcaugment.model.card import Card
 from trcaugment.subject import StatedSubject
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+_PROGRAM = "trcaugment"
 FrameRange = tuple[int, int]  # first and last frame, counted from 1 as a TRC does
 
 
@@ -60,11 +61,11 @@ class OutputFile(_Part, frozen=True):
     n_frames_predicted: int
 
 
-class Guard(_Part, frozen=True):
-    """What a guard found: its name, a sentence, and the frames; none stand for the whole trial."""
+class GuardFinding(_Part, frozen=True):
+    """A finding of a guard, its frames counted from 1; none stand for the whole trial."""
 
-    name: str
-    found: str
+    guard: str
+    message: str
     frames: tuple[FrameRange, ...]
 
 
@@ -86,12 +87,12 @@ class Sidecar(_Part, frozen=True):
         input: the keypoint file.
         subject: the person.
         output: the marker file.
-        names: keypoint -> the input's name that it came from.
+        sources: keypoint -> the input's name that it came from.
         derived: one sentence for each point computed from others.
         filled: short gaps that were filled, keypoint -> frames.
         missing: longer gaps that were left, keypoint -> frames; no marker is predicted there.
         without_body: frames whose keypoints are no body of this height; no marker is predicted there either.
-        guards: what the guards found.
+        findings: of the guards.
         made: when, from which file, to which.
     """
 
@@ -101,21 +102,47 @@ class Sidecar(_Part, frozen=True):
     input: InputFile
     subject: UsedSubject
     output: OutputFile
-    names: dict[str, str]
+    sources: dict[str, str]
     derived: tuple[str, ...]
     filled: dict[str, tuple[FrameRange, ...]]
     missing: dict[str, tuple[FrameRange, ...]]
     without_body: tuple[FrameRange, ...]
-    guards: tuple[Guard, ...]
+    findings: tuple[GuardFinding, ...]
     made: Made
 
 
+class _AnyOutput(msgspec.Struct, frozen=True):
+    sha256: str
+
+
+class _AnyMade(msgspec.Struct, frozen=True):
+    input: str
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What sidecars of every format hold: enough to recognise an output of this program, whichever version made it."""
+
+    tool: str
+    output: _AnyOutput
+    made: _AnyMade
+
+
 def read_sidecar(output: Path) -> Sidecar | None:
-    """The sidecar beside an output; None if there is none, or another program's file has its name."""
+    """The sidecar beside an output; None if there is none, or it is not one of this format."""
     try:
-        return msgspec.json.decode(read_file(sidecar_path(output)), type=Sidecar)
+        sidecar = msgspec.json.decode(read_file(sidecar_path(output)), type=Sidecar)
     except (OSError, msgspec.DecodeError):
         return None
+    return sidecar if sidecar.format_version == FORMAT_VERSION else None
+
+
+def read_origin(output: Path) -> Origin | None:
+    """What the sidecar beside an output says of any format; None if there is none, or it is another program's file."""
+    try:
+        origin = msgspec.json.decode(read_file(sidecar_path(output)), type=Origin)
+    except (OSError, msgspec.DecodeError):
+        return None
+    return origin if origin.tool.startswith(f"{_PROGRAM} ") else None
 
 
 def sha256_of(data: bytes) -> str:
@@ -134,13 +161,14 @@ def make_sidecar(
         input=source,
         subject=subject,
         output=output,
-        names=result.sources,
+        sources=result.sources,
         derived=result.derived,
         filled=_by_keypoint(result.filled),
         missing=_by_keypoint(result.missing),
-        without_body=_frames(result.odd),
-        guards=tuple(
-            Guard(name=each.guard, found=each.sentence, frames=_frames(each.spans)) for each in result.findings
+        without_body=_frames(result.without_body),
+        findings=tuple(
+            GuardFinding(guard=each.guard, message=each.message, frames=_frames(each.frames))
+            for each in result.findings
         ),
         made=made,
     )
@@ -157,7 +185,7 @@ def was_made_so(sidecar: Sidecar, input_sha256: str, card: Card, person: StatedS
 
 def this_tool() -> str:
     """Name and version of this program."""
-    return f"trcaugment {version('trcaugment')}"
+    return f"{_PROGRAM} {version(_PROGRAM)}"
 
 
 def _by_keypoint(spans: dict[str, list[Span]]) -> dict[str, tuple[FrameRange, ...]]:

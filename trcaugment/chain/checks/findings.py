@@ -1,4 +1,4 @@
-"""What a guard found, and the steps that all guards share: what lasts, where it is, and how it is told."""
+"""What a guard found, and the steps that all guards share: what lasts, where it is, and how it is put in words."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trcaugment.markers import FloatArray
 Guard = Literal["height", "population", "posture", "speed", "swap", "frozen", "segments"]
 
 _JOINED_S = 0.5  # what pauses for less is one thing
-_MOST_TOLD = 4
+_MOST_LISTED = 4
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -23,13 +23,13 @@ class Finding(msgspec.Struct, frozen=True):
 
     Attributes:
         guard: the guard that found it.
-        sentence: what was expected, what was found, at which keypoints, and what to do.
-        spans: frames concerned (first, after last); none means the whole trial.
+        message: what was expected, what was found, at which keypoints, and what to do.
+        frames: spans of the frames concerned (first, after last); none means the whole trial.
     """
 
     guard: Guard
-    sentence: str
-    spans: list[Span] = []
+    message: str
+    frames: list[Span] = []
 
 
 def frames_in(duration_s: float, time_s: FloatArray) -> int:
@@ -55,8 +55,8 @@ def spans_of(odd: BoolArray, time_s: FloatArray) -> list[Span]:
 
 def listed(things: Sequence[str]) -> str:
     """The first few of the things, and how many more there are."""
-    more = len(things) - _MOST_TOLD
-    return ", ".join(things[:_MOST_TOLD]) + (f" and {more} more" if more > 0 else "")
+    more = len(things) - _MOST_LISTED
+    return ", ".join(things[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def median_of(values: FloatArray) -> float:

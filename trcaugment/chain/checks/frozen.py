@@ -41,13 +41,13 @@ def watch_still(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
     if not odd.any():
         return []
     n_odd = odd.sum(axis=0)
-    told = [
+    still_ones = [
         f"{KEYPOINTS[k]} ({n_odd[k]} of {len(positions)} frames)" for k in np.argsort(-n_odd, kind="stable") if n_odd[k]
     ]
     return [
         Finding(
             "frozen",
-            f"expected keypoints that move, found some that stand still: {listed(told)}; the "
+            f"expected keypoints that move, found some that stand still: {listed(still_ones)}; the "
             "detector or the file repeats samples there",
             spans_of(np.asarray(odd.any(axis=1)), time_s),
         )

@@ -38,21 +38,21 @@ def watch_posture(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
         time_s: time stamps in s, (n_frames,).
     """
     n_least = frames_in(ODD_POSTURE_S, time_s)
-    told: list[str] = []
+    parts: list[str] = []
     odd_frames = np.zeros(len(positions), dtype=np.bool_)
     for name, angle_deg in joint_angles_deg(positions).items():
         low, high = ANGLE_LIMITS_DEG[name.removeprefix("right ").removeprefix("left ")]
         odd = lasting((angle_deg < low) | (angle_deg > high), n_least)
         if odd.any():
             worst = angle_deg[odd][np.argmax(np.abs(angle_deg[odd] - (low + high) / 2))]
-            told.append(f"{name} {worst:.0f}° ({low:g}° to {high:g}°)")
+            parts.append(f"{name} {worst:.0f}° ({low:g}° to {high:g}°)")
             odd_frames |= odd
-    if not told:
+    if not parts:
         return []
     return [
         Finding(
             "posture",
-            f"expected postures that the model was trained on, found {listed(told)}; look at the keypoints there",
+            f"expected postures that the model was trained on, found {listed(parts)}; look at the keypoints there",
             spans_of(odd_frames, time_s),
         )
     ]
@@ -72,8 +72,8 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
     limits = np.array([SPEED_LIMITS.get(_kind(name), np.inf) for name in KEYPOINTS])
     fast = lasting(speed > limits, SPEED_FRAMES)
     worst = np.max(speed, axis=0, where=fast, initial=0.0)
-    told = [f"{KEYPOINTS[k]} {worst[k]:.1f} ({limits[k]:g})" for k in np.argsort(limits - worst) if worst[k] > 0]
-    if not told:
+    parts = [f"{KEYPOINTS[k]} {worst[k]:.1f} ({limits[k]:g})" for k in np.argsort(limits - worst) if worst[k] > 0]
+    if not parts:
         return []
     odd: BoolArray = np.zeros(len(positions), dtype=np.bool_)
     odd[SPEED_FRAMES // 2 : SPEED_FRAMES // 2 + len(speed)] = fast.any(axis=1)
@@ -81,7 +81,7 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
         Finding(
             "speed",
             "expected keypoints no faster, seen from the hips, than in training, found in heights per second "
-            f"{listed(told)}; look at the keypoints there",
+            f"{listed(parts)}; look at the keypoints there",
             spans_of(odd, time_s),
         )
     ]

@@ -59,7 +59,7 @@ def check_size(positions: FloatArray, subject: Subject, unit: str) -> None:
         )
 
 
-def without_body(positions: FloatArray, subject: Subject) -> BoolArray:
+def frames_without_body(positions: FloatArray, subject: Subject) -> BoolArray:
     """Frames whose keypoints are complete but no body: trunk or breadth far from what any person of this height has.
 
     Args:

@@ -79,35 +79,37 @@ def watch_segments(positions: FloatArray, time_s: FloatArray, height_m: float) -
 
 
 def _impossible(share: FloatArray, names: list[str]) -> list[str]:
-    told = []
+    parts = []
     for name, kind, value in zip(names, _KINDS, share, strict=True):
         low, high = LIMITS[kind].share
         if value < low or value > high:
-            told.append(f"{name} {value:.3f} of height ({low:g} to {high:g})")
-    return told
+            parts.append(f"{name} {value:.3f} of height ({low:g} to {high:g})")
+    return parts
 
 
 def _uneven(median_m: FloatArray, names: list[str]) -> list[str]:
-    told = []
+    parts = []
     for right, left in _PAIRS:
         ratio = median_m[right] / median_m[left]
         longest = LIMITS[_KINDS[right]].sides
         if ratio > longest or ratio < 1 / longest:
-            told.append(f"{names[right]} {ratio:.2f} times the left ({1 / longest:.2f} to {longest:g})")
-    return told
+            parts.append(f"{names[right]} {ratio:.2f} times the left ({1 / longest:.2f} to {longest:g})")
+    return parts
 
 
 def _drifting(lengths: FloatArray, time_s: FloatArray, names: list[str]) -> list[str]:
     if time_s[-1] - time_s[0] < DRIFT_S:
         return []
     n_third = len(lengths) // 3
-    told = []
+    parts = []
     for k, kind in enumerate(_KINDS):
         ratio = np.divide(median_of(lengths[-n_third:, k]), median_of(lengths[:n_third, k]))  # a length may be zero
         most = LIMITS[kind].drift
         if ratio > most or ratio < 1 / most:
-            told.append(f"{names[k]} {ratio:.2f} times as long at the end as at the start ({1 / most:.2f} to {most:g})")
-    return told
+            parts.append(
+                f"{names[k]} {ratio:.2f} times as long at the end as at the start ({1 / most:.2f} to {most:g})"
+            )
+    return parts
 
 
 def _jumped(name: str, ratio: FloatArray) -> str:

@@ -44,15 +44,17 @@ def watch_sides(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
         "hips": backward & (crossed | turned),
         "ankles and feet": ankles & ~crossed & ~backward,
     }
-    told = [f"{what} ({frames.sum()} of {len(positions)} frames)" for what, frames in exchanged.items() if frames.any()]
-    if not told:
+    parts = [
+        f"{what} ({frames.sum()} of {len(positions)} frames)" for what, frames in exchanged.items() if frames.any()
+    ]
+    if not parts:
         return []
     odd = np.any(list(exchanged.values()), axis=0)
-    sentence = (
+    message = (
         "expected toes before the shanks and right knee and shoulder on the right, found left and right exchanged: "
-        f"{', '.join(told)}; {_WHAT_TO_DO}"
+        f"{', '.join(parts)}; {_WHAT_TO_DO}"
     )
-    return [Finding("swap", sentence, [] if odd.all() else spans_of(odd, time_s))]
+    return [Finding("swap", message, [] if odd.all() else spans_of(odd, time_s))]
 
 
 def sides(positions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

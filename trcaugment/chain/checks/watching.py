@@ -51,13 +51,13 @@ def _watch_height(positions: FloatArray, subject: Subject) -> tuple[list[Finding
         return [], subject.height_m
     if abs(subject.height_m - seen_m) <= HEIGHT_ERROR * seen_m:
         return [], subject.height_m
-    sentence = (
+    message = (
         f"expected the stated height of {subject.height_m:.2f} m within {100 * HEIGHT_ERROR:g} % of the one that "
         f"trunk, thighs and shanks suggest, found {seen_m:.2f} m; check the height, the person and the unit"
     )
-    return [Finding("height", sentence)], seen_m
+    return [Finding("height", message)], seen_m
 
 
 def _watch_population(subject: Subject, card: Card) -> list[Finding]:
-    sentences = outside_population(subject, card)
-    return [Finding("population", "; ".join(sentences))] if sentences else []
+    reasons = outside_population(subject, card)
+    return [Finding("population", "; ".join(reasons))] if reasons else []
