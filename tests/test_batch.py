@@ -39,6 +39,7 @@ from trcaugment.formats.trc import write_trc
 from trcaugment.subject import Subject
 
 TESTS = Path(__file__).parent
+PATHS = os.pathsep.join(map(str, (TESTS, TESTS.parent)))  # for other processes
 RESUME = Settings(resume=True)
 
 
@@ -210,7 +211,7 @@ def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     )
     (tmp_path / "parent.py").write_text(program)
     command = [sys.executable, tmp_path / "parent.py", tmp_path / "pid"]
-    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS.parent)))}, start_new_session=True) as parent:
+    with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": PATHS}, start_new_session=True) as parent:
         child = psutil.Process(wait_for(tmp_path / "pid"))
         parent.kill()
     _, alive = psutil.wait_procs([child], timeout=10)
@@ -262,7 +263,7 @@ def workers(tmp_path: Path, scheduler: str) -> Iterator[list[subprocess.Popen[by
     (tmp_path / "workers").mkdir()
     options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", tmp_path / "workers"]
     command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, *options]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (TESTS, TESTS.parent)))}
+    env = {**os.environ, "PYTHONPATH": PATHS}
     with (tmp_path / "workers" / "log").open("wb") as log:
         both = [subprocess.Popen(command, env=env, cwd=tmp_path / "workers", stderr=log) for _ in range(2)]
         yield both
