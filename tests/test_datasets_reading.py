@@ -21,7 +21,7 @@ from trcaugment.body.windows import N_FRAMES, WindowGenerator, Windows, make_lib
 from trcaugment.datasets.building import write_dataset
 from trcaugment.datasets.dataset import Split
 from trcaugment.datasets.paired import read_pairs
-from trcaugment.datasets.reading import load_dataset, read_dataset, read_trials
+from trcaugment.datasets.reading import load_dataset, read_trials
 from trcaugment.datasets.window_set import WindowSet, generate_set
 from trcaugment.errors import DatasetError
 from trcaugment.formats.trc import read_trc, write_trc
@@ -91,14 +91,14 @@ def test_the_split_beside_or_above_is_read(window_set, tmp_path, above):
 def test_a_split_with_a_subject_in_two_parts_is_refused(window_set, npy):
     np.save(npy / "subjectSplit.npy", {"dataset0": {"training_0": [0, 1], "validation_0": [1], "test": [2]}})
     with pytest.raises(DatasetError, match=r"subjectSplit\.npy: expected every subject in one part, found .*subject1"):
-        read_dataset(npy)
+        load_dataset(npy)
 
 
 def test_files_are_found_by_their_indexes_not_by_their_row(window_set, npy):
     info = np.load(npy / "infoData.npy", allow_pickle=True).item()
     order = np.random.default_rng(1).permutation(len(window_set))
     np.save(npy / "infoData.npy", {name: values[order] for name, values in info.items()})
-    found = read_dataset(npy)
+    found = load_dataset(npy).window_set
     expected = centered(window_set.windows)
     assert_same(found.windows, expected.select(torch.from_numpy(order)))
 
@@ -157,14 +157,14 @@ def in_cm(values):
 def test_data_in_another_unit_or_order_are_refused(npy, edit, kind, message):
     change_all(npy, edit, kind)
     with pytest.raises(DatasetError, match=message):
-        read_dataset(npy)
+        load_dataset(npy)
 
 
 def test_one_mislabelled_subject_among_others_is_named(npy):
     for k in range(28, 42):
         change(npy, k, exchange_sides)
     with pytest.raises(DatasetError, match=r"dataset0-subject2 \(feature_28\.npy, say\): mislabelled"):
-        read_dataset(npy)
+        load_dataset(npy)
 
 
 def test_windows_with_missing_samples_or_no_body_are_counted_and_left_out(window_set, npy):
@@ -195,7 +195,7 @@ def test_windows_with_missing_samples_or_no_body_are_counted_and_left_out(window
 def test_damaged_and_missing_files_are_refused_by_name(npy):
     def refused(message):
         with pytest.raises(DatasetError, match=message):
-            read_dataset(npy)
+            load_dataset(npy)
 
     whole = (npy / "feature_7.npy").read_bytes()
     (npy / "feature_7.npy").write_bytes(whole[:300])
@@ -244,7 +244,7 @@ def test_code_in_any_file_is_refused_and_not_run(npy, tmp_path, name):
     content = {"indexes": _System(proof)} if "_" not in name else np.array([_System(proof)], dtype=object)
     np.save(npy / name, content, allow_pickle=True)
     with pytest.raises(DatasetError, match=rf"{name}: refused, it names the function .*system.*Nothing was run"):
-        read_dataset(npy)
+        load_dataset(npy)
     assert not proof.exists()
 
 
@@ -281,7 +281,7 @@ def test_hdf5_that_cannot_be_is_refused(window_set, tmp_path):
 
     def refused(message):
         with pytest.raises(DatasetError, match=message):
-            read_dataset(tmp_path)
+            load_dataset(tmp_path)
 
     write_hdf5(tmp_path, window_set)
     path = tmp_path / "time_sequences.h5"
@@ -323,7 +323,7 @@ def test_without_h5py_the_extra_is_named(window_set, tmp_path, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", absent)
     with pytest.raises(DatasetError, match=r"needs h5py; install it with: pip install trcaugment\[hdf5\]"):
-        read_dataset(tmp_path)
+        load_dataset(tmp_path)
 
 
 # --- what is built is read again
@@ -332,7 +332,7 @@ def test_without_h5py_the_extra_is_named(window_set, tmp_path, monkeypatch):
 def test_built_npy_files_give_the_same_windows_back(window_set, tmp_path):
     named = replace(window_set, activities=("walk",) * len(window_set))
     write_dataset(tmp_path / "out", named, "npy")
-    found = read_dataset(tmp_path / "out")
+    found = load_dataset(tmp_path / "out").window_set
     assert_same(found.windows, centered(window_set.windows), 1e-6)
     assert (found.subjects, found.activities) == (named.subjects, named.activities)
 
@@ -340,7 +340,7 @@ def test_built_npy_files_give_the_same_windows_back(window_set, tmp_path):
 def test_built_trcs_give_the_same_windows_back(window_set, tmp_path):
     named = replace(window_set, activities=("walk",) * len(window_set))
     write_dataset(tmp_path / "out", named, "trc")
-    found = read_dataset(tmp_path / "out")
+    found = load_dataset(tmp_path / "out").window_set
     assert_same(found.windows, window_set.windows, 1e-6)
     assert (found.subjects, found.activities) == (named.subjects, named.activities)
 
@@ -364,7 +364,7 @@ def test_nothing_is_built_over_something_nor_left_after_an_error(window_set, tmp
 def test_an_empty_working_folder_is_filled_and_stays_the_same_one(window_set, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_dataset(Path(), window_set, "npy")
-    assert len(read_dataset(Path())) == len(window_set)
+    assert len(load_dataset(Path()).window_set) == len(window_set)
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
@@ -375,13 +375,13 @@ def test_pipes_and_devices_are_no_files_and_nobody_waits_for_them(trial, window_
         (tmp_path / "feature_3.npy").unlink()
         make(tmp_path / "feature_3.npy")
         with pytest.raises(DatasetError, match=r"feature_3\.npy: cannot be read \(it is a pipe or a device"):
-            read_dataset(tmp_path)
+            load_dataset(tmp_path)
     write_trial(tmp_path / "trials", "a", *trial)
     for name in ("a_keypoints.trc", "subjects.csv"):
         (tmp_path / "trials" / name).unlink()
         os.mkfifo(tmp_path / "trials" / name)
         with pytest.raises(DatasetError, match=name):
-            read_dataset(tmp_path / "trials")
+            load_dataset(tmp_path / "trials")
 
 
 # --- c: paired TRCs
@@ -410,7 +410,7 @@ def write_trial(folder, name, keypoints, markers, subjects="*,Anna,1.7,70"):
 
 def test_a_trial_is_cut_into_windows_one_after_the_other(trial, tmp_path):
     write_trial(tmp_path, "S1/squat_01", *trial)
-    found = read_dataset(tmp_path)
+    found = load_dataset(tmp_path).window_set
     n = trial[0].n_frames // N_FRAMES
     assert len(found) == n >= 3
     expected = trial[1].positions[: n * N_FRAMES].reshape(n, N_FRAMES, 35, 3)
@@ -426,7 +426,7 @@ def test_other_rates_and_another_start_of_the_truth_come_together(trial, tmp_pat
     time_s = np.arange(0.2, markers.time_s[-1] - 0.1, 1 / rate_hz)
     resampled = Markers(markers.names, make_interp_spline(markers.time_s, markers.positions)(time_s), time_s)
     write_trial(tmp_path, "squat", keypoints, resampled)
-    found = read_dataset(tmp_path)
+    found = load_dataset(tmp_path).window_set
     assert len(found) >= 2
     start = 12  # 0.2 s
     expected = markers.positions[start : start + len(found) * N_FRAMES].reshape(-1, N_FRAMES, 35, 3)
@@ -473,7 +473,7 @@ def test_pairs_that_cannot_be_are_refused(trial, tmp_path):
 
     def refused(message, path=tmp_path):
         with pytest.raises(DatasetError, match=message):
-            read_dataset(path)
+            load_dataset(path)
         shutil.rmtree(tmp_path)
         tmp_path.mkdir()
 
@@ -532,7 +532,7 @@ def test_first_fitting_row_tells_whose_a_trial_is(trial, tmp_path):
 @pytest.fixture
 def motions(opensim, tmp_path):
     """Two people in two folders, each with a model of their own, and where their points truly go."""
-    from trcaugment.osim.build import write_model
+    from trcaugment.osim.build import build_model
 
     truth = {}
     for k, name in enumerate(("Anna", "Ben")):
@@ -540,7 +540,7 @@ def motions(opensim, tmp_path):
         folder.mkdir(parents=True)
         scale = torch.full((1, len(BODIES), 3), 1.0 + 0.05 * k, dtype=torch.float64)
         sizes = BodySizes.from_scale(scale, torch.tensor([1.7 + 0.085 * k]), torch.tensor([70.0]))
-        write_model(folder / "model.osim", sizes)
+        build_model(sizes).printToXML(str(folder / "model.osim"))
         motion = make_motion("squat", np.random.default_rng(k))
         write_mot(folder / "squat_1.mot", motion)
         points = [POINT_INDEX[point] for point in (*KEYPOINTS, *ANATOMICAL_MARKERS)]
@@ -566,15 +566,15 @@ def test_motions_drive_the_model_of_their_folder(motions):
 def test_trials_and_windows_are_built_from_motions(motions, tmp_path):
     folder, _ = motions
     pairs = read_trials(folder)[1]
-    direct = read_dataset(folder)
+    direct = load_dataset(folder).window_set
     write_dataset(tmp_path / "trc", direct, "trc", pairs)
     assert (tmp_path / "trc" / "Anna" / "squat_1_keypoints.trc").is_file()
     assert read_trc(tmp_path / "trc" / "Ben" / "squat_1_markers.trc").names == ANATOMICAL_MARKERS
-    found = read_dataset(tmp_path / "trc")
+    found = load_dataset(tmp_path / "trc").window_set
     assert_same(found.windows, direct.windows, 2e-6)
     assert found.subjects == direct.subjects
     write_dataset(tmp_path / "npy", direct, "npy", pairs)
-    assert_same(read_dataset(tmp_path / "npy").windows, centered(direct.windows), 2e-6)
+    assert_same(load_dataset(tmp_path / "npy").window_set.windows, centered(direct.windows), 2e-6)
 
 
 def test_motions_that_cannot_be_are_refused(motions, opensim):
@@ -582,7 +582,7 @@ def test_motions_that_cannot_be_are_refused(motions, opensim):
 
     def refused(message):
         with pytest.raises(DatasetError, match=message):
-            read_dataset(folder)
+            load_dataset(folder)
 
     mot, osim = folder / "Ben" / "squat_1.mot", folder / "Ben" / "model.osim"
     good, model = mot.read_text(), osim.read_text()
@@ -614,7 +614,7 @@ def test_without_opensim_the_package_is_named(motions, monkeypatch):
 
     monkeypatch.setattr(builtins, "__import__", absent)
     with pytest.raises(DatasetError, match=r"needs the package opensim\. Install it with"):
-        read_dataset(motions[0])
+        load_dataset(motions[0])
 
 
 # --- anything else
@@ -622,12 +622,12 @@ def test_without_opensim_the_package_is_named(motions, monkeypatch):
 
 def test_what_is_no_data_set_is_refused(tmp_path):
     with pytest.raises(DatasetError, match="nowhere: there is no such file or folder"):
-        read_dataset(tmp_path / "nowhere")
+        load_dataset(tmp_path / "nowhere")
     with pytest.raises(DatasetError, match=r"no known data set; expected feature_0\.npy"):
-        read_dataset(tmp_path)
+        load_dataset(tmp_path)
     (tmp_path / "a.txt").write_text("hello")
     with pytest.raises(DatasetError, match="no known data set, but a file; name the folder that it lies in"):
-        read_dataset(tmp_path / "a.txt")
+        load_dataset(tmp_path / "a.txt")
 
 
 def test_nothing_usable_is_refused(window_set, tmp_path):
@@ -635,4 +635,4 @@ def test_nothing_usable_is_refused(window_set, tmp_path):
     write_npy(tmp_path, WindowSet(holed, window_set.subjects, window_set.activities))
     change_all(tmp_path, lambda values: values.__setitem__((3, 3), np.nan))
     with pytest.raises(DatasetError, match="no window is usable: 56 windows with missing samples: feature_0"):
-        read_dataset(tmp_path)
+        load_dataset(tmp_path)

@@ -11,7 +11,7 @@ from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.datasets.dataset import Dataset, Split
 from trcaugment.datasets.npy_layout import write_npy_layout
-from trcaugment.datasets.reading import read_dataset
+from trcaugment.datasets.reading import load_dataset
 from trcaugment.datasets.splits import split_subjects
 from trcaugment.datasets.window_set import WindowSet, generate_set
 from trcaugment.errors import DatasetError, RecipeError
@@ -179,7 +179,7 @@ def test_errors_are_added_where_the_recipe_says_so(folder, tmp_path):
         drawn.append(draw(sources_of(recipe_file(tmp_path, "generated = 0", table(folder, more))).training, 40))
     assert torch.equal(drawn[0].markers, drawn[1].markers)
     assert float((drawn[0].keypoints - drawn[1].keypoints).abs().mean()) > 1e-3
-    unseen = read_dataset(folder).windows.keypoints
+    unseen = load_dataset(folder).window_set.windows.keypoints
     assert all(bool((unseen == window).flatten(1).all(dim=1).any()) for window in drawn[0].keypoints)
 
 
@@ -193,7 +193,7 @@ def test_without_data_sets_nothing_is_split(tmp_path):
 
 
 def test_nobody_left_for_validation_is_said(folder, tmp_path):
-    one = WindowSet(*(getattr(read_dataset(folder), name) for name in ("windows", "subjects", "activities")))
+    one = WindowSet(*(getattr(load_dataset(folder).window_set, name) for name in ("windows", "subjects", "activities")))
     (tmp_path / "one").mkdir()
     write_npy_layout(tmp_path / "one", one.of_subjects(["generated01"]))
     with pytest.raises(RecipeError, match="nobody is left for validation"):

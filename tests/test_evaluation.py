@@ -22,7 +22,7 @@ from trcaugment.cli import main
 from trcaugment.datasets.dataset import Dataset, Split
 from trcaugment.datasets.npy_layout import write_npy_layout
 from trcaugment.datasets.paired import Pair, write_pairs
-from trcaugment.datasets.reading import read_dataset
+from trcaugment.datasets.reading import load_dataset
 from trcaugment.datasets.window_set import WindowSet, generate_set
 from trcaugment.errors import DatasetError, MarkersError
 from trcaugment.evaluation.metrics import mpme
@@ -542,7 +542,7 @@ def test_a_data_set_of_windows_is_scored_as_metrics_say(command, tmp_path, monke
     result = command(folder, "--model", MODEL, "--json", output)
     assert result.exit_code == 0, result.output
     assert "20 windows of 5 subjects" in result.output
-    windows = read_dataset(folder).windows
+    windows = load_dataset(folder).window_set.windows
     expected = float(1000 * mpme(predict_arranged(windows, model), windows.markers.double()))
     scores = [Score(**one) for one in json.loads(output.read_text())["scores"]]
     assert overall(scores, MPME, MODEL).value == pytest.approx(expected)

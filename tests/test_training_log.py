@@ -1,6 +1,5 @@
-"""The log of a run, for spreadsheets, TensorBoard and the eye: one curve, however often the run was resumed."""
+"""The log of a run, for spreadsheets and the eye: one curve, however often the run was resumed."""
 
-import logging
 import struct
 
 import pytest
@@ -16,32 +15,10 @@ from trcaugment.training.log import read_log
 from trcaugment.training.run import train
 
 
-def board(folder):
-    """What TensorBoard shows: step and value of every scalar."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    logging.getLogger("tensorboard").setLevel(logging.ERROR)
-    events = EventAccumulator(str(folder / "log"), purge_orphaned_data=True).Reload()
-    return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
-
-
-def as_board(folder):
-    """The same from the CSV file."""
-    rows = read_log(folder / "log" / "metrics.csv")
-    tags = [name for name in rows[0] if name not in ("epoch", "step")]
-    return {tag: [(int(row["step"]), pytest.approx(float(row[tag]), rel=1e-6)) for row in rows] for tag in tags}
-
-
-def test_tensorboard_shows_what_the_csv_file_says(finished):
-    _, folder, _ = finished
-    assert [(row["epoch"], row["step"]) for row in read_log(folder / "log" / "metrics.csv")] == [
-        ("0", "4"),
-        ("1", "8"),
-        ("2", "12"),
-    ]
-    shown = board(folder)
-    assert {"train_loss", "val_mse", "val_mpme_mm", "val_rmse_mm", "val_distance_mm"} <= set(shown)
-    assert shown == as_board(folder)
+def test_the_log_has_a_row_per_epoch(finished):
+    rows = read_log(finished[1] / "log" / "metrics.csv")
+    assert [(row["epoch"], row["step"]) for row in rows] == [("0", "4"), ("1", "8"), ("2", "12")]
+    assert {"train_loss", "val_mse", "val_mpme_mm", "val_rmse_mm", "val_distance_mm"} <= set(rows[0])
 
 
 class _CutAfterTheLog(Callback):
@@ -60,7 +37,6 @@ def test_a_resumed_run_goes_on_in_the_same_curve(finished, tmp_path, how):
     assert list(logged(tmp_path / "run")) == ([0, 1] if isinstance(how, _CutAfterTheLog) else [0])
     train(recipe, tmp_path / "run", resume=True)
     assert read_log(tmp_path / "run" / "log" / "metrics.csv") == read_log(whole / "log" / "metrics.csv")
-    assert board(tmp_path / "run") == as_board(whole)
 
 
 def test_a_file_that_is_no_log_is_kept_and_named(finished, tmp_path):

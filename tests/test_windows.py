@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trcaugment.chain.windows import blend, blend_weights, cut, window_starts
+from trcaugment.chain.windows import add_windows, blend_weights, cut, window_starts
 
 LENGTH, HOP = 30, 10
+
+
+def blend(windows, starts, n_frames):
+    joined = np.zeros((n_frames, *windows.shape[2:]))
+    add_windows(joined, windows, starts, blend_weights(starts, windows.shape[1], n_frames))
+    return joined
 
 
 @st.composite

@@ -56,25 +56,6 @@ def cut(values: FloatArray, starts: IntArray, length: int) -> FloatArray:
     return np.asarray(values[reflected])
 
 
-def blend(windows: FloatArray, starts: IntArray, n_frames: int) -> FloatArray:
-    """Join windows into one segment: the weighted mean of all windows that hold a frame.
-
-    Args:
-        windows: values per window and frame, (n_windows, length, ...).
-        starts: start frames, all different, (n_windows,).
-        n_frames: frames in the segment.
-
-    Returns:
-        values per frame, (n_frames, ...).
-
-    Raises:
-        ValueError: a frame lies in no window, or two windows start at the same frame.
-    """
-    joined = np.zeros((n_frames, *windows.shape[2:]))
-    add_windows(joined, windows, starts, blend_weights(starts, windows.shape[1], n_frames))
-    return joined
-
-
 def add_windows(joined: FloatArray, windows: FloatArray, starts: IntArray, weights: FloatArray) -> None:
     """Add weighted windows to a segment in place: long segments are blended block by block.
 

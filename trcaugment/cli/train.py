@@ -20,7 +20,7 @@ from rich.markup import escape
 def train(recipe: Path, output: Path | None, resume: bool, devices: int, example: bool) -> None:
     """Train a network as a recipe says (without a name: recipe.toml).
 
-    The run's folder gets checkpoints, the errors after every epoch (log/metrics.csv, and for TensorBoard), the
+    The run's folder gets checkpoints, the errors after every epoch (log/metrics.csv), the
     training curves (curves.png) and, in the end, the best network as a model folder (model/), ready for
     `trcaugment predict --model`.
     """

@@ -11,27 +11,17 @@ from trcaugment.datasets.cutting import cut_pairs
 from trcaugment.datasets.dataset import Dataset
 from trcaugment.datasets.paired import Pair
 from trcaugment.datasets.plausibility import sift
-from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError, TrcAugmentError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 
 _TRIALS = "NAME_keypoints.trc and NAME_markers.trc, or .mot files with an .osim model"
 
 
-def read_dataset(path: Path) -> WindowSet:
-    """The usable windows of a data set of any layout.
-
-    Raises:
-        DatasetError: it is not there, of no known layout, damaged, mislabelled, in another unit, or carries code.
-    """
-    return load_dataset(path).window_set
-
-
 def load_dataset(path: Path) -> Dataset:
     """A data set of any layout, with its own split and an account of what was left out.
 
     Raises:
-        DatasetError: as `read_dataset`.
+        DatasetError: it is not there, of no known layout, damaged, mislabelled, in another unit, or carries code.
     """
     with _errors_with(path):
         if not path.exists():

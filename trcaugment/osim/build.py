@@ -6,7 +6,6 @@ The only module of `trcaugment.body` that needs opensim.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import opensim
@@ -63,11 +62,6 @@ def build_model(sizes: BodySizes, name: str = "trcaugment", points: Sequence[Poi
     standing = forward_kinematics(sizes, sizes.points.new_zeros(len(sizes.scale), 1, len(COORDINATES)), _ALL_POINTS)
     model.updCoordinateSet().get("pelvis_ty").setDefaultValue(-float(standing[0, 0, :, 1].min()))
     return model
-
-
-def write_model(path: Path, sizes: BodySizes) -> None:
-    """Write the first of the bodies, with all markers and keypoints, as an `.osim` file."""
-    build_model(sizes, path.stem).printToXML(str(path))
 
 
 def _show(body: Any, shape: Shape, name: str, scale: list[float]) -> None:

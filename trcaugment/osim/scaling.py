@@ -253,9 +253,3 @@ def _odd(factors: Sequence[Factor]) -> list[str]:
         if left is not None and abs(right / left - 1) > _MOST_ASYMMETRY:
             said.append(f"{name.removesuffix('_r')}: right {right:.2f} and left {left:.2f} differ by more than 10 %")
     return said
-
-
-def unused(measurements: Sequence[Measurement], scaling: Scaling) -> tuple[str, ...]:
-    """Names of the measurements that the markers did not allow."""
-    used = {factor.measurement.name for factor in scaling.factors}
-    return tuple(each.name for each in measurements if each.name not in used)

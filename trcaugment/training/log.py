@@ -1,4 +1,4 @@
-"""The log of a run: one row per epoch in metrics.csv, and the same for TensorBoard. A resumed run goes on in it."""
+"""The log of a run: one row per epoch in metrics.csv. A resumed run goes on in it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import io
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch.utils.tensorboard.writer import SummaryWriter
 
 from trcaugment.errors import TrainingError
 from trcaugment.formats.files import replace_file
@@ -25,7 +24,6 @@ class RunLog(Callback):
         """Args: folder of the log."""
         self.folder = folder
         self.rows: list[dict[str, str]] = []
-        self.board: SummaryWriter | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep what was logged up to the checkpoint and drop what will come again.
@@ -33,30 +31,19 @@ class RunLog(Callback):
         Raises:
             TrainingError: there is a log, but no log of epochs.
         """
-        if not trainer.is_global_zero:
-            return
-        self.rows = _rows_before(self.folder / METRICS_FILE, trainer.current_epoch)
-        # TensorBoard hides what it saw from this step on.
-        self.board = SummaryWriter(str(self.folder), purge_step=trainer.global_step + 1)
+        if trainer.is_global_zero:
+            self.folder.mkdir(exist_ok=True)
+            self.rows = _rows_before(self.folder / METRICS_FILE, trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The epoch's row."""
         # In every process, as the means over all processes are formed here.
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
-        if self.board is None:
+        if not trainer.is_global_zero:
             return
         row = {"epoch": trainer.current_epoch, "step": trainer.global_step} | metrics
         self.rows.append({name: str(value) for name, value in row.items()})
         _write(self.folder / METRICS_FILE, self.rows)
-        for name, value in metrics.items():
-            self.board.add_scalar(name, value, trainer.global_step)
-        self.board.flush()
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """The end, however it came."""
-        if self.board is not None:
-            self.board.close()
-            self.board = None
 
 
 def read_log(path: Path) -> list[dict[str, str]]:

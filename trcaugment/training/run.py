@@ -43,7 +43,7 @@ def train(
 
     Args:
         recipe_path: the recipe (TOML).
-        folder: where the recipe, checkpoints, the log (`log/metrics.csv`, and for TensorBoard) and, in `model/`, the
+        folder: where the recipe, checkpoints, the log (`log/metrics.csv`) and, in `model/`, the
             result go.
         resume: go on from the last checkpoint in the folder; the recipe may have other epochs and patience by then.
         devices: GPUs to train on, or processes on a machine without; the result is the same within rounding.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -99,21 +98,17 @@ def _open_study(optuna: Any, journal: Path) -> Any:
 
 
 def as_toml(recipe: Recipe) -> str:
-    """A recipe as TOML, without what is as usual."""
-    usual = msgspec.to_builtins(Recipe(name=recipe.name))
-    lines, tables = [f"name = {json.dumps(recipe.name)}"], []
+    """A recipe as TOML, without the values that are defaults."""
+    import tomli_w  # of the extra `search`
+
+    defaults = msgspec.to_builtins(Recipe(name=recipe.name))
+    chosen: dict[str, Any] = {"name": recipe.name}
     for key, value in msgspec.to_builtins(recipe).items():
         if isinstance(value, dict):
-            changed = {inner: each for inner, each in value.items() if each != usual[key][inner]}
-            tables += ["", f"[{key}]", *map(_line, changed.items())] if changed else []
-        elif value != usual[key]:
-            lines.append(_line((key, value)))
-    return "\n".join([*lines, *tables]) + "\n"
-
-
-def _line(item: tuple[str, Any]) -> str:
-    # Text, numbers, truth values and lists of them are written alike in JSON and TOML.
-    return f"{item[0]} = {json.dumps(item[1])}"
+            value = {inner: each for inner, each in value.items() if each != defaults[key][inner]}
+        if value and value != defaults[key]:
+            chosen[key] = value
+    return tomli_w.dumps(chosen)
 
 
 def _suggest(recipe: Recipe, trial: Any) -> Recipe:
