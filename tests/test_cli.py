@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from trcaugment import load_model, read_trc, write_trc
+from trcaugment import __version__, load_model, read_trc, write_trc
 from trcaugment.cli import main
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.training.recipe import Recipe, read_recipe
@@ -253,3 +253,9 @@ def test_a_wrong_recipe_is_wrong_usage(tmp_path: Path) -> None:
 def test_the_example_recipe_states_the_defaults() -> None:
     written = read_recipe(EXAMPLES / "recipe.toml")
     assert written == Recipe(name=written.name, description=written.description)
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_that_of_the_package(option: str) -> None:
+    result = CliRunner().invoke(main, [option])
+    assert (result.exit_code, result.output) == (0, f"trcaugment, version {__version__}\n")

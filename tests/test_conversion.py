@@ -83,7 +83,7 @@ def test_every_field_of_a_sidecar_is_true(tmp_path: Path, folder: Path, model: M
     outcome = convert_one(source, target, model, Settings(with_keypoints=True))
     assert outcome.failure is None
     sidecar = json.loads(sidecar_path(target).read_bytes())
-    assert sidecar["tool"] == f"trcaugment {trcaugment.conversion.sidecar.version('trcaugment')}"
+    assert sidecar["tool"] == f"trcaugment {trcaugment.__version__}"
     weights = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
     assert sidecar["model"] == {"name": "tiny", "sha256": weights, "rate_hz": 60.0}
     assert sidecar["input"] == {
@@ -195,7 +195,7 @@ def test_another_input_model_or_program_is_another_output(
     assert convert_one(source, target, model, Settings(with_keypoints=True, resume=True)).kept
     assert len(read_trc(target).names) == 20 + 35
     assert not convert_one(source, target, model).kept
-    monkeypatch.setattr(trcaugment.conversion.sidecar, "version", lambda _: "99.0")
+    monkeypatch.setattr(trcaugment.conversion.sidecar, "__version__", "99.0")
     assert not convert_one(source, target, model).kept
     assert told(target)["tool"] == "trcaugment 99.0"
 

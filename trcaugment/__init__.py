@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from trcaugment.model.folder import Model, load_model
     from trcaugment.subject import Subject
 
+__version__ = "0.2.0"  # the only place: pyproject.toml reads it from here
+
 _MODULES = {
     "Augmentation": "chain.augmentation",
     "Markers": "markers",
@@ -43,6 +45,7 @@ __all__ = [
     "Model",
     "Subject",
     "TrcAugmentError",
+    "__version__",
     "augment",
     "list_models",
     "load_model",

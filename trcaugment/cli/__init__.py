@@ -8,6 +8,8 @@ from importlib import import_module
 
 import click
 
+from trcaugment import __version__
+
 _COMMANDS = {
     "predict": "predict",
     "batch": "batch",
@@ -35,7 +37,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="trcaugment")
+@click.version_option(__version__, "-V", "--version", prog_name="trcaugment")
 def main() -> None:
     """Predict 35 anatomical markers for OpenSim from sparse 3-D video keypoints.
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
+from trcaugment import __version__
 from trcaugment.chain.augmentation import Augmentation
 from trcaugment.chain.signals import Span
 from trcaugment.formats.files import read_file, sidecar_path
@@ -185,7 +185,7 @@ def was_made_so(sidecar: Sidecar, input_sha256: str, card: Card, person: StatedS
 
 def this_tool() -> str:
     """Name and version of this program."""
-    return f"{_PROGRAM} {version(_PROGRAM)}"
+    return f"{_PROGRAM} {__version__}"
 
 
 def _by_keypoint(spans: dict[str, list[Span]]) -> dict[str, tuple[FrameRange, ...]]:

@@ -32,7 +32,7 @@ class RunLog(Callback):
             TrainingError: there is a log, but no log of epochs.
         """
         if trainer.is_global_zero:
-            self.folder.mkdir(exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             self.rows = _rows_before(self.folder / METRICS_FILE, trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
