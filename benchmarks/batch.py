@@ -60,7 +60,7 @@ def write_cohort(folder: Path, n_trials: int) -> None:
         name = f"S{k // TRIALS_OF_ONE:04d}"
         (folder / name).mkdir(parents=True)
         for i, activity in enumerate(activities):
-            trial = Markers(KEYPOINTS, positions[i].double().numpy(), np.arange(N_FRAMES) / RATE_HZ)
+            trial = Markers(KEYPOINTS.names, positions[i].double().numpy(), np.arange(N_FRAMES) / RATE_HZ)
             write_trc(folder / name / f"{activity}_{i}.trc", trial)
         rows.append(SubjectRow(f"{name}/*", name, Subject(float(person.height_m), float(person.mass_kg))))
     write_subjects(folder, rows)

@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation
 from trcaugment import Subject
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.chain.checks.postures import joint_angles_deg, unit
-from trcaugment.marker_sets import KEYPOINTS, mirror_order
+from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
 
 
@@ -89,8 +89,8 @@ def exchanged(kinds: Sequence[str]) -> Plant:
     """Left and right of kinds of keypoints exchanged for a number of frames."""
 
     def plant(trial: Trial, n_frames: float, rng: Generator) -> Trial:
-        other = mirror_order(KEYPOINTS)
-        order = [other[k] if name[1:] in kinds else k for k, name in enumerate(KEYPOINTS)]
+        other = KEYPOINTS.mirror_order
+        order = [other[k] if mark.part in kinds else k for k, mark in enumerate(KEYPOINTS.landmarks)]
         frames = part(trial, n_frames / RATE_HZ, rng)
         positions = trial.positions.copy()
         positions[frames] = trial.positions[frames][:, order]

@@ -28,7 +28,7 @@ from trcaugment.body.population import Population
 from trcaugment.body.skeleton import POINT_INDEX
 from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.chain.checks import check_size, watch
-from trcaugment.chain.checks.postures import SPEED_LIMITS, joint_angles_deg, speeds
+from trcaugment.chain.checks.postures import joint_angles_deg, speeds
 from trcaugment.chain.checks.swaps import sides
 from trcaugment.chain.height import SEGMENTS, estimate_height, segment_lengths, usual_length_m
 from trcaugment.chain.keypoints import find_keypoints
@@ -163,7 +163,7 @@ def print_limits(trials: list[Trial]) -> None:
         for name, angle_deg in joint_angles_deg(trial.positions).items():
             add(name.removeprefix("right ").removeprefix("left "), *sustained(angle_deg))
         for k, speed in enumerate((speeds(trial.positions, trial.time_s) / height_m).T):
-            add("speed " + (KEYPOINTS[k] if KEYPOINTS[k] in SPEED_LIMITS else KEYPOINTS[k][1:]), sustained(speed, 3)[1])
+            add("speed " + KEYPOINTS.landmarks[k].part, sustained(speed, 3)[1])
         forward, knees, shoulders = sides(trial.positions)
         add("feet forward", forward.min())
         add("knees apart", knees.min() / height_m)

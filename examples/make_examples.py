@@ -60,7 +60,7 @@ def trial(activity: str, seconds: float, seed: int) -> tuple[Markers, Markers]:
     time_s = np.arange(len(motion)) / RATE_HZ
     return (
         Markers(tuple(names), keypoints[0].double().numpy(), time_s),
-        Markers(ANATOMICAL_MARKERS, markers[0].double().numpy(), time_s),
+        Markers(ANATOMICAL_MARKERS.names, markers[0].double().numpy(), time_s),
     )
 
 

@@ -221,7 +221,7 @@ def test_any_positions_give_an_augmentation_or_an_error_for_people(
 ) -> None:
     positions = np.clip(BODY + noise_m, -1e6, 1e6)[:n_frames]
     try:
-        markers = Markers(KEYPOINTS, positions, np.cumsum(steps_s)[:n_frames])
+        markers = Markers(KEYPOINTS.names, positions, np.cumsum(steps_s)[:n_frames])
         result = augment(markers, SUBJECT, model)
     except TrcAugmentError:
         return

@@ -17,7 +17,7 @@ from trcaugment.chain.augmentation import attend
 from trcaugment.cli import main
 from trcaugment.errors import ModelError
 from trcaugment.figures.attention import draw_attention
-from trcaugment.marker_sets import KEYPOINTS, mirror_order
+from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.model.folder import save_model
 from trcaugment.model.network import MarkerNetwork
 from trcaugment.model.normalization import body_frame, make_features
@@ -52,22 +52,22 @@ def test_weights_sum_to_one_in_every_frame_and_choose(model: Model, walk: Marker
 def test_one_window_has_the_weights_of_the_network_and_its_mirror_image(model: Model, walk: Markers) -> None:
     window = part(walk, 100, 130)
     keypoints = torch.from_numpy(window.select(KEYPOINTS))[None]
-    images = [keypoints, keypoints[:, :, mirror_order(KEYPOINTS)] * torch.tensor([1.0, 1.0, -1.0])]
+    images = [keypoints, keypoints[:, :, KEYPOINTS.mirror_order] * torch.tensor([1.0, 1.0, -1.0])]
     given = []
     for image in images:
         frame = body_frame(image, torch.tensor([SUBJECT.height_m]))
         features = make_features(image, frame, torch.tensor([SUBJECT.mass_kg]))
         with torch.no_grad():
             given.append(model.network.attention(features.float())[0].numpy())
-    expected = (given[0] + given[1][:, mirror_order(KEYPOINTS)]) / 2
+    expected = (given[0] + given[1][:, KEYPOINTS.mirror_order]) / 2
     np.testing.assert_allclose(attend(window, SUBJECT, model), expected, atol=1e-5)
 
 
 def test_a_mirrored_trial_has_mirrored_weights(model: Model, walk: Markers) -> None:
     trial = part(walk, 0, 90)
-    positions = trial.select(KEYPOINTS)[:, mirror_order(KEYPOINTS)] * np.array([1.0, 1.0, -1.0])
-    mirrored = Markers(KEYPOINTS, positions, trial.time_s, trial.unit)
-    expected = attend(trial, SUBJECT, model)[:, mirror_order(KEYPOINTS)]
+    positions = trial.select(KEYPOINTS)[:, KEYPOINTS.mirror_order] * np.array([1.0, 1.0, -1.0])
+    mirrored = Markers(KEYPOINTS.names, positions, trial.time_s, trial.unit)
+    expected = attend(trial, SUBJECT, model)[:, KEYPOINTS.mirror_order]
     np.testing.assert_allclose(attend(mirrored, SUBJECT, model), expected, atol=1e-5)
 
 

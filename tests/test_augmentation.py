@@ -11,7 +11,7 @@ from scipy.spatial.transform import Rotation
 from trcaugment import Markers, Model, Subject, augment, load_model, read_trc
 from trcaugment.chain import augmentation
 from trcaugment.errors import MarkersError, MarkerSetError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, mirror_order
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, LANDMARKS
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 GOLDEN = Path(__file__).parent / "golden" / "walk_first_second.npy"
@@ -47,7 +47,7 @@ def at_times(markers: Markers, time_s: np.ndarray) -> Markers:
 
 def test_output_has_the_35_markers_at_the_inputs_time_stamps(model: Model, walk: Markers) -> None:
     result = augment(walk, SUBJECT, model).markers
-    assert result.names == ANATOMICAL_MARKERS
+    assert result.names == ANATOMICAL_MARKERS.names
     assert np.array_equal(result.time_s, walk.time_s)
     assert np.isfinite(result.positions).all()
 
@@ -78,8 +78,9 @@ def test_turning_and_moving_the_input_turns_and_moves_the_output(model: Model, w
 def test_mirroring_the_input_mirrors_the_output(model: Model, walk: Markers) -> None:
     trial = part(walk, 0, 120)
     flip = np.array([1.0, 1.0, -1.0])
-    mirrored = replace(trial, positions=trial.positions[:, mirror_order(trial.names)] * flip)
-    expected = augment(trial, SUBJECT, model).markers.positions[:, mirror_order(ANATOMICAL_MARKERS)] * flip
+    other = [trial.names.index(LANDMARKS[name].partner) for name in trial.names]
+    mirrored = replace(trial, positions=trial.positions[:, other] * flip)
+    expected = augment(trial, SUBJECT, model).markers.positions[:, ANATOMICAL_MARKERS.mirror_order] * flip
     np.testing.assert_allclose(augment(mirrored, SUBJECT, model).markers.positions, expected, atol=TOLERANCE_M)
 
 

@@ -30,7 +30,7 @@ def test_readme_example_writes_a_file_with_35_markers(tmp_path: Path) -> None:
     result = predict(WALK, "-o", output)
     assert result.exit_code == 0, result.output
     written, source = read_trc(output), read_trc(WALK)
-    assert written.names == ANATOMICAL_MARKERS
+    assert written.names == ANATOMICAL_MARKERS.names
     np.testing.assert_allclose(written.time_s, source.time_s, atol=1e-6)
     assert "600 frames, 10.0 s at 60 Hz" in result.output
 
@@ -43,7 +43,7 @@ def test_gaps_units_and_keypoints(tmp_path: Path) -> None:
     assert "missing, left as NaN: LHeel in 20 frames (91-110)" in result.output
     written, source = read_trc(output), read_trc(SQUAT)
     assert written.unit == "mm"
-    assert written.names == source.names + ANATOMICAL_MARKERS
+    assert written.names == source.names + ANATOMICAL_MARKERS.names
     np.testing.assert_allclose(written.select(source.names), source.positions, atol=1e-6)
     nan_frames = np.flatnonzero(np.isnan(written.select(ANATOMICAL_MARKERS)).any(axis=(1, 2)))
     assert nan_frames.tolist() == list(range(90, 110))
@@ -59,7 +59,7 @@ def test_markers_that_opencap_added_are_replaced_not_doubled(tmp_path: Path) -> 
     write_trc(tmp_path / "in.trc", old)
     result = predict(tmp_path / "in.trc", "-o", tmp_path / "out.trc", "--with-keypoints")
     assert result.exit_code == 0, result.output
-    assert read_trc(tmp_path / "out.trc").names == source.names + ANATOMICAL_MARKERS
+    assert read_trc(tmp_path / "out.trc").names == source.names + ANATOMICAL_MARKERS.names
 
 
 def test_both_opensim_readers_open_the_output(tmp_path: Path, opensim: Any) -> None:
@@ -103,7 +103,7 @@ def test_an_existing_output_is_kept_unless_told_otherwise(tmp_path: Path) -> Non
     assert "--overwrite" in refused.output
     assert output.read_text() == "precious"
     assert predict(SQUAT, "-o", output, "--overwrite").exit_code == 0
-    assert read_trc(output).names == ANATOMICAL_MARKERS
+    assert read_trc(output).names == ANATOMICAL_MARKERS.names
 
 
 def test_the_input_is_never_the_output(tmp_path: Path) -> None:

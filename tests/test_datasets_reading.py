@@ -397,7 +397,7 @@ def trial():
     points = [POINT_INDEX[name] for name in (*KEYPOINTS, *ANATOMICAL_MARKERS)]
     places = forward_kinematics(sizes, torch.from_numpy(motion)[None], points)[0].numpy()
     time_s = np.arange(len(places)) / 60
-    return Markers(KEYPOINTS, places[:, :15], time_s), Markers(ANATOMICAL_MARKERS, places[:, 15:], time_s)
+    return Markers(KEYPOINTS.names, places[:, :15], time_s), Markers(ANATOMICAL_MARKERS.names, places[:, 15:], time_s)
 
 
 def write_trial(folder, name, keypoints, markers, subjects="*,Anna,1.7,70"):
@@ -505,7 +505,7 @@ def test_pairs_that_cannot_be_are_refused(trial, tmp_path):
     refused("no trial is usable:\na: keypoints and markers share no time")
     write_trial(tmp_path, "a", keypoints, Markers(markers.names, markers.positions * 1000, markers.time_s))
     refused("windows of 4 are no body|windows of . are no body")
-    write_trial(tmp_path, "a", Markers(KEYPOINTS, keypoints.positions * 1000, keypoints.time_s), markers)
+    write_trial(tmp_path, "a", Markers(KEYPOINTS.names, keypoints.positions * 1000, keypoints.time_s), markers)
     refused("no trial is usable:\na: .*from hips to neck")
     sides = {"L": "r", "r": "L"}
     swapped = tuple(sides[n[0]] + n[1:] if n[:2] in ("r_", "L_") else n for n in markers.names)
@@ -569,7 +569,7 @@ def test_trials_and_windows_are_built_from_motions(motions, tmp_path):
     direct = load_dataset(folder).window_set
     write_dataset(tmp_path / "trc", direct, "trc", pairs)
     assert (tmp_path / "trc" / "Anna" / "squat_1_keypoints.trc").is_file()
-    assert read_trc(tmp_path / "trc" / "Ben" / "squat_1_markers.trc").names == ANATOMICAL_MARKERS
+    assert read_trc(tmp_path / "trc" / "Ben" / "squat_1_markers.trc").names == ANATOMICAL_MARKERS.names
     found = load_dataset(tmp_path / "trc").window_set
     assert_same(found.windows, direct.windows, 2e-6)
     assert found.subjects == direct.subjects

@@ -30,7 +30,7 @@ from trcaugment.evaluation.run import TRUTH, evaluate_trials, evaluate_windows, 
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import JITTER, MPME, NOT_PREDICTED, RIGID, RMSE, join, sum_errors
 from trcaugment.evaluation.truth import at_times, pair_files, read_names, rename
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, RIGID_PAIRS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import Markers
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -115,8 +115,8 @@ def test_a_foot_that_stretches_shows_in_the_rigid_distances():
     stretched = still.clone()
     stretched[0, :, TOE, 0] += 0.01 * torch.sin(torch.arange(60) * 2 * math.pi / 30)
     scores = score("m", sum_errors(stretched, still, 1 / 60), ["a"], {})
-    n_touched = sum(TOE in pair for pair in RIGID_PAIRS)
-    expected_mm = 10 / math.sqrt(2) * math.sqrt(n_touched / len(RIGID_PAIRS))
+    n_touched = sum(TOE in pair for pair in ANATOMICAL_MARKERS.rigid_pairs)
+    expected_mm = 10 / math.sqrt(2) * math.sqrt(n_touched / len(ANATOMICAL_MARKERS.rigid_pairs))
     assert overall(scores, RIGID).value == pytest.approx(expected_mm)
     assert overall(score("m", sum_errors(still, stretched, 1 / 60), ["a"], {}), RIGID).value == 0
 

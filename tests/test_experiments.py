@@ -15,7 +15,7 @@ import trcaugment.training.experiments as experiments
 from trcaugment.cli import main
 from trcaugment.errors import DivergedError, RecipeError, TrainingError
 from trcaugment.evaluation.metrics import distance_error, mpme
-from trcaugment.marker_sets import RIGID_PAIRS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.model.card import NetworkSizes
 from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.experiments import (
@@ -55,7 +55,7 @@ def batch():
 def test_the_usual_loss_is_the_mean_distance_and_twice_the_error_of_rigid_distances():
     features, targets, predicted = batch()
     found, true = as_points(predicted[0]), as_points(targets)
-    expected = mpme(found, true) + 2 * distance_error(found, true, RIGID_PAIRS)
+    expected = mpme(found, true) + 2 * distance_error(found, true, ANATOMICAL_MARKERS.rigid_pairs)
     torch.testing.assert_close(training_loss(Loss(), features, targets, predicted), expected)
 
 

@@ -19,7 +19,7 @@ from trcaugment.chain.checks.frozen import watch_still
 from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.errors import MarkersError
 from trcaugment.formats.trc import read_trc
-from trcaugment.marker_sets import KEYPOINTS, mirror_order
+from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.model.folder import load_model
 from trcaugment.subject import Subject
 
@@ -53,7 +53,7 @@ def at(*names):
 
 
 def exchange(positions, kinds, frames=slice(100, 140)):
-    other = mirror_order(KEYPOINTS)
+    other = KEYPOINTS.mirror_order
     order = [other[k] if name[1:] in kinds else k for k, name in enumerate(KEYPOINTS)]
     changed = positions.copy()
     changed[frames] = positions[frames][:, order]

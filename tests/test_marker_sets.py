@@ -1,3 +1,5 @@
+import hashlib
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +10,13 @@ from hypothesis import strategies as st
 from trcaugment.chain.keypoints import find_keypoints, input_keypoints
 from trcaugment.errors import MarkerSetError
 from trcaugment.marker_sets import (
-    ALIASES,
     ANATOMICAL_MARKERS,
+    ARM_MARKERS,
     KEYPOINTS,
-    mirror_order,
+    LANDMARKS,
+    OTHER_KEYPOINTS,
+    OUTPUT_SETS,
+    MarkerSet,
 )
 from trcaugment.markers import Markers
 
@@ -23,11 +28,11 @@ HALPE_26 = (*KEYPOINTS, *ARMS, "Hip", "Head", "Nose")
 COCO_133 = (*KEYPOINTS, *ARMS, "Hip", "Nose", "REye", "LEye", "RThumb", "RIndex", "LPinky", "Jaw1", "EyebrowR1")
 BODY_25 = (*KEYPOINTS, *ARMS, "CHip", "Nose", "REye", "LEye", "REar", "LEar")
 OPENCAP = (*KEYPOINTS, *ARMS, "midHip", *ANATOMICAL_MARKERS)
-FEET = KEYPOINTS[9:]
-COCO_17 = (*KEYPOINTS[1:9], *ARMS, "Hip", "Neck", "Nose")
+FEET = KEYPOINTS.names[9:]
+COCO_17 = (*KEYPOINTS.names[1:9], *ARMS, "Hip", "Neck", "Nose")
 MMPOSE = tuple(
     {"r": "right_", "l": "left_"}[name[0].lower()] + part
-    for name in KEYPOINTS[1:]
+    for name in KEYPOINTS.names[1:]
     for part in [name[1:].replace("Toe", "_toe").lower()]
 )
 
@@ -44,29 +49,65 @@ def message(names):
     return str(error.value)
 
 
-def test_mirror_order_pairs_left_and_right():
-    for names in (KEYPOINTS, ANATOMICAL_MARKERS):
-        order = mirror_order(names)
-        assert [order[k] for k in order] == list(range(len(names)))
-        alone = [name for k, name in enumerate(names) if order[k] == k]
-        assert alone == [name for name in ("Neck", "C7_study") if name in names]
-    assert mirror_order(("r.ASIS_study", "Nose", "L.ASIS_study", "RAnkle")) == [2, 1, 0, 3]
+@pytest.mark.parametrize("markers", [KEYPOINTS, OTHER_KEYPOINTS, ANATOMICAL_MARKERS, ARM_MARKERS])
+def test_partners_are_on_the_other_side(markers):
+    order = markers.mirror_order
+    assert [order[k] for k in order] == list(range(len(markers)))
+    for mark, other in zip(markers.landmarks, (markers.landmarks[k] for k in order), strict=True):
+        assert (mark.part, mark.kind) == (other.part, other.kind)
+        assert {mark.side, other.side} == ({"middle"} if mark is other else {"right", "left"})
+        assert mark.name[0].lower() == {"right": "r", "left": "l"}.get(mark.side, mark.name[0].lower())
+        assert mark.name[1:] == other.name[1:]
 
 
 def test_sizes_and_order_of_the_sets():
     assert len(set(KEYPOINTS)) == 15
     assert len(set(ANATOMICAL_MARKERS)) == 35
-    assert KEYPOINTS[0] == "Neck"
-    assert KEYPOINTS[-2:] == ("RBigToe", "LBigToe")
-    assert ANATOMICAL_MARKERS[3] == "r.ASIS_study"
-    assert ANATOMICAL_MARKERS[20:22] == ("L_5meta_study", "r_thigh1_study")
-    assert ANATOMICAL_MARKERS[-1] == "LHJC_study"
+    assert KEYPOINTS.names[0] == "Neck"
+    assert KEYPOINTS.names[-2:] == ("RBigToe", "LBigToe")
+    assert ANATOMICAL_MARKERS.names[3] == "r.ASIS_study"
+    assert ANATOMICAL_MARKERS.names[20:22] == ("L_5meta_study", "r_thigh1_study")
+    assert ANATOMICAL_MARKERS.names[-1] == "LHJC_study"
+
+
+# Weights of released models mean these names in this order: a set that has changed is another set.
+@pytest.mark.parametrize(
+    ("markers", "digest"),
+    [(KEYPOINTS, "5b2522191a4255fb"), (ANATOMICAL_MARKERS, "98bc8b987ecc4a2b")],
+)
+def test_sets_of_released_models_never_change(markers, digest):
+    assert hashlib.sha256(" ".join(markers).encode()).hexdigest()[:16] == digest
+
+
+def test_what_a_set_knows_of_its_landmarks():
+    markers = ANATOMICAL_MARKERS
+    assert markers["r_knee_study"] == LANDMARKS["r_knee_study"]
+    assert (markers.named("ASIS", "left"), markers.named("C7", "middle")) == ("L.ASIS_study", "C7_study")
+    assert [markers.names[k] for k in markers.both("HJC")] == ["RHJC_study", "LHJC_study"]
+    kinds = Counter(mark.kind for mark in markers.landmarks)
+    assert kinds == {"bony landmark": 21, "cluster marker": 12, "joint center": 2}
+    assert set(LANDMARKS) == {*KEYPOINTS, *OTHER_KEYPOINTS, *ARM_MARKERS, *(n for s in OUTPUT_SETS.values() for n in s)}
+
+
+def test_joined_sets_have_every_landmark_once_in_their_order():
+    joined = MarkerSet.join("both", [ARM_MARKERS, ANATOMICAL_MARKERS, ARM_MARKERS])
+    assert joined.names == (*ARM_MARKERS, *ANATOMICAL_MARKERS)
+    shifted = tuple((a + 8, b + 8) for a, b in ANATOMICAL_MARKERS.rigid_pairs)
+    assert joined.rigid_pairs == shifted
+
+
+def test_a_set_needs_both_sides_and_every_name_once():
+    right_knee = ANATOMICAL_MARKERS["r_knee_study"]
+    with pytest.raises(MarkerSetError, match=r"both sides .*found r_knee_study without L_knee_study"):
+        MarkerSet("half", (right_knee,))
+    with pytest.raises(MarkerSetError, match="every name once"):
+        MarkerSet("twice", ARM_MARKERS.landmarks * 2)
 
 
 def test_no_name_belongs_to_two_keypoints():
-    names = [alias.casefold() for aliases in ALIASES.values() for alias in aliases]
+    names = [alias.casefold() for mark in KEYPOINTS.landmarks for alias in mark.aliases]
     assert len(names) == len(set(names))
-    assert all(ALIASES[keypoint][0] == keypoint for keypoint in KEYPOINTS)
+    assert all(KEYPOINTS[keypoint].aliases[0] == keypoint for keypoint in KEYPOINTS)
 
 
 @pytest.mark.parametrize("names", [HALPE_26, COCO_133, BODY_25, OPENCAP])
@@ -83,7 +124,7 @@ def test_the_names_of_known_marker_sets_are_found_in_any_order(names):
 def test_case_and_separators_do_not_matter(data):
     spelled = {}
     for keypoint in KEYPOINTS:
-        alias = data.draw(st.sampled_from(ALIASES[keypoint]))
+        alias = data.draw(st.sampled_from(KEYPOINTS[keypoint].aliases))
         separators = data.draw(st.lists(st.sampled_from(["", "_", "-", ".", " "]), min_size=1, max_size=4))
         letters = [separators[i % len(separators)] + letter for i, letter in enumerate(alias)]
         spelled[keypoint] = data.draw(st.sampled_from([str.lower, str.upper, str]))("".join(letters))
@@ -112,7 +153,7 @@ def test_a_midhip_of_any_name_is_not_derived_and_not_taken_for_a_hip(name):
 
 
 def test_missing_samples_stay_missing():
-    markers = trial(KEYPOINTS[1:])
+    markers = trial(KEYPOINTS.names[1:])
     positions = markers.positions.copy()
     positions[2, 0] = np.nan  # RShoulder
     found = find_keypoints(Markers(markers.names, positions, markers.time_s))
@@ -156,7 +197,7 @@ def test_the_marker_set_is_guessed_from_what_is_missing():
     assert "COCO_17" in message([name for name in MMPOSE if "toe" not in name and "heel" not in name])
     blazepose = [name.replace("big_toe", "foot_index") for name in MMPOSE if "small" not in name]
     assert "BLAZEPOSE" in message(blazepose)
-    lower = message([*KEYPOINTS[3:], "Hip"])
+    lower = message([*KEYPOINTS.names[3:], "Hip"])
     assert "HALPE_26_LOWER" in lower
     assert "Neck: expected Neck or the two shoulders" in lower
 
@@ -164,12 +205,12 @@ def test_the_marker_set_is_guessed_from_what_is_missing():
 def test_a_column_without_samples_counts_as_absent():
     positions = trial(KEYPOINTS).positions.copy()
     positions[:, 0] = np.nan  # Neck
-    found = find_keypoints(Markers(KEYPOINTS, positions, np.arange(4) / 60))
+    found = find_keypoints(Markers(KEYPOINTS.names, positions, np.arange(4) / 60))
     assert found.derived[0].startswith("Neck")
     assert np.isfinite(found.positions).all()
     positions[:, KEYPOINTS.index("LSmallToe")] = np.nan
     with pytest.raises(MarkerSetError, match="LSmallToe: no frame of LSmallToe has a sample"):
-        find_keypoints(Markers(KEYPOINTS, positions, np.arange(4) / 60))
+        find_keypoints(Markers(KEYPOINTS.names, positions, np.arange(4) / 60))
 
 
 def test_input_keypoints_are_all_but_the_augmented_markers():

@@ -17,7 +17,7 @@ from trcaugment.evaluation.metrics import (
     pair_distances,
     position_error,
 )
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, RIGID_PAIRS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 
 
 def points(n_frames=20, n_points=6, seed=0):
@@ -66,7 +66,8 @@ def test_acceleration_of_a_parabola_is_exact_and_of_a_circle_is_centripetal():
 
 
 def test_rigid_pairs_lie_within_one_side_or_the_pelvis():
-    assert len(set(RIGID_PAIRS)) == len(RIGID_PAIRS) == 61
+    pairs = ANATOMICAL_MARKERS.rigid_pairs
+    assert len(set(pairs)) == len(pairs) == 61
     pelvis = {"r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study", "RHJC_study", "LHJC_study"}
-    for first, second in ((ANATOMICAL_MARKERS[a], ANATOMICAL_MARKERS[b]) for a, b in RIGID_PAIRS):
+    for first, second in ((ANATOMICAL_MARKERS.names[a], ANATOMICAL_MARKERS.names[b]) for a, b in pairs):
         assert {first, second} <= pelvis or first[0] == second[0]

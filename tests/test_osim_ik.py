@@ -202,7 +202,7 @@ def test_predict_goes_on_to_angles(opensim, tmp_path):
     found = angles_deg(tmp_path / "out" / "walk.mot")
     np.testing.assert_allclose(found["time"], piece.time_s, atol=1e-6)
     assert 30 < max(found["knee_angle_r"].max(), found["knee_angle_l"].max()) < 90
-    assert read_trc(tmp_path / "out" / "walk.trc").names == ANATOMICAL_MARKERS
+    assert read_trc(tmp_path / "out" / "walk.trc").names == ANATOMICAL_MARKERS.names
     again = CliRunner().invoke(main, ["predict", str(tmp_path / "walk.trc"), *options])
     assert again.exit_code == 2
 

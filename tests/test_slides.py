@@ -11,7 +11,7 @@ from trcaugment.body.kinematics import BodySizes, body_frames, forward_kinematic
 from trcaugment.body.motions import mirror
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, COORDINATE_INDEX, COORDINATES, MARKERS, POINT_INDEX, POINTS
 from trcaugment.body.soft_tissue import DRIVERS, draw_seen_slides, draw_skin_slides, slid
-from trcaugment.marker_sets import mirror_order
+from trcaugment.marker_sets import LANDMARKS
 
 N = 2000
 
@@ -63,7 +63,7 @@ def test_both_sides_slide_as_mirror_images_of_each_other_on_average(draw):
     points = list(range(len(POINTS)))
     moved = slid(slides, posture.expand(N, -1, -1), points)[:, 0]
     mirrored = slid(slides, mirror(posture).expand(N, -1, -1), points)[:, 0]
-    other = mirror_order(tuple(point.name for point in POINTS))
+    other = [POINT_INDEX[LANDMARKS[point.name].partner] for point in POINTS]
     flipped = mirrored[:, other] * torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)
     torch.testing.assert_close(moved.mean(dim=0), flipped.mean(dim=0), rtol=0, atol=1.5e-3)
     torch.testing.assert_close(moved.std(dim=0), flipped.std(dim=0), rtol=0.2, atol=1e-3)

@@ -108,7 +108,7 @@ def test_a_run_gives_a_model_that_loads_and_says_how_it_was_made(finished):
     recipe, folder, card = finished
     model = load_model(folder / "model", "cpu")
     assert model.card == card
-    assert (card.name, card.inputs, card.outputs) == ("tiny", KEYPOINTS, ANATOMICAL_MARKERS)
+    assert (card.name, card.inputs, card.outputs) == ("tiny", KEYPOINTS.names, ANATOMICAL_MARKERS.names)
     assert (card.sizes.hidden, card.sizes.n_layers) == (8, 1)
     assert "none needed" in card.training_data
     assert card.height_m == (1.35, 2.10)

@@ -1,4 +1,7 @@
-"""Marker sets: ordered names, left and right, and the names that pose models give their keypoints.
+"""Marker sets: which markers or keypoints there are, in which order, on which side, and by which names files know them.
+
+The sets of a model's inputs and outputs are `KEYPOINTS` and one of `OUTPUT_SETS`. Once a model with a set is released,
+the set's names and their order never change; another model gets another set.
 
 Names read from public sources: OpenPose BODY_25 and BODY_25B, OpenCap's TRC files, and the marker sets of Pose2Sim
 (`skeletons.py`, 2026: HALPE_26, COCO_133, BLAZEPOSE, COCO_17, BODY_25), MMPose's `right_big_toe` style, MediaPipe's
@@ -7,55 +10,202 @@ Names read from public sources: OpenPose BODY_25 and BODY_25B, OpenCap's TRC fil
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import combinations
+from typing import Literal, NamedTuple
 
-# The order of the network's inputs. midHip is not among them: as the origin it would always be zero.
-KEYPOINTS = (
-    *("Neck", "RShoulder", "LShoulder", "RHip", "LHip", "RKnee", "LKnee", "RAnkle", "LAnkle"),
-    *("RHeel", "LHeel", "RSmallToe", "LSmallToe", "RBigToe", "LBigToe"),
+from trcaugment.errors import MarkerSetError
+
+Side = Literal["right", "left", "middle"]
+Kind = Literal["keypoint", "bony landmark", "cluster marker", "joint center"]
+SIDES: tuple[Side, Side] = ("right", "left")
+
+
+class Landmark(NamedTuple):
+    """One marker or keypoint.
+
+    Attributes:
+        name: its name in files.
+        part: what it marks, the same on both sides, such as "knee".
+        side: the side of the body that it is on.
+        partner: name of the same landmark on the other side; its own in the middle.
+        kind: "keypoint" of a pose model; skin marker on a "bony landmark" or "cluster marker"; or "joint center".
+        aliases: every name that a file may use for it, its own first.
+    """
+
+    name: str
+    part: str
+    side: Side
+    partner: str
+    kind: Kind
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class MarkerSet:
+    """Landmarks in order, as they stand in arrays and in a network's inputs or outputs; iterates over their names.
+
+    Attributes:
+        name: name of the set in model cards and recipes.
+        landmarks: its landmarks, (n_landmarks,).
+        rigid_groups: names of landmarks that keep their distances, because they sit on one rigid segment.
+
+    Raises:
+        MarkerSetError: a name is there twice, or a landmark without its partner.
+    """
+
+    name: str
+    landmarks: tuple[Landmark, ...] = field(repr=False)
+    rigid_groups: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        needed = [*(mark.partner for mark in self.landmarks), *(name for group in self.rigid_groups for name in group)]
+        lost = [name for name in needed if name not in self.names]
+        if lost or len(set(self.names)) != len(self.names):
+            raise MarkerSetError(
+                f"marker set {self.name}: expected every name once and both sides of each landmark, "
+                f"found {', '.join(self.names)}" + (f" without {', '.join(lost)}" if lost else "")
+            )
+
+    @classmethod
+    def join(cls, name: str, sets: Sequence[MarkerSet]) -> MarkerSet:
+        """A set of the landmarks and rigid groups of all, each once, in the order in which they come first."""
+        landmarks = dict.fromkeys(mark for each in sets for mark in each.landmarks)
+        groups = dict.fromkeys(group for each in sets for group in each.rigid_groups)
+        return cls(name, tuple(landmarks), tuple(groups))
+
+    def __len__(self) -> int:
+        return len(self.landmarks)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.names
+
+    def __getitem__(self, name: str) -> Landmark:
+        return self.landmarks[self.index(name)]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names in order."""
+        return tuple(mark.name for mark in self.landmarks)
+
+    @cached_property
+    def mirror_order(self) -> list[int]:
+        """For every landmark the place of its partner."""
+        return [self.index(mark.partner) for mark in self.landmarks]
+
+    @cached_property
+    def rigid_pairs(self) -> tuple[tuple[int, int], ...]:
+        """Places of the two landmarks of every pair within a rigid group."""
+        pairs = (pair for group in self.rigid_groups for pair in combinations(group, 2))
+        return tuple((self.index(first), self.index(second)) for first, second in pairs)
+
+    def index(self, name: str) -> int:
+        """Place of a name in the order."""
+        return self.names.index(name)
+
+    def named(self, part: str, side: Side) -> str:
+        """Name of a part's landmark on one side, such as r_knee_study of the right knee."""
+        return next(mark.name for mark in self.landmarks if (mark.part, mark.side) == (part, side))
+
+    def both(self, part: str) -> list[int]:
+        """Places of a part's right and left landmark."""
+        return [self.index(self.named(part, side)) for side in SIDES]
+
+
+def _middle(name: str, part: str, kind: Kind, aliases: tuple[str, ...]) -> tuple[Landmark, ...]:
+    return (Landmark(name, part, "middle", name, kind, aliases),)
+
+
+def _keypoints(part: str, *other_parts: str) -> tuple[Landmark, ...]:
+    """A keypoint of the right and one of the left side: RHip, RightHip, LHip, LeftHip."""
+    right, left = (
+        tuple(f"{side}{each}" for each in (part, *other_parts) for side in sides)
+        for sides in (("R", "Right"), ("L", "Left"))
+    )
+    return (
+        Landmark(right[0], part, "right", left[0], "keypoint", right),
+        Landmark(left[0], part, "left", right[0], "keypoint", left),
+    )
+
+
+def _markers(part: str, right: str, left: str, kind: Kind = "bony landmark") -> tuple[Landmark, ...]:
+    """A marker of the right and one of the left side, from what their names begin with."""
+    names = {side: (f"{first}{part}_study", f"{first}{part}") for side, first in (("right", right), ("left", left))}
+    return (
+        Landmark(names["right"][0], part, "right", names["left"][0], kind, names["right"]),
+        Landmark(names["left"][0], part, "left", names["right"][0], kind, names["left"]),
+    )
+
+
+# What a network reads. midHip is not among them: as the origin it would always be zero.
+KEYPOINTS = MarkerSet(
+    "keypoints-15",
+    (
+        *_middle("Neck", "Neck", "keypoint", ("Neck",)),
+        *(mark for part in ("Shoulder", "Hip", "Knee", "Ankle", "Heel") for mark in _keypoints(part)),
+        *_keypoints("SmallToe", "LittleToe"),
+        *_keypoints("BigToe", "Toe", "FootIndex"),
+    ),
 )
+# What pose models see besides, and our skeleton carries.
+OTHER_KEYPOINTS = MarkerSet(
+    "other keypoints",
+    (
+        *_middle("midHip", "Hip", "keypoint", ("midHip", "Hip", "CHip", "HipCenter", "CenterHip", "Pelvis")),
+        *_keypoints("Elbow"),
+        *_keypoints("Wrist"),
+    ),
+)
+
+_SEGMENTS = {
+    "foot": ("calc", "toe", "5meta"),
+    "thigh": ("knee", "mknee", "thigh1", "thigh2", "thigh3"),
+    "shank": ("ankle", "mankle", "sh1", "sh2", "sh3"),
+}
+
+
+def _sided(parts: Sequence[str], kind: Kind = "bony landmark") -> tuple[Landmark, ...]:
+    """Right and left marker of each part."""
+    return tuple(mark for part in parts for mark in _markers(part, "r_", "L_", kind))
+
+
+def _cluster(parts: Sequence[str]) -> tuple[Landmark, ...]:
+    """All right markers of a cluster, then all left ones."""
+    marks = _sided(parts, "cluster marker")
+    return marks[::2] + marks[1::2]
+
 
 # OpenCap's names in the order of its first data set, which is not the order of its newest network.
-ANATOMICAL_MARKERS = (
-    *("C7_study", "r_shoulder_study", "L_shoulder_study", "r.ASIS_study", "L.ASIS_study", "r.PSIS_study"),
-    *("L.PSIS_study", "r_knee_study", "L_knee_study", "r_mknee_study", "L_mknee_study", "r_ankle_study"),
-    *("L_ankle_study", "r_mankle_study", "L_mankle_study", "r_calc_study", "L_calc_study", "r_toe_study"),
-    *("L_toe_study", "r_5meta_study", "L_5meta_study", "r_thigh1_study", "r_thigh2_study", "r_thigh3_study"),
-    *("L_thigh1_study", "L_thigh2_study", "L_thigh3_study", "r_sh1_study", "r_sh2_study", "r_sh3_study"),
-    *("L_sh1_study", "L_sh2_study", "L_sh3_study", "RHJC_study", "LHJC_study"),
-)
-
-# Pairs of markers of one rigid segment (pelvis, feet, thighs, shanks), as indices into ANATOMICAL_MARKERS.
-RIGID_PAIRS = tuple(
-    (ANATOMICAL_MARKERS.index(first), ANATOMICAL_MARKERS.index(second))
-    for segment in (
+ANATOMICAL_MARKERS = MarkerSet(
+    "anatomical-35",
+    (
+        *_middle("C7_study", "C7", "bony landmark", ("C7_study", "C7")),
+        *_sided(["shoulder"]),
+        *_markers("ASIS", "r.", "L."),
+        *_markers("PSIS", "r.", "L."),
+        *_sided(["knee", "mknee", "ankle", "mankle", "calc", "toe", "5meta"]),
+        *_cluster(["thigh1", "thigh2", "thigh3"]),
+        *_cluster(["sh1", "sh2", "sh3"]),
+        *_markers("HJC", "R", "L", "joint center"),
+    ),
+    (
         ("r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study", "RHJC_study", "LHJC_study"),
-        *((f"{s}_calc_study", f"{s}_toe_study", f"{s}_5meta_study") for s in "rL"),
-        *(tuple(f"{s}_{m}_study" for m in ("knee", "mknee", "thigh1", "thigh2", "thigh3")) for s in "rL"),
-        *(tuple(f"{s}_{m}_study" for m in ("ankle", "mankle", "sh1", "sh2", "sh3")) for s in "rL"),
-    )
-    for first, second in combinations(segment, 2)
+        *(tuple(f"{side}_{part}_study" for part in parts) for parts in _SEGMENTS.values() for side in "rL"),
+    ),
 )
+# OpenCap's other markers, which no model here predicts.
+ARM_MARKERS = MarkerSet("arms", _sided(["lelbow", "melbow", "lwrist", "mwrist"]))
 
-_SIDES = {"R": ("R", "Right"), "L": ("L", "Left")}
-_OTHER_PARTS = {"SmallToe": ("LittleToe",), "BigToe": ("Toe", "FootIndex")}
+# What a recipe can choose from.
+OUTPUT_SETS = {each.name: each for each in (ANATOMICAL_MARKERS,)}
 
-# Every name that a file may use for a keypoint, the package's own name first.
-ALIASES: dict[str, tuple[str, ...]] = {
-    keypoint: tuple(
-        f"{side}{part}" for part in (keypoint[1:], *_OTHER_PARTS.get(keypoint[1:], ())) for side in _SIDES[keypoint[0]]
-    )
-    for keypoint in KEYPOINTS[1:]
-} | {"Neck": ("Neck",)}
-MID_HIP_NAMES = ("midHip", "Hip", "CHip", "HipCenter", "CenterHip", "Pelvis")
-
-
-def mirror_order(names: tuple[str, ...]) -> list[int]:
-    """For every name the index of the other side's, or its own if it has none: RKnee and LKnee, r.ASIS and L.ASIS."""
-    return [names.index(_other_side(name, names)) for name in names]
-
-
-def _other_side(name: str, names: tuple[str, ...]) -> str:
-    """The two of a pair differ in their first letter."""
-    others = [first + name[1:] for first in "RrL" if first != name[0]] if name[0] in "RrL" else []
-    return next((other for other in others if other in names), name)
+LANDMARKS = {
+    mark.name: mark
+    for each in (KEYPOINTS, OTHER_KEYPOINTS, *OUTPUT_SETS.values(), ARM_MARKERS)
+    for mark in each.landmarks
+}

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from trcaugment.body.soft_tissue import draw_seen_slides
-from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.marker_sets import KEYPOINTS, SIDES
 
 # Spread of a person's constant offset along (forward, up, right), in m, the same on both sides (mirrored).
 _OFFSET_SPREAD_M = {
@@ -67,14 +67,14 @@ def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> 
     well = torch.rand(n, generator=generator) < 0.5
     size = errors.offset * torch.where(well, 0.35, 1.0)
     slid = errors.offset * torch.where(well, 0.1, 1.0) * (0.3 + 1.2 * torch.rand(n, generator=generator))
-    shared = {kind: torch.randn(n, 3, generator=generator) for kind in _OFFSET_SPREAD_M}
+    shared = {part: torch.randn(n, 3, generator=generator) for part in _OFFSET_SPREAD_M}
     offsets = torch.zeros(n, len(KEYPOINTS), 3)
-    for k, name in enumerate(KEYPOINTS):
-        kind = name if name == "Neck" else name[1:]
+    for k, keypoint in enumerate(KEYPOINTS.landmarks):
+        part = keypoint.part
         own = torch.randn(n, 3, generator=generator)
-        mirror = torch.tensor([1.0, 1.0, -1.0 if name.startswith("L") else 1.0])
-        offset = (0.9 * shared[kind] + 0.45 * own) * torch.tensor(_OFFSET_SPREAD_M[kind])
-        if kind == "Shoulder":
+        mirror = torch.tensor([1.0, 1.0, -1.0 if keypoint.side == "left" else 1.0])
+        offset = (0.9 * shared[part] + 0.45 * own) * torch.tensor(_OFFSET_SPREAD_M[part])
+        if part == "Shoulder":
             offset[:, 2] -= _SHOULDER_INWARD_M
         offsets[:, k] = offset * mirror * size[:, None]
     return offsets, draw_seen_slides(n, generator) * slid[:, None, None, None]
@@ -96,14 +96,13 @@ def disturb(errors: KeypointErrors, keypoints: Tensor, generator: torch.Generato
 def _merge_toes(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
     """Some pipelines have one point for both toes, under two names."""
     merged = seen.clone()
-    for side in "RL":
-        merged[:, :, KEYPOINTS.index(side + "SmallToe")] = seen[:, :, KEYPOINTS.index(side + "BigToe")]
+    merged[:, :, KEYPOINTS.both("SmallToe")] = seen[:, :, KEYPOINTS.both("BigToe")]
     return torch.where(_uniform(len(seen), generator) < rate, merged, seen)
 
 
 def _neck_from_shoulders(seen: Tensor, generator: torch.Generator) -> Tensor:
     """Most pipelines report the midpoint of the shoulders as Neck; so do three windows of four here."""
-    neck, right, left = (KEYPOINTS.index(name) for name in ("Neck", "RShoulder", "LShoulder"))
+    neck, (right, left) = KEYPOINTS.index("Neck"), KEYPOINTS.both("Shoulder")
     midpoint = seen.clone()
     midpoint[:, :, neck] = (seen[:, :, right] + seen[:, :, left]) / 2
     return torch.where(_uniform(len(seen), generator) < 0.75, midpoint, seen)
@@ -127,11 +126,11 @@ def _stray(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
     """One joint, on both sides alike or nearly so, is seen 3-8 cm off for a while: the hips in a deep squat, say."""
     n, n_frames, n_keypoints, _ = seen.shape
     strayed = seen
-    for kind in _OFFSET_SPREAD_M:
+    for part in _OFFSET_SPREAD_M:
         bump = _bump(rate / len(_OFFSET_SPREAD_M), (n, n_frames), generator)
         away = 0.035 * torch.randn(n, 1, 3, generator=generator) * bump[..., None]
-        for k, name in enumerate(KEYPOINTS):
-            if name.endswith(kind):
+        for k, keypoint in enumerate(KEYPOINTS.landmarks):
+            if keypoint.part == part:
                 own = 0.3 + 0.9 * torch.rand(n, 1, 1, generator=generator)
                 strayed = strayed + own[..., None] * away[:, :, None] * (torch.arange(n_keypoints) == k)[:, None]
     return strayed
@@ -143,12 +142,12 @@ def _shorten_feet(rate: float, seen: Tensor, generator: torch.Generator) -> Tens
     shortened = seen.clone()
     both = torch.rand(n, 1, generator=generator) < 0.6
     first = _bump(rate, (n, n_frames), generator)
-    for side in "RL":
+    for side in SIDES:
         share = torch.where(both, first, _bump(rate, (n, n_frames), generator))
         share = share * (0.1 + 0.6 * torch.rand(n, 1, generator=generator))
-        ankle = seen[:, :, KEYPOINTS.index(side + "Ankle")]
+        ankle = seen[:, :, KEYPOINTS.index(KEYPOINTS.named("Ankle", side))]
         for part in ("Heel", "SmallToe", "BigToe"):
-            k = KEYPOINTS.index(side + part)
+            k = KEYPOINTS.index(KEYPOINTS.named(part, side))
             nearer = 0.0 if part == "Heel" else 1.0
             astray = 0.08 * torch.randn(n, 1, 3, generator=generator)
             shortened[:, :, k] += share[..., None] * (nearer * (ankle - seen[:, :, k]) + astray)
@@ -162,7 +161,8 @@ def _flatten(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
     """
     n, n_frames, _, _ = seen.shape
     direction = torch.randn(n, 1, 1, 3, generator=generator)
-    sideways = (seen[:, :, KEYPOINTS.index("RHip")] - seen[:, :, KEYPOINTS.index("LHip")]).mean(dim=1)[:, None, None]
+    right, left = KEYPOINTS.both("Hip")
+    sideways = (seen[:, :, right] - seen[:, :, left]).mean(dim=1)[:, None, None]
     direction = torch.where(_uniform(n, generator) < 0.5, direction, sideways)
     direction = direction / direction.norm(dim=-1, keepdim=True).clamp(min=1e-6)
     share = _bump(rate, (n, n_frames), generator)[:, :, None, None] * (0.4 * _uniform(n, generator) - 0.1)
@@ -210,10 +210,7 @@ def _span(rate: float, shape: tuple[int, int], longest: int, generator: torch.Ge
     return inside
 
 
-_LEG_PAIRS = [
-    (KEYPOINTS.index("R" + name), KEYPOINTS.index("L" + name))
-    for name in ("Knee", "Ankle", "Heel", "SmallToe", "BigToe")
-]
+_LEG_PAIRS = [KEYPOINTS.both(part) for part in ("Knee", "Ankle", "Heel", "SmallToe", "BigToe")]
 
 
 def _swap_legs(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:

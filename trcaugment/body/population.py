@@ -20,6 +20,7 @@ from torch import Tensor
 from trcaugment.body.kinematics import BodySizes
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, GENERIC_HEIGHT_M, JOINT_INDEX, MARKERS, POINT_INDEX, POINTS
 from trcaugment.body.soft_tissue import draw_skin_slides
+from trcaugment.marker_sets import LANDMARKS
 
 # Wide limits, which keep out other units.
 _Height = Annotated[float, msgspec.Meta(ge=0.5, le=2.5)]
@@ -173,7 +174,7 @@ _FLESH = {"knee": 0.0006, "mknee": 0.0006, "ankle": 0.0002, "mankle": 0.0002, "t
 def _place_on_flesh(points: Tensor, index: Tensor) -> Tensor:
     moved = points.clone()
     for k, marker in enumerate(MARKERS):
-        kind = marker.name.split("_")[1].rstrip("123") if "_" in marker.name else ""
+        kind = LANDMARKS[marker.name].part.rstrip("123")
         if kind in _FLESH:
             moved[:, k, 2] += math.copysign(_FLESH[kind], marker.offset[2]) * (index - _USUAL_INDEX)
     return moved

@@ -12,6 +12,7 @@ from trcaugment.body.key_poses import KEY_POSES, Key, Pose, Rng
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.skeleton import BODIES, COORDINATE_INDEX, COORDINATES, GENERIC_HEIGHT_M, POINT_INDEX
+from trcaugment.marker_sets import KEYPOINTS, SIDES
 from trcaugment.markers import FloatArray
 
 ACTIVITIES = (*CYCLES, *KEY_POSES, "random")
@@ -86,7 +87,7 @@ def _tremble(n_frames: int, rng: Rng) -> FloatArray:
     return np.asarray(slow)
 
 
-_GROUND_POINTS = [POINT_INDEX[side + part] for side in "RL" for part in ("Heel", "SmallToe", "BigToe")]
+_GROUND_POINTS = [POINT_INDEX[KEYPOINTS.named(part, side)] for side in SIDES for part in ("Heel", "SmallToe", "BigToe")]
 
 
 def plant_feet(motion: FloatArray) -> FloatArray:

@@ -14,6 +14,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from trcaugment.marker_sets import LANDMARKS
+
 Vec3 = tuple[float, float, float]
 
 GENERIC_HEIGHT_M = 1.70
@@ -265,10 +267,8 @@ _RIGHT_KEYPOINTS = (
 
 
 def left_name(name: str) -> str:
-    """The left side's name for a name of the right side."""
-    if name.endswith("_r"):
-        return name[:-2] + "_l"
-    return "L" + name[1:] if name[:1] in "Rr" and name[1:2] in "_.ABEHKSW" else name
+    """The left side's name for a body, joint or coordinate of the right side."""
+    return name.removesuffix("_r") + "_l" if name.endswith("_r") else name
 
 
 def _flip(vector: Vec3) -> Vec3:
@@ -296,7 +296,7 @@ def _left_joint(joint: Joint) -> Joint:
 
 
 def _both_sides(midline: tuple[Point, ...], right: tuple[Point, ...]) -> tuple[Point, ...]:
-    pairs = ((p, Point(left_name(p.name), left_name(p.body), _flip(p.offset))) for p in right)
+    pairs = ((p, Point(LANDMARKS[p.name].partner, left_name(p.body), _flip(p.offset))) for p in right)
     return midline + tuple(point for pair in pairs for point in pair)
 
 

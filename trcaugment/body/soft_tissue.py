@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from trcaugment.body.skeleton import COORDINATE_INDEX, POINT_INDEX, POINTS, Vec3, left_name
+from trcaugment.marker_sets import LANDMARKS
 
 _MOST = 1.4  # right angles; nothing slides on for ever
 
@@ -80,7 +81,7 @@ def _draw(slides: tuple[Slide, ...], n: int, generator: torch.Generator) -> Tens
     for slide in slides:
         mean, spread = torch.tensor(slide.mean_m), torch.tensor(slide.spread_m)
         person = torch.randn(n, 3, generator=generator)
-        for point, sign in {slide.point: 1.0, left_name(slide.point): -1.0}.items():
+        for point, sign in {slide.point: 1.0, LANDMARKS[slide.point].partner: -1.0}.items():
             own = torch.randn(n, 3, generator=generator)
             # Both sides of a person are much alike.
             per_angle = (mean + spread * (0.9 * person + 0.45 * own)) * torch.tensor([1.0, 1.0, sign])

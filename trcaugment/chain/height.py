@@ -59,7 +59,7 @@ def segment_lengths(positions: FloatArray) -> FloatArray:
     Returns:
         lengths in m, (n_frames, 9), NaN where an end is missing.
     """
-    hips = positions[:, [KEYPOINTS.index("RHip"), KEYPOINTS.index("LHip")]].mean(axis=1, keepdims=True)
+    hips = positions[:, KEYPOINTS.both("Hip")].mean(axis=1, keepdims=True)
     points = np.concatenate([positions, hips], axis=1)
     return np.asarray(np.linalg.norm(points[:, _TO] - points[:, _FROM], axis=2))
 

@@ -10,16 +10,17 @@ from itertools import compress
 import numpy as np
 
 from trcaugment.errors import MarkerSetError
-from trcaugment.marker_sets import ALIASES, KEYPOINTS, MID_HIP_NAMES
+from trcaugment.marker_sets import KEYPOINTS, OTHER_KEYPOINTS
 from trcaugment.markers import FloatArray, Markers
 
-_FEET = frozenset(KEYPOINTS[9:])
+_FEET = frozenset(mark.name for mark in KEYPOINTS.landmarks if mark.part in ("Heel", "SmallToe", "BigToe"))
+_SHOULDERS = frozenset({"Neck", "RShoulder", "LShoulder"})
 _WITH_FEET = "choose a pose model with heels and toes, such as HALPE_26, COCO_133 or BODY_25"
 # What is missing tells which marker set the file was made with.
 _RESEMBLES = {
     _FEET: f"The file resembles COCO_17, which has no foot points and cannot be augmented; {_WITH_FEET}.",
     frozenset({"RSmallToe", "LSmallToe"}): f"The file resembles BLAZEPOSE, which has no small toes; {_WITH_FEET}.",
-    frozenset(KEYPOINTS[:3]): "The file resembles HALPE_26_LOWER, which has no shoulders; track the whole body.",
+    _SHOULDERS: "The file resembles HALPE_26_LOWER, which has no shoulders; track the whole body.",
 }
 _NO_MATTER = str.maketrans("", "", "_-. ")
 _NAMES_COMPARED, _LONGEST_COMPARED = 300, 40  # comparing takes long, and real files have no more
@@ -65,7 +66,7 @@ def find_keypoints(markers: Markers) -> Keypoints:
         derived.append("Neck: midpoint of RShoulder and LShoulder")
     else:
         positions = markers.select(sources.values())
-    if not {_key(name) for name in MID_HIP_NAMES} & {_key(name) for name in names}:
+    if not {_key(name) for name in OTHER_KEYPOINTS["midHip"].aliases} & {_key(name) for name in names}:
         derived.append("midHip: midpoint of RHip and LHip")
     return Keypoints(positions, sources, tuple(derived))
 
@@ -87,7 +88,7 @@ def _is_anatomical(name: str) -> bool:
 
 def _matches(names: Sequence[str]) -> dict[str, list[str]]:
     """The columns that fit each keypoint: just the one with its exact name, where there is one."""
-    keypoint_of = {_key(alias): keypoint for keypoint, aliases in ALIASES.items() for alias in aliases}
+    keypoint_of = {_key(alias): mark.name for mark in KEYPOINTS.landmarks for alias in mark.aliases}
     found: dict[str, list[str]] = {keypoint: [] for keypoint in KEYPOINTS}
     for name in names:
         keypoint = keypoint_of.get(_key(name))
@@ -118,7 +119,7 @@ def _describe(keypoint: str, empty: list[str], unused: list[str]) -> str:
         return f"no frame of {' or '.join(empty)} has a sample"
     near = _nearest(keypoint, unused)
     also = " or the two shoulders" if keypoint == "Neck" else ""
-    return f"expected {', '.join(ALIASES[keypoint])}{also}; " + (
+    return f"expected {', '.join(KEYPOINTS[keypoint].aliases)}{also}; " + (
         f"nearest in the file: {', '.join(near)}" if near else "nothing in the file comes near"
     )
 
@@ -126,6 +127,6 @@ def _describe(keypoint: str, empty: list[str], unused: list[str]) -> str:
 def _nearest(keypoint: str, names: list[str]) -> list[str]:
     """Up to three names that resemble the keypoint's own or its aliases, most similar first."""
     names = [name for name in names[:_NAMES_COMPARED] if len(name) <= _LONGEST_COMPARED]
-    accepted = [_key(alias) for alias in ALIASES[keypoint]]
+    accepted = [_key(alias) for alias in KEYPOINTS[keypoint].aliases]
     likeness = {name: max(SequenceMatcher(None, _key(name), alias).ratio() for alias in accepted) for name in names}
     return sorted((name for name in names if likeness[name] >= 0.5), key=lambda name: -likeness[name])[:3]

@@ -85,7 +85,7 @@ def _all_markers(truth: Markers) -> tuple[str, ...]:
     missing = [name for name in ANATOMICAL_MARKERS if name not in truth.names]
     if missing:
         raise MarkersError(f"expected all {len(ANATOMICAL_MARKERS)} markers, did not find {', '.join(missing)}")
-    return ANATOMICAL_MARKERS
+    return ANATOMICAL_MARKERS.names
 
 
 def _on_grid(positions: FloatArray, time_s: FloatArray, frames: FloatArray, grid: FloatArray) -> FloatArray:
@@ -126,7 +126,7 @@ def make_pairs(window_set: WindowSet) -> list[Pair]:
     windows = window_set.windows
     for k, (name, what) in enumerate(zip(window_set.subjects, window_set.activities, strict=True)):
         subject = Subject(float(windows.height_m[k]), float(windows.mass_kg[k]))
-        keypoints = Markers(KEYPOINTS, windows.keypoints[k].double().numpy(), time_s)
-        markers = Markers(ANATOMICAL_MARKERS, windows.markers[k].double().numpy(), time_s)
+        keypoints = Markers(KEYPOINTS.names, windows.keypoints[k].double().numpy(), time_s)
+        markers = Markers(ANATOMICAL_MARKERS.names, windows.markers[k].double().numpy(), time_s)
         pairs.append(Pair(f"{name}/{what or 'window'}_{k + 1:0{width}d}", name, subject, keypoints, markers))
     return pairs

@@ -135,7 +135,7 @@ def write_npy_layout(folder: Path, window_set: WindowSet) -> None:
     """
     windows = window_set.windows
     height_m = windows.height_m[:, None, None, None]
-    right, left = (windows.keypoints[:, :, KEYPOINTS.index(name)] for name in ("RHip", "LHip"))
+    right, left = windows.keypoints[:, :, KEYPOINTS.both("Hip")].unbind(dim=2)
     mid_hip = ((right + left) / 2)[:, :, None]
     keypoints, markers = (
         ((points - mid_hip) / height_m).flatten(start_dim=2).numpy() for points in (windows.keypoints, windows.markers)

@@ -58,7 +58,7 @@ def read_motions(folder: Path) -> list[Pair]:
 
 
 def _anatomical(points: Markers) -> Markers:
-    return Markers(ANATOMICAL_MARKERS, points.select(ANATOMICAL_MARKERS), points.time_s)
+    return Markers(ANATOMICAL_MARKERS.names, points.select(ANATOMICAL_MARKERS), points.time_s)
 
 
 def _model_of(file: Path, top: Path) -> Path:

@@ -13,7 +13,7 @@ from trcaugment.body.windows import Windows
 from trcaugment.datasets.dataset import Found, listed
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, SIDES
 from trcaugment.subject import HEIGHT_RANGE_M, MASS_RANGE_KG
 
 # From hips to neck, in heights, as the median over a window: 0.12 to 0.37 in generated windows, bad detectors included.
@@ -26,14 +26,12 @@ _BODY_SHARE = (0.65, 0.92)
 # 0.12 from one hip to the other.
 _PAIR_SHARE = 0.09
 _FEWEST_WINDOWS = 10  # of a subject to judge it by; fewer may all be of a bad moment
+_BESIDE = {"Shoulder": "shoulder", "Knee": "knee", "Ankle": "ankle", "Heel": "calc", "BigToe": "toe", "Hip": "HJC"}
 _PAIRS = [
-    (f"{right}{part}", f"{side}{marker}")
-    for right, side in (("R", "r_"), ("L", "L_"))
-    for part, marker in (
-        *(("Shoulder", "shoulder_study"), ("Knee", "knee_study"), ("Ankle", "ankle_study")),
-        *(("Heel", "calc_study"), ("BigToe", "toe_study")),
-    )
-] + [("RHip", "RHJC_study"), ("LHip", "LHJC_study")]
+    (KEYPOINTS.named(part, side), ANATOMICAL_MARKERS.named(marker, side))
+    for side in SIDES
+    for part, marker in _BESIDE.items()
+]
 # What is wrong with more windows than this is wrong with the data set.
 _MOST_IMPLAUSIBLE = 0.1
 _BLOCK_WINDOWS = 4096
@@ -109,7 +107,10 @@ def _measure_block(keypoints: Tensor, markers: Tensor, height_m: Tensor) -> tupl
 
     hips = (seen("RHip") + seen("LHip")) / 2
     trunk = length(seen("Neck"), hips)
-    legs = [length(seen(s + "Hip"), seen(s + "Knee")) + length(seen(s + "Knee"), seen(s + "Ankle")) for s in "RL"]
+    legs = []
+    for side in SIDES:
+        hip, knee, ankle = (seen(KEYPOINTS.named(part, side)) for part in ("Hip", "Knee", "Ankle"))
+        legs.append(length(hip, knee) + length(knee, ankle))
     points = torch.cat([keypoints, markers], dim=2)
     reach = (points - hips[:, :, None]).norm(dim=-1).amax(dim=(1, 2)) / height_m
     pairs = [length(seen(first), markers[:, :, ANATOMICAL_MARKERS.index(second)]) for first, second in _PAIRS]

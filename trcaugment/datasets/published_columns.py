@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +12,29 @@ import numpy as np
 from trcaugment.datasets.dataset import Split
 from trcaugment.datasets.unpickling import load_npy
 from trcaugment.errors import DatasetError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, ARM_MARKERS, KEYPOINTS, OTHER_KEYPOINTS, SIDES
 
-_ARMS = tuple(f"{side}_{part}_study" for part in ("lelbow", "melbow", "lwrist", "mwrist") for side in "rL")
-_WRISTS = ("RElbow", "LElbow", "RWrist", "LWrist")
+_WRISTS = tuple(OTHER_KEYPOINTS.named(part, side) for part in ("Elbow", "Wrist") for side in SIDES)
+_LANDMARKS = tuple(mark.name for mark in ANATOMICAL_MARKERS.landmarks if mark.kind == "bony landmark")
+_CLUSTERS_AND_HIPS = tuple(name for name in ANATOMICAL_MARKERS if name not in _LANDMARKS)
 # The layout of separate `.npy` files: 21 keypoints and 43 markers, with arms, and small toes of a second pose model.
 NPY_KEYPOINTS = (*KEYPOINTS, *_WRISTS, "RSmallToe_mmpose", "LSmallToe_mmpose")
-NPY_MARKERS = (*ANATOMICAL_MARKERS[:21], *_ARMS, *ANATOMICAL_MARKERS[21:])
+NPY_MARKERS = (*_LANDMARKS, *ARM_MARKERS, *_CLUSTERS_AND_HIPS)
 # The HDF5 layout: 20 or, without arms, 16 keypoints with midHip among them, and 43 or 35 markers.
-HDF5_KEYPOINTS = (*KEYPOINTS[:5], "midHip", *KEYPOINTS[5:], *_WRISTS)
-_HDF5_LEGS = tuple(
-    f"{side}{part}_study"
-    for side, parts in (
-        ("r", ("_knee", "_mknee", "_ankle", "_mankle", "_toe", "_5meta", "_calc")),
-        ("L", ("_knee", "_mknee", "_ankle", "_mankle", "_toe", "_calc", "_5meta")),  # the other way round than right
-    )
-    for part in parts
+HDF5_KEYPOINTS = (*KEYPOINTS.names[:5], "midHip", *KEYPOINTS.names[5:], *_WRISTS)
+_KNEE_AND_ANKLE = ("knee", "mknee", "ankle", "mankle")
+_HDF5_LEGS = (
+    *(ANATOMICAL_MARKERS.named(part, "right") for part in (*_KNEE_AND_ANKLE, "toe", "5meta", "calc")),
+    *(ANATOMICAL_MARKERS.named(part, "left") for part in (*_KNEE_AND_ANKLE, "toe", "calc", "5meta")),  # other order
 )
-_HDF5_ARMS = tuple(f"{side}_{part}_study" for side in "rL" for part in ("lelbow", "melbow", "lwrist", "mwrist"))
+_HDF5_ARMS = tuple(mark.name for side in SIDES for mark in ARM_MARKERS.landmarks if mark.side == side)
 _HDF5_TRUNK = ("r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study")
 HDF5_MARKERS = (
     *_HDF5_TRUNK,
     *_HDF5_LEGS,
     *("r_shoulder_study", "L_shoulder_study", "C7_study"),
     *_HDF5_ARMS,
-    *ANATOMICAL_MARKERS[21:],
+    *_CLUSTERS_AND_HIPS,
 )
 HDF5_MARKERS_WITHOUT_ARMS = tuple(name for name in HDF5_MARKERS if name not in _HDF5_ARMS)
 
@@ -44,7 +42,7 @@ INFO_FILE = "infoData.npy"
 SPLIT_FILES = ("subjectSplit.npy", "subjectSplit_curated.npy")
 
 
-def columns_of(wanted: Sequence[str], names: Sequence[str]) -> list[int]:
+def columns_of(wanted: Iterable[str], names: Sequence[str]) -> list[int]:
     """Columns of x, y and z of the wanted points in a table of the named ones."""
     return [3 * names.index(name) + axis for name in wanted for axis in range(3)]
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trcaugment.chain.signals import BoolArray
 from trcaugment.evaluation.metrics import acceleration, pair_distances, position_error
-from trcaugment.marker_sets import RIGID_PAIRS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import FloatArray
 
 MPME, RMSE, RIGID, JITTER = "mpme_mm", "coordinate_rmse_mm", "rigid_sd_mm", "rms_acceleration_m_s2"
@@ -82,7 +82,7 @@ def sum_errors(predicted: Tensor, true: Tensor, step_s: float, even: BoolArray |
     size = acceleration(seen, step_s)
     if even is not None:
         size = torch.where(torch.from_numpy(even)[:, None], size, torch.nan)
-    distances = pair_distances(seen, RIGID_PAIRS)
+    distances = pair_distances(seen, ANATOMICAL_MARKERS.rigid_pairs)
     deviation = distances - distances.nanmean(dim=1, keepdim=True)
     n_pairs = _count(deviation)
     return Sums(

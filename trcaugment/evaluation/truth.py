@@ -86,7 +86,7 @@ def rename(truth: Markers, names: Mapping[str, str]) -> Markers:
     columns = {ours: names.get(ours, ours) for ours in ANATOMICAL_MARKERS if names.get(ours, ours) in truth.names}
     if not columns:
         raise MarkersError(
-            f"expected true markers under our names ({', '.join(ANATOMICAL_MARKERS[:3])}, ...), found "
+            f"expected true markers under our names ({', '.join(ANATOMICAL_MARKERS.names[:3])}, ...), found "
             f"{listed(truth.names)}; say which is which with --names OURS=THEIRS or a CSV file"
         )
     positions = truth.select(columns.values())

@@ -14,6 +14,7 @@ from trcaugment.evaluation.run import Evaluation
 from trcaugment.evaluation.scores import Score
 from trcaugment.evaluation.sums import MPME
 from trcaugment.figures.figures import as_file
+from trcaugment.marker_sets import LANDMARKS
 from trcaugment.markers import FloatArray
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _draw_body(axes: Axes, title: str, errors_mm: dict[str, float]) -> None:
     for first, second in _BONES:
         axes.plot(*np.array([places[first], places[second]]).T, color="#9db4d6", lw=1.5, zorder=1)
     for marker, error_mm in errors_mm.items():
-        hidden = title == _FROM_THE_RIGHT and marker.startswith("L")  # behind those of the right side
+        hidden = title == _FROM_THE_RIGHT and LANDMARKS[marker].side == "left"  # behind those of the right side
         if np.isfinite(error_mm) and not hidden:
             axes.add_patch(Circle(places[marker], error_mm / 1000, color=_ERROR_COLOR, alpha=0.55, lw=0, zorder=2))
     axes.set_aspect("equal")

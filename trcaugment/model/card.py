@@ -9,7 +9,7 @@ import msgspec
 
 from trcaugment.errors import ModelError
 from trcaugment.formats.files import read_file
-from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.marker_sets import KEYPOINTS, OUTPUT_SETS, MarkerSet
 
 FORMAT_VERSION = 1
 DEFAULT_MODEL = "bilstm-attention-v2"
@@ -108,6 +108,16 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     validation_mse: float
     sha256: str
 
+    @property
+    def keypoints(self) -> MarkerSet:
+        """What the model reads."""
+        return KEYPOINTS
+
+    @property
+    def markers(self) -> MarkerSet:
+        """What the model predicts."""
+        return next(each for each in OUTPUT_SETS.values() if each.names == self.outputs)
+
 
 def list_models() -> list[Card]:
     """Cards of the shipped models, by name."""
@@ -140,12 +150,14 @@ def read_card(folder: Path) -> Card:
             f"{path}: expected format version {FORMAT_VERSION}, found {card.format_version}; update trcaugment"
         )
     sizes = card.sizes
-    if card.inputs != KEYPOINTS:
+    if card.inputs != KEYPOINTS.names:
         raise ModelError(f"{path}: expected the inputs {', '.join(KEYPOINTS)} in this order, found other ones")
+    if card.outputs not in [each.names for each in OUTPUT_SETS.values()]:
+        raise ModelError(f"{path}: expected the outputs of {' or '.join(OUTPUT_SETS)}, found other ones")
     if (card.origin, card.alignment) != (ORIGIN, ALIGNMENT):
         raise ModelError(f"{path}: made for another way of centering or turning windows; use its own trcaugment")
-    if card.hop_frames > card.window_frames or len(set(card.outputs)) < len(card.outputs):
-        raise ModelError(f"{path}: expected a hop within the window and every output once")
+    if card.hop_frames > card.window_frames:
+        raise ModelError(f"{path}: expected a hop within the window")
     if (len(card.inputs), 2, len(card.outputs)) != (sizes.n_keypoints, sizes.n_person_features, sizes.n_markers):
         raise ModelError(f"{path}: the network's sizes do not fit its inputs and {len(card.outputs)} outputs")
     for low, high in (card.height_m, card.body_mass_index):

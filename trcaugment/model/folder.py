@@ -20,7 +20,6 @@ from torch.nn.functional import pad
 
 from trcaugment.errors import ModelError
 from trcaugment.formats.files import as_json, replace_file
-from trcaugment.marker_sets import mirror_order
 from trcaugment.model.card import (
     CARD_FILE,
     DEFAULT_MODEL,
@@ -79,13 +78,13 @@ class Model:
             return torch.cat([apply(batch.to(self.device)).cpu().to(features) for batch in batches])[: len(features)]
 
     def _predict(self, features: Tensor) -> Tensor:
-        mirrored = self.network(mirror(features, self.card.inputs))
-        both: Tensor = (self.network(features) + mirror(mirrored, self.card.outputs)) / 2
+        mirrored = self.network(mirror(features, self.card.keypoints))
+        both: Tensor = (self.network(features) + mirror(mirrored, self.card.markers)) / 2
         return both
 
     def _attend(self, features: Tensor) -> Tensor:
-        mirrored = self.network.attention(mirror(features, self.card.inputs))
-        both: Tensor = (self.network.attention(features) + mirrored[..., mirror_order(self.card.inputs)]) / 2
+        mirrored = self.network.attention(mirror(features, self.card.keypoints))
+        both: Tensor = (self.network.attention(features) + mirrored[..., self.card.keypoints.mirror_order]) / 2
         return both
 
 

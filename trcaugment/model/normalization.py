@@ -15,10 +15,12 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from trcaugment.marker_sets import KEYPOINTS, mirror_order
+from trcaugment.marker_sets import KEYPOINTS, MarkerSet
 
-_NECK, _R_SHOULDER, _L_SHOULDER, _R_HIP, _L_HIP = (
-    KEYPOINTS.index(name) for name in ("Neck", "RShoulder", "LShoulder", "RHip", "LHip")
+_NECK, (_R_SHOULDER, _L_SHOULDER), (_R_HIP, _L_HIP) = (
+    KEYPOINTS.index("Neck"),
+    KEYPOINTS.both("Shoulder"),
+    KEYPOINTS.both("Hip"),
 )
 _ORIGIN_DEGREE = 2
 _SHORTEST_AXIS_M = 1e-4  # shorter than that, an axis of the body is rounding error
@@ -85,15 +87,15 @@ def _unit(axis_m: Tensor) -> Tensor:
     return torch.where(length > _SHORTEST_AXIS_M, axis_m / length, torch.nan)
 
 
-def mirror(coordinates: Tensor, names: tuple[str, ...]) -> Tensor:
+def mirror(coordinates: Tensor, markers: MarkerSet) -> Tensor:
     """Coordinates in the body frame with left and right exchanged.
 
     Args:
-        coordinates: x, y, z of every named point, then whatever follows, (n_windows, n_frames, n_coordinates).
-        names: names of the points, (n_points,).
+        coordinates: x, y, z of every point, then whatever follows, (n_windows, n_frames, n_coordinates).
+        markers: what the points are.
     """
-    points, rest = torch.tensor_split(coordinates, [3 * len(names)], dim=-1)
-    swapped = points.reshape(*points.shape[:-1], -1, 3)[..., mirror_order(names), :]
+    points, rest = torch.tensor_split(coordinates, [3 * len(markers)], dim=-1)
+    swapped = points.reshape(*points.shape[:-1], -1, 3)[..., markers.mirror_order, :]
     return torch.cat([(swapped * points.new_tensor([1.0, 1.0, -1.0])).flatten(start_dim=-2), rest], dim=-1)
 
 

@@ -12,6 +12,7 @@ from trcaugment.chain.signals import BoolArray
 from trcaugment.errors import OsimError
 from trcaugment.formats.mot import read_table
 from trcaugment.formats.trc import read_trc, write_trc
+from trcaugment.marker_sets import LANDMARKS
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import OpensimLog
@@ -21,11 +22,17 @@ from trcaugment.osim.package import load_opensim
 _WEIGHTS = {
     60.0: ("calc",),
     30.0: ("knee", "mknee", "ankle", "mankle", "toe", "5meta"),
-    25.0: ("ASIS", "PSIS", "RHJC", "LHJC"),
+    25.0: ("ASIS", "PSIS", "HJC"),
     5.0: ("C7", "shoulder", "lelbow", "melbow", "lwrist", "mwrist"),
     4.0: ("thigh1", "thigh2", "thigh3", "sh1", "sh2", "sh3"),
 }
-_WEIGHT_OF = {kind: weight for weight, kinds in _WEIGHTS.items() for kind in kinds}
+_WEIGHT_OF = {
+    name: weight
+    for weight, parts in _WEIGHTS.items()
+    for mark in LANDMARKS.values()
+    if mark.part in parts and mark.kind != "keypoint"
+    for name in mark.aliases
+}
 _OTHER_WEIGHT = 1.0
 _HOLD_WEIGHT = 1.0  # nothing pulls at what is held
 _FEWEST_MARKERS = 0.5  # of a trial's; with fewer in a frame the pose would be a guess
@@ -122,12 +129,7 @@ def make_tasks(model: Any, names: set[str], setup: Path | None, log: OpensimLog)
 
 
 def _default_weights(markers: list[Any]) -> dict[str, float]:
-    return {m.getName(): _WEIGHT_OF.get(_kind(m.getName()), _OTHER_WEIGHT) for m in markers}
-
-
-def _kind(name: str) -> str:
-    """r_knee_study and L_knee_study are of the kind knee, r.ASIS_study of the kind ASIS."""
-    return name.removesuffix("_study").removeprefix("r_").removeprefix("L_").removeprefix("r.").removeprefix("L.")
+    return {m.getName(): _WEIGHT_OF.get(m.getName(), _OTHER_WEIGHT) for m in markers}
 
 
 def _weights_of(setup: Path, log: OpensimLog) -> dict[str, float]:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from trcaugment.errors import OsimError
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, SIDES, Side
 from trcaugment.markers import FloatArray
 from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import OpensimLog
@@ -39,22 +40,22 @@ class Measurement(NamedTuple):
         return self._replace(pairs=tuple((first, second) for first, second in reduced if first and second))
 
 
-_ASIS = ("r.ASIS_study", "L.ASIS_study")
-_PSIS = ("r.PSIS_study", "L.PSIS_study")
-_HIPS = ("RHJC_study", "LHJC_study")
-_SHOULDERS = ("r_shoulder_study", "L_shoulder_study")
+_ASIS, _PSIS, _HIPS, _SHOULDERS = (
+    tuple(ANATOMICAL_MARKERS.named(part, side) for side in SIDES) for part in ("ASIS", "PSIS", "HJC", "shoulder")
+)
 
 
-def _leg(side: str, marker_side: str, hip: str) -> tuple[Measurement, ...]:
+def _leg(side: str, marker_side: Side) -> tuple[Measurement, ...]:
     """Between joint centers; a hip joint center and the knee's markers sit on one bone, so bending changes nothing."""
-    knee = (f"{marker_side}_knee_study", f"{marker_side}_mknee_study")
-    ankle = (f"{marker_side}_ankle_study", f"{marker_side}_mankle_study")
-    toes = (f"{marker_side}_toe_study", f"{marker_side}_5meta_study")
+    hip, knee, ankle, heel, toes = (
+        tuple(ANATOMICAL_MARKERS.named(part, marker_side) for part in parts)
+        for parts in (("HJC",), ("knee", "mknee"), ("ankle", "mankle"), ("calc",), ("toe", "5meta"))
+    )
     foot = tuple((f"{name}_{side}", "XYZ") for name in ("talus", "calcn", "toes"))
     return (
-        Measurement(f"thigh length_{side}", (((hip,), knee),), ((f"femur_{side}", "XYZ"), (f"patella_{side}", "XYZ"))),
+        Measurement(f"thigh length_{side}", ((hip, knee),), ((f"femur_{side}", "XYZ"), (f"patella_{side}", "XYZ"))),
         Measurement(f"shank length_{side}", ((knee, ankle),), ((f"tibia_{side}", "XYZ"),)),
-        Measurement(f"foot length_{side}", (((f"{marker_side}_calc_study",), toes),), foot),
+        Measurement(f"foot length_{side}", ((heel, toes),), foot),
     )
 
 
@@ -66,8 +67,8 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement("trunk depth", ((("C7_study",), _SHOULDERS),), (("torso", "X"),)),
     Measurement("trunk height", ((_ASIS + _PSIS, ("C7_study", *_SHOULDERS)),), (("torso", "Y"),)),
     Measurement("shoulder width", ((_SHOULDERS[:1], _SHOULDERS[1:]),), (("torso", "Z"),)),
-    *_leg("r", "r", _HIPS[0]),
-    *_leg("l", "L", _HIPS[1]),
+    *_leg("r", "right"),
+    *_leg("l", "left"),
 )
 
 

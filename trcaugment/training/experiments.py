@@ -16,7 +16,7 @@ from trcaugment.datasets.window_set import generate_set
 from trcaugment.errors import RecipeError, TrainingError
 from trcaugment.evaluation.metrics import coordinate_rmse, distance_error, mpme
 from trcaugment.formats.files import as_json, replace_file, why_not_written
-from trcaugment.marker_sets import RIGID_PAIRS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.data import Batch, make_batch
 from trcaugment.training.fixed_data import FixedBatches, FixedData
@@ -233,7 +233,7 @@ def measure(network: MarkerNetwork, test: Batch) -> tuple[float, float, float]:
     return (
         float(coordinate_rmse(found, true)),
         float(mpme(found, true)),
-        float(distance_error(found, true, RIGID_PAIRS)),
+        float(distance_error(found, true, ANATOMICAL_MARKERS.rigid_pairs)),
     )
 
 

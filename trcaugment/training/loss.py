@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from trcaugment.evaluation.metrics import distance_error, mpme, position_error
-from trcaugment.marker_sets import RIGID_PAIRS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.model.card import N_AXES
 from trcaugment.training.recipe import Loss
 
@@ -29,7 +29,7 @@ def training_loss(chosen: Loss, features: Tensor, targets: Tensor, predicted: tu
     found, true = as_points(predicted[0]), as_points(targets)
     loss = mse_loss(found, true) if chosen.kind == "mse" else mpme(found, true)
     if chosen.rigid_weight:
-        loss = loss + chosen.rigid_weight * distance_error(found, true, RIGID_PAIRS)
+        loss = loss + chosen.rigid_weight * distance_error(found, true, ANATOMICAL_MARKERS.rigid_pairs)
     if chosen.attention_distance_weight:
         keypoints = as_points(features[..., : N_AXES * predicted[1].shape[-1]])
         astray = attention_distance(predicted[1], keypoints, true, position_error(found, true))

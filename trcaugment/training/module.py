@@ -12,7 +12,7 @@ from torch.nn.functional import mse_loss
 
 from trcaugment.errors import DivergedError
 from trcaugment.evaluation.metrics import distance_error, mpme
-from trcaugment.marker_sets import RIGID_PAIRS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.data import Batch
 from trcaugment.training.loss import as_points, training_loss
@@ -46,7 +46,7 @@ class MarkerRegression(LightningModule):
         self.log("val_mse", mse_loss(predicted, targets), sync_dist=True)
         self.log("val_mse_mm2", mse_loss(points, truth), sync_dist=True)
         self.log("val_mpme_mm", mpme(points, truth), prog_bar=True, sync_dist=True)
-        self.log("val_distance_mm", distance_error(points, truth, RIGID_PAIRS), sync_dist=True)
+        self.log("val_distance_mm", distance_error(points, truth, ANATOMICAL_MARKERS.rigid_pairs), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """The root of the mean square over all batches, which no mean of their roots is.

@@ -42,7 +42,9 @@ def watch_still(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
         return []
     n_odd = odd.sum(axis=0)
     still_ones = [
-        f"{KEYPOINTS[k]} ({n_odd[k]} of {len(positions)} frames)" for k in np.argsort(-n_odd, kind="stable") if n_odd[k]
+        f"{KEYPOINTS.names[k]} ({n_odd[k]} of {len(positions)} frames)"
+        for k in np.argsort(-n_odd, kind="stable")
+        if n_odd[k]
     ]
     return [
         Finding(

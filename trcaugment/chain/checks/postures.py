@@ -10,7 +10,7 @@ import numpy as np
 
 from trcaugment.chain.checks.findings import Finding, frames_in, lasting, listed, spans_of
 from trcaugment.chain.signals import BoolArray
-from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.marker_sets import KEYPOINTS, SIDES
 from trcaugment.markers import FloatArray
 
 # Joint angle -> least and greatest in degrees.
@@ -69,10 +69,11 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
     if len(positions) <= SPEED_FRAMES:
         return []
     speed = speeds(positions, time_s) / height_m
-    limits = np.array([SPEED_LIMITS.get(_kind(name), np.inf) for name in KEYPOINTS])
+    limits = np.array([SPEED_LIMITS.get(mark.part, np.inf) for mark in KEYPOINTS.landmarks])
     fast = lasting(speed > limits, SPEED_FRAMES)
     worst = np.max(speed, axis=0, where=fast, initial=0.0)
-    parts = [f"{KEYPOINTS[k]} {worst[k]:.1f} ({limits[k]:g})" for k in np.argsort(limits - worst) if worst[k] > 0]
+    names, order = KEYPOINTS.names, np.argsort(limits - worst)
+    parts = [f"{names[k]} {worst[k]:.1f} ({limits[k]:g})" for k in order if worst[k] > 0]
     if not parts:
         return []
     odd: BoolArray = np.zeros(len(positions), dtype=np.bool_)
@@ -89,7 +90,7 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
 
 def speeds(positions: FloatArray, time_s: FloatArray) -> FloatArray:
     """Mean speed over three frames, relative to the midpoint of the hips, in m/s, (n_frames - 3, 15)."""
-    hips = positions[:, [KEYPOINTS.index("RHip"), KEYPOINTS.index("LHip")]].mean(axis=1, keepdims=True)
+    hips = positions[:, KEYPOINTS.both("Hip")].mean(axis=1, keepdims=True)
     seen = positions - hips
     moved_m = np.linalg.norm(seen[SPEED_FRAMES:] - seen[:-SPEED_FRAMES], axis=2)
     return np.asarray(moved_m / (time_s[SPEED_FRAMES:] - time_s[:-SPEED_FRAMES])[:, None])
@@ -115,13 +116,14 @@ def joint_angles_deg(positions: FloatArray) -> dict[str, FloatArray]:
         "tilt of hips against trunk": np.arcsin(dot(unit(hips), up)),
         "tilt of shoulders against trunk": np.arcsin(dot(unit(shoulders), up)),
     }
-    for side, name, outward in (("R", "right", right), ("L", "left", -right)):
-        thigh = unit(place[side + "Knee"] - place[side + "Hip"])
-        shank = place[side + "Ankle"] - place[side + "Knee"]
-        angles[f"{name} hip flexion"] = np.arctan2(dot(thigh, front), -dot(thigh, up))
-        angles[f"{name} hip abduction"] = np.arcsin(dot(thigh, outward))
+    for side, outward in zip(SIDES, (right, -right), strict=True):
+        hip, knee, ankle = (place[KEYPOINTS.named(part, side)] for part in ("Hip", "Knee", "Ankle"))
+        thigh = unit(knee - hip)
+        shank = ankle - knee
+        angles[f"{side} hip flexion"] = np.arctan2(dot(thigh, front), -dot(thigh, up))
+        angles[f"{side} hip abduction"] = np.arcsin(dot(thigh, outward))
         # Knees bend about the line through the hips; about any other they bend neither forward nor backward.
-        angles[f"{name} knee flexion"] = np.arctan2(-dot(np.cross(thigh, shank), unit(hips)), dot(thigh, shank))
+        angles[f"{side} knee flexion"] = np.arctan2(-dot(np.cross(thigh, shank), unit(hips)), dot(thigh, shank))
     return {name: np.degrees(angle) for name, angle in angles.items()}
 
 
@@ -134,7 +136,3 @@ def unit(vectors: FloatArray) -> FloatArray:
 def dot(first: FloatArray, second: FloatArray) -> FloatArray:
     """Dot products of vectors, (n_frames,)."""
     return np.asarray(np.einsum("nk,nk->n", first, second))
-
-
-def _kind(keypoint: str) -> str:
-    return keypoint if keypoint in SPEED_LIMITS else keypoint[1:]

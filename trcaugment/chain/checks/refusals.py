@@ -72,7 +72,8 @@ def frames_without_body(positions: FloatArray, subject: Subject) -> BoolArray:
     trunk = _trunk(positions)
     trunk_m = np.linalg.norm(trunk, axis=1)
     right, left = (
-        positions[:, [KEYPOINTS.index(side + part) for part in ("Hip", "Shoulder")]].sum(axis=1) for side in "RL"
+        positions[:, list(places)].sum(axis=1)
+        for places in zip(KEYPOINTS.both("Hip"), KEYPOINTS.both("Shoulder"), strict=True)
     )
     # The part of left-to-right at right angles to the trunk, by the area of the parallelogram.
     area = np.linalg.norm(np.cross(right - left, trunk), axis=1)

@@ -10,7 +10,7 @@ import numpy as np
 
 from trcaugment.chain.checks.findings import Finding, median_of, spans_of
 from trcaugment.chain.checks.postures import dot, unit
-from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.marker_sets import KEYPOINTS, SIDES
 from trcaugment.markers import FloatArray
 
 # Sine of the angle between shank and foot, about the line from left to right hip: 0.95 in standing, -0.95 exchanged.
@@ -70,9 +70,10 @@ def sides(positions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     place = {name: positions[:, k] for k, name in enumerate(KEYPOINTS)}
     right = unit(place["RHip"] - place["LHip"])
     turns = []
-    for side in "RL":
-        shank = unit(place[side + "Ankle"] - place[side + "Knee"])
-        foot = unit(place[side + "BigToe"] - place[side + "Heel"])
+    for side in SIDES:
+        knee, ankle, heel, toe = (place[KEYPOINTS.named(part, side)] for part in ("Knee", "Ankle", "Heel", "BigToe"))
+        shank = unit(ankle - knee)
+        foot = unit(toe - heel)
         turns.append(np.cross(shank, foot))
     return (
         np.mean([dot(turn, right) for turn in turns], axis=0),
@@ -89,7 +90,7 @@ def ankles_gain(positions: FloatArray) -> FloatArray:
     Args:
         positions: keypoints in m, (n_frames, 15, 3).
     """
-    knees, ankles = (positions[:, [KEYPOINTS.index(side + joint) for side in "RL"]] for joint in ("Knee", "Ankle"))
+    knees, ankles = (positions[:, KEYPOINTS.both(joint)] for joint in ("Knee", "Ankle"))
     own, other = (np.linalg.norm(knees - ends, axis=2) for ends in (ankles, ankles[:, ::-1]))
     usual_m = np.array([median_of(own[:, k]) for k in range(2)])
     own_off, other_off = (np.abs(np.log(lengths / usual_m)) for lengths in (own, other))
