@@ -229,18 +229,18 @@ _RIGHT_COORDINATES = (
 # them on a lab subject (feet, malleoli, acromia); bimalleolar breadth, biacromial breadth and the heights of acromion
 # and C7 over stature agree with ANSUR II (Gordon et al. 2014) to a centimetre. Thigh and shank clusters sit anywhere
 # by convention: OpenCap's places. The pelvis landmarks and the hip joint centers are drawn in population.py.
-_MIDLINE_MARKERS = (Point("C7_study", "torso", (-0.0790, 0.4240, 0.0)),)
+_MIDLINE_MARKERS = (Point("C7_study", "torso", (-0.0750, 0.4260, 0.0)),)
 _RIGHT_MARKERS = (
-    Point("r_shoulder_study", "torso", (0.0000, 0.4070, 0.1380)),
+    Point("r_shoulder_study", "torso", (-0.0200, 0.4070, 0.1390)),
     Point("r.ASIS_study", "pelvis", (0.0220, 0.0070, 0.1250)),
     Point("r.PSIS_study", "pelvis", (-0.1600, 0.0290, 0.0480)),
-    Point("r_knee_study", "femur_r", (0.0090, -0.4000, 0.0560)),
-    Point("r_mknee_study", "femur_r", (0.0060, -0.4040, -0.0590)),
-    Point("r_ankle_study", "tibia_r", (-0.0230, -0.3900, 0.0440)),
-    Point("r_mankle_study", "tibia_r", (0.0010, -0.3770, -0.0370)),
-    Point("r_calc_study", "calcn_r", (-0.0270, 0.0240, -0.0120)),
-    Point("r_toe_study", "calcn_r", (0.1830, 0.0180, 0.0080)),
-    Point("r_5meta_study", "calcn_r", (0.1430, 0.0000, 0.0630)),
+    Point("r_knee_study", "femur_r", (0.0100, -0.3980, 0.0580)),
+    Point("r_mknee_study", "femur_r", (0.0110, -0.4010, -0.0580)),
+    Point("r_ankle_study", "tibia_r", (-0.0290, -0.3880, 0.0450)),
+    Point("r_mankle_study", "tibia_r", (-0.0070, -0.3720, -0.0370)),
+    Point("r_calc_study", "calcn_r", (-0.0250, 0.0190, -0.0100)),
+    Point("r_toe_study", "calcn_r", (0.1800, 0.0210, 0.0130)),
+    Point("r_5meta_study", "calcn_r", (0.1340, 0.0000, 0.0650)),
     Point("r_thigh1_study", "femur_r", (0.090, -0.150, 0.070)),
     Point("r_thigh2_study", "femur_r", (0.055, -0.250, 0.085)),
     Point("r_thigh3_study", "femur_r", (-0.020, -0.140, 0.100)),

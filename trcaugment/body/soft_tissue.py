@@ -39,13 +39,15 @@ class Slide(NamedTuple):
 
 
 _SKIN = (
-    Slide("r_knee_study", "knee_angle_r", (-0.010, 0.000, 0.002), (0.005, 0.004, 0.003)),
-    Slide("r_mknee_study", "knee_angle_r", (-0.008, 0.000, 0.000), (0.005, 0.004, 0.003)),
+    Slide("r_knee_study", "knee_angle_r", (-0.014, 0.003, 0.002), (0.006, 0.006, 0.003)),
+    Slide("r_mknee_study", "knee_angle_r", (-0.012, 0.003, 0.000), (0.006, 0.006, 0.003)),
+    Slide("r_ankle_study", "knee_angle_r", (0.000, 0.005, 0.000), (0.003, 0.004, 0.002)),
+    Slide("r_mankle_study", "knee_angle_r", (0.000, 0.003, 0.000), (0.003, 0.004, 0.002)),
     Slide("r_thigh1_study", "hip_flexion_r", (0.000, 0.000, 0.000), (0.006, 0.006, 0.006)),
     Slide("r_thigh2_study", "hip_flexion_r", (0.000, 0.000, 0.000), (0.006, 0.006, 0.006)),
     Slide("r_thigh3_study", "hip_flexion_r", (0.000, 0.000, 0.000), (0.006, 0.006, 0.006)),
-    Slide("r.ASIS_study", "hip_flexion_r", (-0.004, 0.003, 0.000), (0.006, 0.005, 0.004)),
-    Slide("r.PSIS_study", "hip_flexion_r", (0.000, -0.006, 0.000), (0.006, 0.006, 0.003)),
+    Slide("r.ASIS_study", "hip_flexion_r", (0.002, 0.006, 0.000), (0.006, 0.005, 0.004)),
+    Slide("r.PSIS_study", "hip_flexion_r", (0.004, -0.013, 0.000), (0.006, 0.006, 0.003)),
     Slide("r_shoulder_study", "arm_flex_r", (0.010, 0.010, -0.008), (0.008, 0.008, 0.008)),
     Slide("C7_study", "lumbar_extension", (0.025, 0.012, 0.000), (0.015, 0.012, 0.002)),
 )
@@ -60,6 +62,10 @@ _SEEN = (
     Slide("RShoulder", "lumbar_extension", (0.000, 0.040, 0.000), (0.020, 0.020, 0.005)),
     Slide("Neck", "lumbar_extension", (0.000, 0.040, 0.000), (0.020, 0.020, 0.002)),
 )
+# Hip joint centers are regressed from the pelvis markers, so they turn with them: their place from the ASIS, turned a
+# right angle backwards about the axis through both sides.
+_PELVIS_DEPTH_M = 0.195
+_TURNED = (0.086, -0.074, 0.0)
 DRIVERS = tuple(
     sorted({name for slide in (*_SKIN, *_SEEN) for name in (slide.coordinate, left_name(slide.coordinate))})
 )
@@ -68,7 +74,12 @@ _DRIVER_INDEX = [COORDINATE_INDEX[name] for name in DRIVERS]
 
 def draw_skin_slides(n: int, generator: torch.Generator) -> Tensor:
     """How far the markers of n people slide per right angle of each driver, (n, n_drivers, n_points, 3) in m."""
-    return _draw(_SKIN, n, generator)
+    slides = _draw(_SKIN, n, generator)
+    for side, joint in (("r", "R"), ("L", "L")):
+        asis, psis = (slides[:, :, POINT_INDEX[f"{side}.{name}_study"]] for name in ("ASIS", "PSIS"))
+        tilt = (asis[..., 1:2] - psis[..., 1:2]) / _PELVIS_DEPTH_M
+        slides[:, :, POINT_INDEX[f"{joint}HJC_study"]] = asis + tilt * torch.tensor(_TURNED)
+    return slides
 
 
 def draw_seen_slides(n: int, generator: torch.Generator) -> Tensor:
