@@ -1,8 +1,8 @@
 """Where pelvis markers and hip joint centers lie: drawn landmarks first, then the joint centers by regression.
 
-Sources. Harrington et al. 2007 (doi 10.1016/j.jbiomech.2006.02.003) for the joint centers; Mantovani et al. 2016 (doi
-10.1016/j.gaitpost.2015.11.001) for skin over the ASIS (9.7 mm) and PSIS (19.6 mm) and for what remains of Harrington's
-regression (12.3 ± 5.9 mm in space). A marker's radius is 7 mm. Depth (137-258 mm), breadth and posterior width
+Sources. Harrington et al. 2007 (doi 10.1016/j.jbiomech.2006.02.003) for the joint centers; Mantovani et al. 2016
+(Gait & Posture 44:48-54) for skin over the ASIS (9.7 mm) and PSIS (19.6 mm) and for what remains of Harrington's
+regression (12.3 ± 5.9 mm in space, their mean error in it). A marker's radius is 7 mm. Depth (137-258 mm), breadth and posterior width
 (70-127 mm) of the pelvis are those of nine adults of seven laboratories (mean ± SD without the heaviest: 182 ± 24, 252
 ± 18, 102 ± 21 mm), and of eight children of another (194-236 mm wide at 1.33-1.60 m, about in proportion to height).
 """
@@ -31,7 +31,7 @@ def place_pelvis(draw: Draw, sizes: BodySizes, fat: Tensor) -> BodySizes:
     size = (sizes.height_m / GENERIC_HEIGHT_M).sqrt() * (sizes.height_m / _FULL_GROWN_M).clamp(max=1).sqrt()
     half_breadth = 0.125 * size + draw.normal(0.0, 0.009)
     forward, up = draw.normal(0.022, 0.008), draw.normal(0.007, 0.009)
-    back, back_up = draw.normal(-0.172, 0.018) * size, draw.normal(0.031, 0.010)
+    back, back_up = draw.normal(-0.169, 0.018) * size, draw.normal(0.031, 0.010)
     back_half = draw.normal(0.049, 0.0095) * size
     asis = torch.stack([forward + 0.0009 * fat, up, half_breadth + 0.0008 * fat], dim=1)
     psis = torch.stack([back - 0.0003 * fat, back_up, back_half], dim=1)
