@@ -22,7 +22,7 @@ class BodySizes:
         scale: size of every body segment relative to the generic one, (n, n_bodies, 3).
         joint_offsets: origin of every joint frame in its parent in m, (n, n_joints, 3).
         points: place of every marker and keypoint in its body in m, in standing, (n, n_points, 3).
-        slides: how far the points slide per right angle of each driver, (n, n_drivers, n_points, 3) in m (`soft_tissue.py`).
+        slides: how far the points slide per right angle of each driver, (n, n_drivers, n_points, 3) in m.
         height_m: standing height, (n,).
         mass_kg: body mass, (n,).
     """

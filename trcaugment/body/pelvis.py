@@ -2,9 +2,10 @@
 
 Sources. Harrington et al. 2007 (doi 10.1016/j.jbiomech.2006.02.003) for the joint centers; Mantovani et al. 2016
 (Gait & Posture 44:48-54) for skin over the ASIS (9.7 mm) and PSIS (19.6 mm) and for what remains of Harrington's
-regression (12.3 ± 5.9 mm in space, their mean error in it). A marker's radius is 7 mm. Depth (137-258 mm), breadth and posterior width
-(70-127 mm) of the pelvis are those of nine adults of seven laboratories (mean ± SD without the heaviest: 182 ± 24, 252
-± 18, 102 ± 21 mm), and of eight children of another (194-236 mm wide at 1.33-1.60 m, about in proportion to height).
+regression (12.3 ± 5.9 mm in space, their mean error in it). A marker's radius is 7 mm. Depth (137-258 mm), breadth
+and posterior width (70-127 mm) of the pelvis are those of nine adults of seven laboratories (mean ± SD without the
+heaviest: 182 ± 24, 252 ± 18, 102 ± 21 mm), and of eight children of another (194-236 mm wide at 1.33-1.60 m, about in
+proportion to height).
 """
 
 from __future__ import annotations

@@ -1,17 +1,17 @@
 """How markers and keypoints slide over the bones as joints bend.
 
 Skin moves over bones (lateral knee and pelvis markers by a centimetre and more; Leardini et al. 2005, doi
-10.1016/j.gaitpost.2004.05.002), shoulders follow the arms, a rounded back is no rigid trunk, and detectors see the hip
-of a bent body in its crease. A place moves in proportion to the angle of one joint, from where it is in standing.
+10.1016/j.gaitpost.2004.05.002), shoulders follow the arms, a rounded back is no rigid trunk, and detectors see the
+hip of a bent body in its crease. A place moves in proportion to the angle of one joint, from where it is in standing.
 
 Sizes of the skin's: on people who bend beyond 70 degrees the optical distance from hip joint center to lateral knee
 marker shortens by 20-39 mm and from there to the lateral ankle by 17-28 mm. Two thirds of the first is the pelvis
 markers' doing: the skin over ASIS and PSIS stays behind as the hip bends, the pelvis that they show tilts back by 5-6
 degrees in a right angle, and the regressed joint center moves 10 mm forward with it (6-17 mm on three people of
-OpenCap's laboratory). Skin at the thigh moves by 20-30 mm in such movements, at the epicondyles and malleoli by 10-20 (Peters et
-al. 2010, doi 10.1016/j.gaitpost.2009.09.004; Camomilla et al. 2017, J Biomech 62:1-4).
-Means and spreads of keypoints are ours; they bracket OpenCap and HRNet recordings of squats and bending, in which
-thigh and trunk become 3-5 % of height shorter than in a rigid body, the foot longer.
+OpenCap's laboratory). Skin at the thigh moves by 20-30 mm in such movements, at the epicondyles and malleoli by 10-20
+(Peters et al. 2010, doi 10.1016/j.gaitpost.2009.09.004; Camomilla et al. 2017, J Biomech 62:1-4). Means and spreads
+of keypoints are ours; they bracket OpenCap and HRNet recordings of squats and bending, in which thigh and trunk
+become 3-5 % of height shorter than in a rigid body, the foot longer.
 """
 
 from __future__ import annotations
