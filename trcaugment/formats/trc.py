@@ -5,41 +5,29 @@ from __future__ import annotations
 import codecs
 import os
 import re
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from trcaugment.errors import MarkersError, TrcError
 from trcaugment.formats.files import replace_file, why_not_written
-from trcaugment.formats.trc_rows import Line, cells_of, decode, float_or_nan, read_rows
+from trcaugment.formats.trc_header import (
+    KEYS,
+    Header,
+    check_characters,
+    different,
+    read_header,
+    read_labels,
+    split_file,
+    with_tabs,
+)
+from trcaugment.formats.trc_layout import make_plain
+from trcaugment.formats.trc_rows import read_rows
+from trcaugment.formats.units import DECIMALS, PER_METER
 from trcaugment.markers import FloatArray, Markers
 
 PathLike = str | os.PathLike[str]
-
-PER_METER = {"m": 1.0, "cm": 100.0, "mm": 1000.0}
-DECIMALS = {"m": 7, "cm": 5, "mm": 4}  # 0.1 µm in each
-UNIT_NAMES = {unit: unit for unit in PER_METER} | {
-    prefix + spelling: unit
-    for prefix, unit in (("", "m"), ("centi", "cm"), ("milli", "mm"))
-    for spelling in ("meter", "meters", "metre", "metres")
-}
-KEYS = [
-    *("DataRate", "CameraRate", "NumFrames", "NumMarkers", "Units"),
-    *("OrigDataRate", "OrigDataStartFrame", "OrigNumFrames"),
-]
-LABELS = re.compile(rb"\s*[XYZ]\d*\s", re.IGNORECASE)
-
-
-class _Header(NamedTuple):
-    """Line 3; NaN where a number could not be read."""
-
-    unit: str
-    rate_hz: float
-    n_frames: float
-    n_markers: float
 
 
 def read_trc(path: PathLike) -> Markers:
@@ -141,18 +129,52 @@ def _plain_text(data: bytes) -> bytes:
 
 
 def _parse(data: bytes) -> Markers:
-    head, start = _split(data)
     notes: list[str] = []
-    header = _header(*head[1:3])
-    names = _names(head[3], header, data, start, notes)
-    time_s, positions = read_rows(data, start, names, PER_METER[header.unit], notes)
+    data = with_tabs(data, notes)
+    head, start = split_file(data)
+    header = read_header(head[1], head[2])
+    labels = read_labels(head[3], header)
+    check_characters(labels.names, f"line {labels.line}: ")
+    table = make_plain(data, start, header, labels, notes)
+    table = table._replace(names=different(table.names, labels.line, notes))
+    time_s, positions = read_rows(table, PER_METER[header.unit], notes)
+    _check_clock(header, time_s)
     if header.n_frames != len(time_s):
         notes.append(f"The header says {header.n_frames:g} frames, the file has {len(time_s)}.")
     notes += _odd_times(header, time_s)
-    return Markers(names, positions, time_s, header.unit, tuple(notes))
+    return Markers(tuple(table.names), positions, time_s, header.unit, tuple(notes))
 
 
-def _odd_times(header: _Header, time_s: FloatArray) -> Iterator[str]:
+def _check_clock(header: Header, time_s: FloatArray) -> None:
+    """Refuse time stamps in another unit than seconds, and frame numbers in their place.
+
+    Raises:
+        TrcError: the header's rate is a thousand or a million times theirs, or they count frames; without a rate, they
+            are 3 s apart or more, or by exactly 1.
+    """
+    steps_s = np.diff(time_s)
+    if not steps_s.size:
+        return
+    step_s = float(np.median(steps_s))
+    ratio = header.rate_hz * step_s
+    rate_known = 0 < header.rate_hz < np.inf
+    meaning = ""
+    if (steps_s % 1 == 0).all() and step_s == 1 and (header.rate_hz > 2 or not rate_known):
+        meaning = "frame numbers"
+    elif abs(ratio - 1e3) < 50 or (not rate_known and step_s >= 3):
+        meaning = "in ms"
+    elif abs(ratio - 1e6) < 5e4:
+        meaning = "in µs"
+    if meaning:
+        divisor = {"in ms": "1000", "in µs": "1000000"}.get(meaning, "the data rate")
+        raise TrcError(
+            f"expected time in s, found {step_s:.6g} from row to row"
+            + (f" at {header.rate_hz:g} Hz" if rate_known else "")
+            + f": the time column is {meaning}. Divide it by {divisor}, or export the file again."
+        )
+
+
+def _odd_times(header: Header, time_s: FloatArray) -> Iterator[str]:
     """Sentences on leaps between time stamps, and on another rate than the header's."""
     steps_s = np.diff(time_s)
     if not steps_s.size:
@@ -169,80 +191,6 @@ def _odd_times(header: _Header, time_s: FloatArray) -> Iterator[str]:
         yield f"The header says {header.rate_hz:g} Hz, the time stamps say {rate_hz:.4g} Hz: these count."
 
 
-def _split(data: bytes) -> tuple[list[Line], int]:
-    """The header, four lines or five with the X1 Y1 Z1 labels, and where the first row of data begins."""
-    head: list[Line] = []
-    start = number = 0
-    while start < len(data):
-        end = data.find(b"\n", start) + 1 or len(data)
-        line, number = data[start:end], number + 1
-        if line.strip():  # blank lines may stand anywhere
-            if not head and line.split()[0].lower() != b"pathfiletype":
-                raise TrcError(
-                    f"line {number}: expected PathFileType, found {decode(line)[:40]!r}. This is not a TRC file."
-                )
-            if len(head) == 5 or (len(head) == 4 and not LABELS.match(line)):
-                return head, start
-            head.append((number, line))
-        start = end
-    if not head:
-        raise TrcError("expected a TRC file, found an empty one. Export it again.")
-    raise TrcError(f"line {head[-1][0]}: expected a header and rows of data, found the end. Copy or export it again.")
-
-
-def _header(key_line: Line, value_line: Line) -> _Header:
-    keys, values = ([cell.strip() for cell in decode(line).rstrip().split("\t")] for _, line in (key_line, value_line))
-    if len(keys) != len(values) or not {"NumMarkers", "Units"} <= set(keys):
-        # As OpenSim does it: by order. The columns that count stand first.
-        keys, values = KEYS, decode(value_line[1]).split()
-    found = dict(zip(keys, values, strict=False))
-    unit = UNIT_NAMES.get(found.get("Units", "").lower())
-    if unit is None:
-        raise TrcError(
-            f"line {value_line[0]}: expected m, cm or mm under Units, found {found.get('Units', '')[:40]!r}. "
-            "Write the unit of the coordinates there."
-        )
-    numbers = (float_or_nan(found.get(key, "")) for key in ("DataRate", "NumFrames", "NumMarkers"))
-    return _Header(unit, *numbers)
-
-
-def _names(line: Line, header: _Header, data: bytes, start: int, notes: list[str]) -> tuple[str, ...]:
-    """Names from the cells after Frame# and Time, wherever these stand; checked against the header's count."""
-    number, text = line[0], decode(line[1]).strip()
-    labels = re.match(r"(?:frame\s*#?|\S+)\s+\S+", text, re.IGNORECASE)
-    rest = text[labels.end() :].strip() if labels else ""
-    names = [cell.strip() for cell in rest.split("\t") if cell.strip()]
-    if "\t" not in rest and len(rest.split()) == header.n_markers:
-        names = rest.split()  # tabs were replaced by spaces
-    if not names:
-        raise TrcError(f"line {number}: expected Frame#, Time and marker names, found {text[:40]!r}. Add the names.")
-    if len(names) != header.n_markers:
-        n_columns = max(len(cells_of(row)) for row in data[start:].split(b"\n"))
-        names = _settle_count(number, names, header.n_markers, n_columns, notes)
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        name = twice[0][:40]
-        raise TrcError(f"line {number}: the marker {name} is there more than once. Rename all but one of them.")
-    _check_characters(names, f"line {number}: ")
-    return tuple(names)
-
-
-def _settle_count(number: int, names: list[str], n_markers: float, n_columns: int, notes: list[str]) -> list[str]:
-    """Names that count where NumMarkers differs: those with columns of data; refused where that cannot be known."""
-    if len(names) < n_markers and n_columns > 2 + 3 * len(names):
-        raise TrcError(
-            f"line {number}: expected {n_markers:g} marker names (NumMarkers), found {len(names)}, and the rows "
-            "have data for more. Which columns are whose cannot be known: add the names that are not there."
-        )
-    notes.append(f"The header says {n_markers:g} markers, line {number} has {len(names)} names.")
-    if 1 <= n_markers < len(names) and n_columns <= 2 + 3 * n_markers:
-        ignored = names[int(n_markers) :]
-        shown = ", ".join(name[:40] for name in ignored[:5]) + (", ..." if len(ignored) > 5 else "")
-        notes.append(f"No columns of data for {shown}: left out.")
-        return names[: int(n_markers)]
-    return names
-
-
 # Writing
 
 
@@ -252,7 +200,7 @@ def _format(markers: Markers, unit: str, file_name: str) -> str:
         raise TrcError(f"expected unit m, cm or mm, found {unit!r}. Choose one of the three.")
     if not markers.names:
         raise TrcError("expected at least one marker, found none. A TRC without markers cannot be read again.")
-    _check_characters(markers.names, "")
+    check_characters(markers.names, "")
     values = _values(markers, unit).reshape(markers.n_frames, -1).tolist()
     title = re.sub(r"[\x00-\x20]+", "_", file_name)
     rate = f"{_rate_hz(markers.time_s):.8g}"
@@ -280,18 +228,6 @@ def _values(markers: Markers, unit: str) -> FloatArray:
     at_origin = (np.abs(values) < 0.6 * smallest).all(axis=2)  # would be written as three zeros
     values[at_origin, 0] = smallest
     return values
-
-
-# Both
-
-
-def _check_characters(names: list[str] | tuple[str, ...], where: str) -> None:
-    for name in names:
-        if not name or name != name.strip() or re.search(r"[\x00-\x1f\ud800-\udfff]", name):
-            raise TrcError(
-                f"{where}expected marker names without tabs, line breaks or blanks at their ends, "
-                f"found {name[:40]!r}. Rename it."
-            )
 
 
 def _rate_hz(time_s: FloatArray) -> float:

@@ -6,6 +6,8 @@ import contextlib
 import math
 import re
 from collections import defaultdict
+from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from trcaugment.markers import FARTHEST_M, LATEST_S, SHORTEST_STEP_S, FloatArray
 Line = tuple[int, bytes]  # number in the file, text
 
 MISSING_TEXTS = frozenset(["", "nan", "-nan", "+nan", "-nan(ind)", "1.#qnan", "-1.#ind", "na", "n/a", "null", "none"])
+DECIMAL_COMMA = "It has a decimal comma: export the file with decimal points."
 REPAIR_TIME = "Correct it, or remove the line."
 MOST_MISSING = 2_000_000  # samples that rows may leave out by ending early: more would cost more than the file holds
 BYTES_AT_ONCE = 250_000  # keeps the work of the fast path inside the processor's cache
@@ -37,29 +40,39 @@ def float_or_nan(text: str) -> float:
         return math.nan
 
 
-def cells_of(row: bytes) -> list[str]:
-    """Cells of a row, up to the last that is not blank; tabs or runs of spaces stand between them."""
-    cells = re.split(r" *\t *| +", decode(row).strip(" "))
-    while cells and not cells[-1].strip():
-        cells.pop()
-    return cells
+class Table(NamedTuple):
+    """Rows of frame number, time and three cells a marker.
+
+    Attributes:
+        data: the file, with plain newlines, line by line as it was.
+        start: where the first row begins.
+        names: of the markers, in the order of the columns.
+        n_unnamed: trajectories without a name after those.
+    """
+
+    data: bytes
+    start: int
+    names: list[str]
+    n_unnamed: int = 0
+
+    @property
+    def n_columns(self) -> int:
+        """Cells that a row should have."""
+        return 2 + 3 * (len(self.names) + self.n_unnamed)
 
 
-def read_rows(
-    data: bytes, start: int, names: tuple[str, ...], per_meter: float, notes: list[str]
-) -> tuple[FloatArray, FloatArray]:
+def read_rows(table: Table, per_meter: float, notes: list[str]) -> tuple[FloatArray, FloatArray]:
     """Time stamps in s, (n_frames,), and positions in m, (n_frames, n_markers, 3), NaN where missing.
 
     Args:
-        data: the file, with plain newlines.
-        start: where the first row begins.
-        names: marker names in the order of the columns.
+        table: the rows.
         per_meter: how many of the file's units make a meter.
         notes: what was odd is added here.
 
     Raises:
-        TrcError: a cell is not a number, or time does not increase.
+        TrcError: a row has another number of cells, a cell is not a number, or time does not increase.
     """
+    data, start, names = table.data, table.start, table.names
     lines: list[int] = []
     times, coordinates = [], []
     odd: dict[str, list[int]] = defaultdict(list)
@@ -67,15 +80,16 @@ def read_rows(
     while start < len(data):
         end = data.find(b"\n", start + BYTES_AT_ONCE) + 1 or len(data)
         block = data[start:end]
-        plain = parse_rows(block, 2 + 3 * len(names))
+        plain = parse_rows(block, table.n_columns) if block.endswith(b"\n") else None
         if plain is None:
             rows = [(number + k, row) for k, row in enumerate(block.split(b"\n")) if row and not row.isspace()]
             if (len(lines) + len(rows)) * len(names) > MOST_MISSING + len(data):
                 raise TrcError(f"expected data for {len(names)} markers, found hardly any. Remove names without data.")
             if rows and not block.endswith(b"\n"):
-                rows[-1] = _uncut(*rows[-1], 2 + 3 * len(names), odd)
+                rows[-1] = _uncut(*rows[-1], table.n_columns, odd)
             lines += [line for line, _ in rows]
-            plain = np.array([_time(*row) for row in rows]), _coordinates(rows, names, odd)
+            numbers = _numbers(rows, table, odd)
+            plain = numbers[:, 0], numbers[:, 1:]
             number += block.count(b"\n")
         else:
             lines += range(number, number + len(plain[0]))
@@ -83,36 +97,36 @@ def read_rows(
         times.append(plain[0])
         coordinates.append(plain[1])
         start = end
-    for what, numbers in odd.items():
-        notes.append(f"{_count(len(numbers), 'row')} (first: line {numbers[0]}) {what}.")
+    for what, where in odd.items():
+        notes.append(f"{_count(len(where), 'row')} (first: line {where[0]}) {what}.")
     time_s = np.concatenate(times)
     _check_times(time_s, lines)
-    positions = np.concatenate(coordinates).reshape(len(lines), len(names), 3)
+    positions = np.concatenate(coordinates).reshape(len(lines), -1, 3)[:, : len(names)]
     positions /= per_meter
-    _drop_samples(positions, lines, names, notes)
+    _drop_samples(positions, lines, tuple(names), notes)
     return time_s, positions
 
 
 def _uncut(number: int, row: bytes, n_columns: int, odd: dict[str, list[int]]) -> Line:
     """The file's last row without its last cell if the file breaks off there: 0.1 may have been 0.17."""
-    if not row.strip() or row.count(b"\t") + 1 >= n_columns or row.endswith(b"\t") or b"\t" not in row:
+    cells = row.split(b"\t")
+    if not cells[-1].strip() or len(cells) == 1 or (len(cells) >= n_columns and not _is_shorter(cells)):
         return number, row
     odd["breaks off: its last cell was ignored"].append(number)
-    return number, row.rpartition(b"\t")[0]
+    kept = cells[:-1] if len(cells) < n_columns else [*cells[:-3], b"", b"", b""]
+    return number, b"\t".join(kept[: 2 + (len(kept) - 2) // 3 * 3])
 
 
-def _time(number: int, row: bytes) -> float:
-    cells = cells_of(row) if b" " in row else decode(row).split("\t", 2)
-    text = cells[1].strip() if len(cells) > 1 else ""
-    time_s = float_or_nan(text)
-    if math.isnan(time_s):
-        raise TrcError(f"line {number}: expected a time in s in column 2, found {text[:40]!r}. {REPAIR_TIME}")
-    return time_s
+def _is_shorter(cells: list[bytes]) -> bool:
+    """Whether the last cell has fewer decimals than all other coordinates, which have equally many."""
+    n_decimals = [len(cell.strip().partition(b".")[2]) for cell in cells[2:] if cell.strip()]
+    return len(n_decimals) > 2 and len(set(n_decimals[:-1])) == 1 and n_decimals[-1] < n_decimals[0]
 
 
-def _coordinates(rows: list[Line], names: tuple[str, ...], odd: dict[str, list[int]]) -> FloatArray:
-    """Cells after the time, (n_rows, 3 * n_markers); `odd` collects line numbers by what was odd about them."""
-    return np.array([_row(number, row, names, odd) for number, row in rows]).reshape(len(rows), 3 * len(names))
+def _numbers(rows: list[Line], table: Table, odd: dict[str, list[int]]) -> FloatArray:
+    """Time and coordinates, (n_rows, n_columns - 1); `odd` collects line numbers by what was odd about them."""
+    n_numbers = table.n_columns - 1
+    return np.array([_row(number, row, table, odd) for number, row in rows]).reshape(len(rows), n_numbers)
 
 
 def _check_times(time_s: FloatArray, lines: list[int]) -> None:
@@ -129,33 +143,80 @@ def _check_times(time_s: FloatArray, lines: list[int]) -> None:
         )
 
 
-def _row(number: int, row: bytes, names: tuple[str, ...], odd: dict[str, list[int]]) -> list[float]:
-    n_columns = 2 + 3 * len(names)
+def _row(number: int, row: bytes, table: Table, odd: dict[str, list[int]]) -> list[float]:
+    """Time and coordinates."""
+    n_columns = table.n_columns
     plain = row.removesuffix(b"\t").split(b"\t")
     if len(plain) == n_columns and b" " not in row and b"_" not in row:  # float() takes 1_000
         with contextlib.suppress(ValueError):
-            return [float(cell) for cell in plain[2:]]
-    cells = cells_of(row)
-    if len(cells) == n_columns + 1 and not cells[2]:
-        odd["had a blank column after the time: read without it"].append(number)
-        del cells[2]
-    if len(cells) > n_columns:
-        odd["had more cells than there are names for: the rest was ignored"].append(number)
-    elif max(row.count(b"\t") + 1, len(cells)) < n_columns:
-        odd["ended early: the markers at the end are missing there"].append(number)
-    found = [_coordinate(cell, number, column, names) for column, cell in enumerate(cells[2:n_columns], 2)]
-    return found + [math.nan] * (n_columns - 2 - len(found))
+            return [_time(decode(plain[1]), number), *(float(cell) for cell in plain[2:])]
+    cells = _cells(number, row, n_columns, odd)
+    found = [_coordinate(cell, number, column, table.names) for column, cell in enumerate(cells[2:], 2)]
+    return [_time(cells[1], number), *found, *[math.nan] * (n_columns - 2 - len(found))]
 
 
-def _coordinate(cell: str, number: int, column: int, names: tuple[str, ...]) -> float:
+def _time(cell: str, number: int) -> float:
+    time_s = float_or_nan(cell)
+    if math.isnan(time_s):
+        advice = DECIMAL_COMMA if _has_decimal_comma(cell) else REPAIR_TIME
+        raise TrcError(f"line {number}: expected a time in s in column 2, found {cell[:40]!r}. {advice}")
+    return time_s
+
+
+def _cells(number: int, row: bytes, n_columns: int, odd: dict[str, list[int]]) -> list[str]:
+    """Frame number, time and the cells of whole markers, as many as the row has.
+
+    Raises:
+        TrcError: the row has more cells, or a part of a marker: which cell is whose cannot be known.
+    """
+    cells = re.split(r" *\t *| +", decode(row).strip(" "))
+    length = max((k for k, cell in enumerate(cells, 1) if cell.strip()), default=0)
+    if length == n_columns or length < 2:
+        return [*cells[:length], ""][: max(length, 2)]
+    if b"\t" in row:
+        if length < n_columns and length % 3 == 2:
+            if len(cells) < n_columns:
+                odd["ended early: the markers at the end are missing there"].append(number)
+            return cells[:length]
+        without = _without_stray(cells)
+        if len(without) == n_columns:
+            odd["had a stray tab: read without it"].append(number)
+            return without
+    blank = "" if b"\t" in row else " Blank cells cannot be seen between spaces: export the file with tabs."
+    comma = f" {DECIMAL_COMMA}" if any(map(_has_decimal_comma, cells)) else ""
+    raise TrcError(
+        f"line {number}: expected {n_columns} cells (frame, time and 3 for each marker), found {length}: a cell was "
+        f"lost or is too many, and which cannot be known. Correct the line, or remove it.{blank}{comma}"
+    )
+
+
+def _without_stray(cells: list[str]) -> list[str]:
+    """The cells without tabs too many: a missing marker is three blank cells, whatever is beyond these is stray.
+
+    So OpenSim's MarkerData reads, too.
+    """
+    kept: list[str] = []
+    for is_blank, run in groupby(cells, key=lambda cell: not cell.strip()):
+        some = list(run)
+        kept += some[: len(some) // 3 * 3] if is_blank else some
+    return kept
+
+
+def _has_decimal_comma(text: str) -> bool:
+    return re.fullmatch(r"\s*[-+]?\d+,\d+\s*", text) is not None
+
+
+def _coordinate(cell: str, number: int, column: int, names: list[str]) -> float:
     if cell.strip().lower() in MISSING_TEXTS:
         return math.nan
     value = math.nan if "_" in cell else float_or_nan(cell)
     if math.isnan(value):
         marker, axis = divmod(column - 2, 3)
+        name = names[marker][:40] if marker < len(names) else "a marker without name"
+        advice = DECIMAL_COMMA if _has_decimal_comma(cell) else "Leave the cell blank if the sample is missing."
         raise TrcError(
-            f"line {number}: expected a number for {names[marker][:40]} {'xyz'[axis]} (column {column + 1}), "
-            f"found {cell[:40]!r}. Write it with a decimal point, or leave the cell blank if the sample is missing."
+            f"line {number}: expected a number for {name} {'xyz'[axis]} (column {column + 1}), "
+            f"found {cell[:40]!r}. {advice}"
         )
     return value
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from trcaugment.chain.signals import BoolArray
 from trcaugment.errors import MarkersError
-from trcaugment.formats.trc import PER_METER
+from trcaugment.formats.units import PER_METER
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.model.card import Card
