@@ -172,7 +172,7 @@ def _cells(number: int, row: bytes, n_columns: int, odd: dict[str, list[int]]) -
     cells = re.split(r" *\t *| +", decode(row).strip(" "))
     length = max((k for k, cell in enumerate(cells, 1) if cell.strip()), default=0)
     if length == n_columns or length < 2:
-        return [*cells[:length], ""][: max(length, 2)]
+        return [*cells[:length], "", ""][: max(length, 2)]
     if b"\t" in row:
         if length < n_columns and length % 3 == 2:
             if len(cells) < n_columns:
