@@ -10,14 +10,15 @@ import pytest
 import torch
 from click.testing import CliRunner
 from lightning.pytorch import Callback
+from torch.distributions import Laplace
 
 import trcaugment.training.experiments as experiments
 from trcaugment.cli import main
 from trcaugment.errors import DivergedError, RecipeError, TrainingError
-from trcaugment.evaluation.metrics import distance_error, mpme
+from trcaugment.evaluation.metrics import axis_error, distance_error, mpme
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.model.card import NetworkSizes
-from trcaugment.model.network import MarkerNetwork
+from trcaugment.model.network import MarkerNetwork, Prediction
 from trcaugment.training.experiments import (
     FUTURE,
     REPORT_MM,
@@ -30,7 +31,7 @@ from trcaugment.training.experiments import (
     run_experiment,
     shipped_recipes,
 )
-from trcaugment.training.loss import as_points, attention_distance, training_loss
+from trcaugment.training.loss import as_points, attention_distance, spread_loss, training_loss
 from trcaugment.training.module import MarkerRegression
 from trcaugment.training.recipe import Loss, Motions, Optimization, Recipe, read_recipe
 from trcaugment.training.search import as_toml, search
@@ -49,7 +50,7 @@ def drawn(*shape, seed=0):
 def batch():
     """Features, targets, predicted markers and attention weights."""
     weights = torch.softmax(drawn(2, 30, 15, seed=3), dim=-1)
-    return drawn(2, 30, 47), drawn(2, 30, 105, seed=1), (drawn(2, 30, 105, seed=2), weights)
+    return drawn(2, 30, 47), drawn(2, 30, 105, seed=1), Prediction(drawn(2, 30, 105, seed=2), weights, None)
 
 
 def test_the_usual_loss_is_the_mean_distance_and_twice_the_error_of_rigid_distances():
@@ -63,6 +64,21 @@ def test_the_reports_loss_is_the_mean_squared_error():
     features, targets, predicted = batch()
     loss = training_loss(Loss("mse", 0.0), features, targets, predicted)
     torch.testing.assert_close(loss, (predicted[0] - targets).square().mean())
+
+
+def test_the_axis_term_adds_the_error_of_the_directions_of_segment_axes():
+    features, targets, predicted = batch()
+    without = training_loss(Loss(), features, targets, predicted)
+    added = training_loss(Loss(axis_weight=0.5), features, targets, predicted) - without
+    expected = axis_error(as_points(predicted.markers), as_points(targets), ANATOMICAL_MARKERS.axes)
+    torch.testing.assert_close(added, 0.5 * expected)
+
+
+def test_the_spread_term_is_the_likelihood_of_a_laplace_distribution():
+    _, targets, predicted = batch()
+    log_spread = drawn(2, 30, 105, seed=4)
+    likelihood = Laplace(predicted.markers, log_spread.exp()).log_prob(targets)
+    torch.testing.assert_close(spread_loss(log_spread, predicted.markers, targets), -likelihood.mean())
 
 
 def test_attention_distance_is_the_mean_over_frames_keypoints_and_markers_by_weight_and_error():
@@ -92,9 +108,9 @@ def test_attention_distance_falls_as_attention_moves_to_the_marker_that_is_wrong
 
 
 def test_the_attention_term_adds_to_the_loss_and_moves_attention_alone():
-    features, targets, (predicted, weights) = batch()
+    features, targets, (predicted, weights, _) = batch()
     predicted, weights = predicted.requires_grad_(), weights.requires_grad_()
-    without = training_loss(Loss(rigid_weight=0.0), features, targets, (predicted, weights))
+    without = training_loss(Loss(rigid_weight=0.0), features, targets, Prediction(predicted, weights, None))
     chosen = Loss(rigid_weight=0.0, attention_distance_weight=0.5)
     added = training_loss(chosen, features, targets, (predicted, weights)) - without
     assert float(added.detach()) > 0.1

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from trcaugment.evaluation.metrics import (
     acceleration,
+    axis_error,
     coordinate_rmse,
     distance_error,
     mpme,
@@ -71,3 +72,21 @@ def test_rigid_pairs_lie_within_one_side_or_the_pelvis():
     pelvis = {"r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study", "RHJC_study", "LHJC_study"}
     for first, second in ((ANATOMICAL_MARKERS.names[a], ANATOMICAL_MARKERS.names[b]) for a, b in pairs):
         assert {first, second} <= pelvis or first[0] == second[0]
+
+
+def test_axis_error_is_the_angle_by_which_an_axis_turned():
+    points = torch.tensor(
+        [[0.0, 0, 0], [0.2, 0, 0], [0.1, 0.4, 0]]
+    )  # from the middle of two to the third
+    turned = points.clone()
+    turned[2] = torch.tensor([0.1, 0.4 * math.cos(0.05), 0.4 * math.sin(0.05)])
+    assert float(axis_error(turned, points, [((0, 1), (2,))])) == pytest.approx(0.05, rel=1e-3)
+    assert float(axis_error(3 * points, points, [((0, 1), (2,)), ((0,), (1,))])) == pytest.approx(0, abs=1e-6)
+
+
+def test_an_axis_between_points_in_one_place_has_no_direction_and_no_nan():
+    points = torch.zeros(2, 3, requires_grad=True)
+    error = axis_error(points, torch.tensor([[0.0, 0, 0], [1.0, 0, 0]]), [((0,), (1,))])
+    error.backward()
+    assert error.item() == pytest.approx(1.0)
+    assert torch.isfinite(points.grad).all()

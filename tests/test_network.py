@@ -212,7 +212,7 @@ def test_the_sizes_of_a_card_without_newer_parts_are_those_of_the_first_network(
 @every_variant
 def test_every_variant_predicts_learns_and_has_no_part_that_it_does_not_use(sizes):
     made = network(sizes)
-    predicted, weights = made.predict_and_attend(windows())
+    predicted, weights, _ = made.run(windows())
     assert predicted.shape == (4, 30, 105)
     torch.testing.assert_close(weights.sum(dim=-1), torch.ones(4, 30))
     predicted.square().mean().backward()
@@ -294,7 +294,7 @@ def test_positions_are_not_rounded_when_the_rest_runs_in_half_precision(sizes):
     for layer in filter(None, (made.output, made.linear_path)):
         layer.register_forward_hook(lambda _, inputs, result: outputs.extend([*inputs, result]))
     with torch.autocast("cpu", torch.bfloat16):
-        predicted, weights = made.predict_and_attend(features)
+        predicted, weights, _ = made.run(features)
     assert all(values.dtype == torch.float32 for values in [*outputs, predicted, weights])
     rounded = predicted.bfloat16().float()
     assert float((rounded != predicted).float().mean()) > 0.9
@@ -304,3 +304,13 @@ def test_positions_are_not_rounded_when_the_rest_runs_in_half_precision(sizes):
         with torch.autocast("cpu", torch.bfloat16):
             predicted = made(features)
         torch.testing.assert_close(predicted, made(features), rtol=0, atol=0)
+
+
+def test_spread_learns_from_the_errors_and_changes_no_prediction():
+    sizes = NetworkSizes(hidden=8, n_layers=1, spread=True)
+    made, features = network(sizes), windows()
+    predicted = made.run(features)
+    assert predicted.log_spread.shape == predicted.markers.shape
+    predicted.log_spread.sum().backward()
+    moved = {name for name, parameter in made.named_parameters() if parameter.grad is not None}
+    assert moved == {"spread.weight", "spread.bias"}

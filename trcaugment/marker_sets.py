@@ -23,6 +23,9 @@ Kind = Literal["keypoint", "bony landmark", "cluster marker", "joint center"]
 SIDES: tuple[Side, Side] = ("right", "left")
 
 
+SegmentAxis = tuple[tuple[str, ...], tuple[str, ...]]
+
+
 class Landmark(NamedTuple):
     """One marker or keypoint.
 
@@ -51,6 +54,7 @@ class MarkerSet:
         name: name of the set in model cards and recipes.
         landmarks: its landmarks, (n_landmarks,).
         rigid_groups: names of landmarks that keep their distances, because they sit on one rigid segment.
+        segment_axes: axes that joint angles follow, from the mean of the first named landmarks to that of the second.
 
     Raises:
         MarkerSetError: a name is there twice, or a landmark without its partner.
@@ -59,9 +63,11 @@ class MarkerSet:
     name: str
     landmarks: tuple[Landmark, ...] = field(repr=False)
     rigid_groups: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
+    segment_axes: tuple[SegmentAxis, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
-        needed = [*(mark.partner for mark in self.landmarks), *(name for group in self.rigid_groups for name in group)]
+        groups = (*self.rigid_groups, *(end for axis in self.segment_axes for end in axis))
+        needed = [*(mark.partner for mark in self.landmarks), *(name for group in groups for name in group)]
         lost = [name for name in needed if name not in self.names]
         if lost or len(set(self.names)) != len(self.names):
             raise MarkerSetError(
@@ -71,10 +77,11 @@ class MarkerSet:
 
     @classmethod
     def join(cls, name: str, sets: Sequence[MarkerSet]) -> MarkerSet:
-        """A set of the landmarks and rigid groups of all, each once, in the order in which they come first."""
+        """A set of the landmarks, rigid groups and axes of all, each once, in the order in which they come first."""
         landmarks = dict.fromkeys(mark for each in sets for mark in each.landmarks)
         groups = dict.fromkeys(group for each in sets for group in each.rigid_groups)
-        return cls(name, tuple(landmarks), tuple(groups))
+        axes = dict.fromkeys(axis for each in sets for axis in each.segment_axes)
+        return cls(name, tuple(landmarks), tuple(groups), tuple(axes))
 
     def __len__(self) -> int:
         return len(self.landmarks)
@@ -103,6 +110,12 @@ class MarkerSet:
         """Places of the two landmarks of every pair within a rigid group."""
         pairs = (pair for group in self.rigid_groups for pair in combinations(group, 2))
         return tuple((self.index(first), self.index(second)) for first, second in pairs)
+
+    @cached_property
+    def axes(self) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
+        """Places of the landmarks at both ends of every segment axis."""
+        ends = [[tuple(self.index(name) for name in end) for end in axis] for axis in self.segment_axes]
+        return tuple((first, last) for first, last in ends)
 
     def index(self, name: str) -> int:
         """Place of a name in the order."""
@@ -180,6 +193,22 @@ def _cluster(parts: Sequence[str]) -> tuple[Landmark, ...]:
     return marks[::2] + marks[1::2]
 
 
+def _leg_axes(side: str) -> tuple[SegmentAxis, ...]:
+    """Along and across thigh, shank and foot, from what the markers' names on one side begin with."""
+    hip, knee, ankle = (
+        (f"{side.upper()}HJC_study",),
+        _both_sides_of(f"{side}_", "knee"),
+        _both_sides_of(f"{side}_", "ankle"),
+    )
+    heel, toe, fifth = ((f"{side}_{part}_study",) for part in ("calc", "toe", "5meta"))
+    return (hip, knee), (knee[:1], knee[1:]), (knee, ankle), (ankle[:1], ankle[1:]), (heel, toe), (toe, fifth)
+
+
+def _both_sides_of(prefix: str, joint: str) -> tuple[str, str]:
+    """The lateral and the medial marker of a joint."""
+    return f"{prefix}{joint}_study", f"{prefix}m{joint}_study"
+
+
 # OpenCap's names in the order of its first data set, which is not the order of its newest network.
 ANATOMICAL_MARKERS = MarkerSet(
     "anatomical-35",
@@ -196,6 +225,13 @@ ANATOMICAL_MARKERS = MarkerSet(
     (
         ("r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study", "RHJC_study", "LHJC_study"),
         *(tuple(f"{side}_{part}_study" for part in parts) for parts in _SEGMENTS.values() for side in "rL"),
+    ),
+    (
+        (("r.PSIS_study", "L.PSIS_study"), ("r.ASIS_study", "L.ASIS_study")),
+        (("L.PSIS_study", "L.ASIS_study"), ("r.PSIS_study", "r.ASIS_study")),
+        (("r.PSIS_study", "L.PSIS_study"), ("C7_study", "r_shoulder_study", "L_shoulder_study")),
+        (("L_shoulder_study",), ("r_shoulder_study",)),
+        *(axis for side in "rL" for axis in _leg_axes(side)),
     ),
 )
 # OpenCap's other markers, which no model here predicts.

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
+from torch.nn.functional import normalize
+
+Axis = tuple[tuple[int, ...], tuple[int, ...]]
+_SHORTEST_AXIS = 1e-6  # in the unit of the positions; points in one place have no direction
 
 
 def position_error(predicted: Tensor, true: Tensor) -> Tensor:
@@ -37,6 +42,24 @@ def pair_distances(points: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
 def distance_error(predicted: Tensor, true: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
     """Mean absolute error of the distances between pairs of points: how well rigid bodies keep their size."""
     return (pair_distances(predicted, pairs) - pair_distances(true, pairs)).abs().mean()
+
+
+def axis_error(predicted: Tensor, true: Tensor, axes: Sequence[Axis]) -> Tensor:
+    """Mean error of the directions of axes, as the distance between unit vectors: about the angle in rad where small.
+
+    Args:
+        predicted: positions, (..., n_points, 3).
+        true: positions, (..., n_points, 3).
+        axes: each from the mean of some points to the mean of others, given by their indices.
+    """
+    difference: Tensor = _directions(predicted, axes) - _directions(true, axes)
+    return difference.norm(dim=-1).mean()
+
+
+def _directions(points: Tensor, axes: Sequence[Axis]) -> Tensor:
+    """Unit vectors along axes, (..., n_axes, 3)."""
+    ends = [[points[..., list(end), :].mean(dim=-2) for end in axis] for axis in axes]
+    return normalize(torch.stack([last - first for first, last in ends], dim=-2), dim=-1, eps=_SHORTEST_AXIS)
 
 
 def acceleration(points: Tensor, step_s: float) -> Tensor:

@@ -39,6 +39,7 @@ class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         temporal_attention: "none"; "frames", one weight per frame, as the report's second attention layer; or "self",
             where every frame attends to every other.
         linear_path: whether a linear map of every frame's features runs beside.
+        spread: whether the network says how sure it is of every coordinate.
     """
 
     n_keypoints: Count = 15
@@ -50,6 +51,7 @@ class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spatial_attention: bool = True
     temporal_attention: Literal["none", "frames", "self"] = "none"
     linear_path: bool = True
+    spread: bool = False
 
     @property
     def n_features(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,21 @@ from trcaugment.model.card import N_AXES, NetworkSizes
 _RIDGE = 1e-3  # of the standardized features' variance
 _SMALLEST_DEVIATION = 1e-4  # of height, or m or kg: a feature that never varies must not blow up
 _HEADS = 4  # of self-attention, or as many as the hidden states can be shared among
+
+
+class Prediction(NamedTuple):
+    """What the network says of windows.
+
+    Attributes:
+        markers: marker coordinates, (n_windows, n_frames, n_targets).
+        attention: weights of the keypoints, (n_windows, n_frames, n_keypoints).
+        log_spread: logarithm of the scale of every coordinate's Laplace distribution, (n_windows, n_frames, n_targets);
+            None if the network has no spread.
+    """
+
+    markers: Tensor
+    attention: Tensor
+    log_spread: Tensor | None
 
 
 class MarkerNetwork(nn.Module):
@@ -37,6 +53,7 @@ class MarkerNetwork(nn.Module):
         self.lstm = _lstm(sizes, sizes.n_layers)
         self.temporal = _TEMPORAL_ATTENTION[sizes.temporal_attention](sizes.n_states)
         self.output = nn.Linear(sizes.n_states, sizes.n_targets)
+        self.spread = nn.Linear(sizes.n_states, sizes.n_targets) if sizes.spread else None
         self.linear_path = nn.Linear(sizes.n_features, sizes.n_targets) if sizes.linear_path else None
         if self.linear_path is not None:  # training starts from it alone
             for layer in (self.output, self.linear_path):
@@ -84,10 +101,10 @@ class MarkerNetwork(nn.Module):
         Returns:
             Marker coordinates, x, y, z after each other, (n_windows, n_frames, n_targets).
         """
-        return self.predict_and_attend(features)[0]
+        return self.run(features).markers
 
-    def predict_and_attend(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """What `forward` and `attention` return, for the price of one."""
+    def run(self, features: Tensor) -> Prediction:
+        """Markers, attention and spread in one pass, from features as in `forward`."""
         standardized = self._standardize(features)
         weights = self._weigh(standardized)
         # Times their number, so that even attention leaves the keypoints as they are.
@@ -96,10 +113,13 @@ class MarkerNetwork(nn.Module):
         hidden = self.temporal(self.lstm(torch.cat([coordinates * per_feature, person], dim=-1))[0])
         # Half precision would round positions to millimetres.
         with torch.autocast(features.device.type, enabled=False):
-            predicted: Tensor = self.output(hidden.to(self.output.weight.dtype))
+            hidden = hidden.to(self.output.weight.dtype)
+            predicted: Tensor = self.output(hidden)
             if self.linear_path is not None:
                 predicted = predicted + self.linear_path(standardized)
-        return predicted, weights
+            # Detached: how sure the network is must not change what it predicts.
+            log_spread = None if self.spread is None else self.spread(hidden.detach())
+        return Prediction(predicted, weights, log_spread)
 
     def _standardize(self, features: Tensor) -> Tensor:
         return (features - self.mean) / self.deviation

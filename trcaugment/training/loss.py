@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from trcaugment.evaluation.metrics import distance_error, mpme, position_error
+from trcaugment.evaluation.metrics import axis_error, distance_error, mpme, position_error
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.model.card import N_AXES
+from trcaugment.model.network import Prediction
 from trcaugment.training.recipe import Loss
 
 
@@ -17,24 +20,40 @@ def as_points(coordinates: Tensor) -> Tensor:
     return coordinates.reshape(*coordinates.shape[:2], -1, N_AXES)
 
 
-def training_loss(chosen: Loss, features: Tensor, targets: Tensor, predicted: tuple[Tensor, Tensor]) -> Tensor:
+def training_loss(chosen: Loss, features: Tensor, targets: Tensor, predicted: Prediction) -> Tensor:
     """Loss of one batch, in multiples of height (the mean squared error in their squares).
 
     Args:
         chosen: which terms, and how much of each.
         features: (n_windows, n_frames, n_features).
         targets: (n_windows, n_frames, n_targets).
-        predicted: markers and attention weights, from `MarkerNetwork.predict_and_attend`.
+        predicted: from `MarkerNetwork.run`.
     """
-    found, true = as_points(predicted[0]), as_points(targets)
+    found, true = as_points(predicted.markers), as_points(targets)
     loss = mse_loss(found, true) if chosen.kind == "mse" else mpme(found, true)
     if chosen.rigid_weight:
         loss = loss + chosen.rigid_weight * distance_error(found, true, ANATOMICAL_MARKERS.rigid_pairs)
+    if chosen.axis_weight:
+        loss = loss + chosen.axis_weight * axis_error(found, true, ANATOMICAL_MARKERS.axes)
     if chosen.attention_distance_weight:
-        keypoints = as_points(features[..., : N_AXES * predicted[1].shape[-1]])
-        astray = attention_distance(predicted[1], keypoints, true, position_error(found, true))
+        keypoints = as_points(features[..., : N_AXES * predicted.attention.shape[-1]])
+        astray = attention_distance(predicted.attention, keypoints, true, position_error(found, true))
         loss = loss + chosen.attention_distance_weight * astray
+    if predicted.log_spread is not None:
+        loss = loss + spread_loss(predicted.log_spread, predicted.markers, targets)
     return loss
+
+
+def spread_loss(log_spread: Tensor, predicted: Tensor, targets: Tensor) -> Tensor:
+    """Negative logarithm of the likelihood of the errors, Laplace distributed; the errors are taken as they are.
+
+    Args:
+        log_spread: logarithm of the scale of every coordinate, (n_windows, n_frames, n_targets).
+        predicted: (n_windows, n_frames, n_targets).
+        targets: (n_windows, n_frames, n_targets).
+    """
+    error = (predicted - targets).detach().abs()
+    return (log_spread + error * torch.exp(-log_spread)).mean() + math.log(2)
 
 
 def attention_distance(weights: Tensor, keypoints: Tensor, markers: Tensor, error: Tensor) -> Tensor:

@@ -32,7 +32,7 @@ class MarkerRegression(LightningModule):
     def training_step(self, batch: Batch) -> Tensor:
         """Loss of one batch, in units of height."""
         features, targets, _ = batch
-        loss = training_loss(self.loss, features, targets, self.network.predict_and_attend(features))
+        loss = training_loss(self.loss, features, targets, self.network.run(features))
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 

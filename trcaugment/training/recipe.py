@@ -71,11 +71,13 @@ class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             which spends the network on the few windows that a detector spoiled (early stopping watches it anyhow).
         rigid_weight: of the mean error of distances within rigid segments; any mean shrinks a foot of which only the
             place is known, and with 1, lost feet were still seen to stretch and shrink by 2 cm.
+        axis_weight: of the mean error of the directions of segment axes, which joint angles depend on, in rad.
         attention_distance_weight: of the distance at which the network looks from the markers that are still wrong.
     """
 
     kind: Literal["distance", "mse"] = "distance"
     rigid_weight: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 2.0
+    axis_weight: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.0
     attention_distance_weight: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 0.0
 
 
