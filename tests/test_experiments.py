@@ -112,7 +112,7 @@ def test_the_attention_term_adds_to_the_loss_and_moves_attention_alone():
     predicted, weights = predicted.requires_grad_(), weights.requires_grad_()
     without = training_loss(Loss(rigid_weight=0.0), features, targets, Prediction(predicted, weights, None))
     chosen = Loss(rigid_weight=0.0, attention_distance_weight=0.5)
-    added = training_loss(chosen, features, targets, (predicted, weights)) - without
+    added = training_loss(chosen, features, targets, Prediction(predicted, weights, None)) - without
     assert float(added.detach()) > 0.1
     to_predicted, to_weights = torch.autograd.grad(added, [predicted, weights])
     assert float(to_predicted.abs().max()) < 1e-7

@@ -75,9 +75,7 @@ def test_rigid_pairs_lie_within_one_side_or_the_pelvis():
 
 
 def test_axis_error_is_the_angle_by_which_an_axis_turned():
-    points = torch.tensor(
-        [[0.0, 0, 0], [0.2, 0, 0], [0.1, 0.4, 0]]
-    )  # from the middle of two to the third
+    points = torch.tensor([[0.0, 0, 0], [0.2, 0, 0], [0.1, 0.4, 0]])  # from the middle of two to the third
     turned = points.clone()
     turned[2] = torch.tensor([0.1, 0.4 * math.cos(0.05), 0.4 * math.sin(0.05)])
     assert float(axis_error(turned, points, [((0, 1), (2,))])) == pytest.approx(0.05, rel=1e-3)
