@@ -52,8 +52,7 @@ def axis_error(predicted: Tensor, true: Tensor, axes: Sequence[Axis]) -> Tensor:
         true: positions, (..., n_points, 3).
         axes: each from the mean of some points to the mean of others, given by their indices.
     """
-    difference: Tensor = _directions(predicted, axes) - _directions(true, axes)
-    return difference.norm(dim=-1).mean()
+    return position_error(_directions(predicted, axes), _directions(true, axes)).mean()
 
 
 def _directions(points: Tensor, axes: Sequence[Axis]) -> Tensor:
