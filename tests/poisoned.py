@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from trcaugment.conversion.convert import Conversion, Outcome
     from trcaugment.conversion.run import Work
+    from trcaugment.markers import Markers
+    from trcaugment.osim.ik import MarkerErrors, Tasks
 
 
 def do(task: Sequence[Conversion], work: Work) -> list[Outcome]:
@@ -30,6 +32,15 @@ def do(task: Sequence[Conversion], work: Work) -> list[Outcome]:
             case "sleeps":
                 tell_and_sleep(each.source.with_suffix(".pid"))
     return list(convert(task, loaded_model(work.model, work.device), work.settings))
+
+
+def solve(name: str, trial: Markers, folder: Path, tasks: Tasks) -> MarkerErrors:
+    """What `conversion.ik._solve` does, but for `killed`."""
+    from trcaugment.conversion.ik import _solve
+
+    if name == "killed":
+        die()
+    return _solve(name, trial, folder, tasks)
 
 
 def die() -> None:

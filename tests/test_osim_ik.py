@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import poisoned
 import pytest
 from click.testing import CliRunner
 from planted_people import LIMBS, NAMES, STILL, draw_factors, grown, move
 
+import trcaugment.conversion.ik
 from trcaugment.body.skeleton import BODY_INDEX, COORDINATE_INDEX, COORDINATES
 from trcaugment.cli import main
 from trcaugment.formats.mot import read_table
@@ -106,6 +108,30 @@ def test_one_failing_trial_stops_no_other_and_is_named(planted):
     assert "45 frames (5 left out: too few markers)" in done.output
 
 
+def test_a_killed_worker_costs_its_own_trial_and_no_name_is_too_odd(planted, tmp_path, monkeypatch):
+    folder, _, squat, *_ = planted
+    monkeypatch.setattr(trcaugment.conversion.ik, "_solve", poisoned.solve)
+    markers = read_trc(folder / "squat.trc")
+    piece = replace(markers, positions=markers.positions[:5], time_s=markers.time_s[:5])
+    names = ["trial.1.2", "killed", "a b", "é#%[1]", "-lead", "x&y.trc"]
+    place = tmp_path / "-Lab 2.1 #%[ü]"
+    place.mkdir()
+    for name in names:
+        write_trc(place / f"{name}.trc", piece)
+    monkeypatch.chdir(place)
+    done = run("-o", "out.b #1", "--jobs", "2", "--", *(f"{name}.trc" for name in names))
+    assert done.exit_code == 1
+    (failed,) = [line for line in done.stderr.splitlines() if "failed" in line]
+    assert "killed.trc: the process that worked on it died" in failed
+    names.remove("killed")
+    for name in names:
+        assert max(angle_errors_deg(place / "out.b #1" / f"{name}.mot", squat[:5]).values()) < 0.5
+    ends = {"_errors.csv", "_errors.png", "_ik_marker_errors.sto", "_ik_model_marker_locations.sto", "_ik.log"}
+    written = {path.name for path in (place / "out.b #1").iterdir()}
+    assert {name + end for name in names for end in ends} <= written
+    assert not [name for name in written if name.startswith(".") or "trial_1_2" in name]
+
+
 def test_errors_per_marker_and_frame_are_those_of_opensims_own_report(planted):
     folder, *_ = planted
     with (folder / "out" / "walk_errors.csv").open() as file:
@@ -195,15 +221,16 @@ def test_own_models_with_their_own_set_ups(opensim, planted, tmp_path):
 def test_predict_goes_on_to_angles(opensim, tmp_path):
     keypoints = read_trc(EXAMPLES / "walk.trc")
     piece = replace(keypoints, positions=keypoints.positions[:40], time_s=keypoints.time_s[:40])
-    write_trc(tmp_path / "walk.trc", piece)
-    options = ["--height", "1.584", "--mass", "58.32", "--ik", "-o", str(tmp_path / "out")]
-    done = CliRunner().invoke(main, ["predict", str(tmp_path / "walk.trc"), *options])
+    source, out = tmp_path / "walk #1.b.trc", tmp_path / "out.1"
+    write_trc(source, piece)
+    options = ["--height", "1.584", "--mass", "58.32", "--ik", "-o", str(out)]
+    done = CliRunner().invoke(main, ["predict", str(source), *options])
     assert done.exit_code == 0, done.stderr
-    found = angles_deg(tmp_path / "out" / "walk.mot")
+    found = angles_deg(out / "walk #1.b.mot")
     np.testing.assert_allclose(found["time"], piece.time_s, atol=1e-6)
     assert 30 < max(found["knee_angle_r"].max(), found["knee_angle_l"].max()) < 90
-    assert read_trc(tmp_path / "out" / "walk.trc").names == ANATOMICAL_MARKERS.names
-    again = CliRunner().invoke(main, ["predict", str(tmp_path / "walk.trc"), *options])
+    assert read_trc(out / "walk #1.b.trc").names == ANATOMICAL_MARKERS.names
+    again = CliRunner().invoke(main, ["predict", str(source), *options])
     assert again.exit_code == 2
 
 

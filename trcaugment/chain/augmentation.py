@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from trcaugment.chain.checks import Finding
+from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.chain.preparation import PreparedTrial, prepare
 from trcaugment.chain.signals import BoolArray, Span, find_gaps, resample
 from trcaugment.chain.windows import add_windows, cut
@@ -68,7 +69,7 @@ def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
         MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
             no frame has all keypoints.
     """
-    return augment_prepared([prepare(markers, subject, model.card)], model)[0]
+    return augment_prepared([_prepared(markers, subject, model)], model)[0]
 
 
 def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augmentation]:
@@ -109,8 +110,12 @@ def attend(markers: Markers, subject: Subject, model: Model) -> FloatArray:
     """
     if not model.card.sizes.spatial_attention:
         raise ModelError(f"expected a model with spatial attention, found none in {model.card.name}; choose another")
-    trial = prepare(markers, subject, model.card)
+    trial = _prepared(markers, subject, model)
     return _through_windows([trial], model, partial(_attend_windows, model=model))[0]
+
+
+def _prepared(markers: Markers, subject: Subject, model: Model) -> PreparedTrial:
+    return prepare(markers, find_keypoints(markers), subject=subject, card=model.card)
 
 
 def predict_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model: Model) -> Tensor:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from trcaugment.chain.checks import Finding, check_rate, check_size, frames_without_body, watch
-from trcaugment.chain.keypoints import Keypoints, find_keypoints
+from trcaugment.chain.keypoints import Keypoints
 from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, model_frames, model_grid, to_model_grid
 from trcaugment.chain.windows import IntArray, blend_weights, window_starts
 from trcaugment.errors import MarkersError
@@ -63,15 +63,19 @@ class PreparedTrial:
     segments: tuple[Segment, ...]
 
 
-def prepare(markers: Markers, subject: Subject, card: Card) -> PreparedTrial:
-    """Find, check and fill a trial's keypoints, and bring them to a model's rate.
+def prepare(markers: Markers, keypoints: Keypoints, *, subject: Subject, card: Card) -> PreparedTrial:
+    """Check and fill a trial's keypoints, and bring them to a model's rate.
+
+    Args:
+        markers: the trial as it was read.
+        keypoints: found in it by `find_keypoints`.
+        subject: the person.
+        card: of the model.
 
     Raises:
-        MarkerSetError: keypoints that the model needs are not in the file.
         MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
             no frame has all keypoints.
     """
-    keypoints = find_keypoints(markers)
     check_rate(markers)
     check_size(keypoints.positions, subject, markers.unit)
     positions, filled = fill_gaps(keypoints.positions, markers.time_s)

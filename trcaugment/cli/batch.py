@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trcaugment.conversion.convert import Outcome
     from trcaugment.conversion.plan import Plan
     from trcaugment.conversion.pools import Pool
+    from trcaugment.conversion.report import Angles
     from trcaugment.conversion.run import Work
 
 _FOLDER = click.Path(path_type=Path)
@@ -104,7 +105,7 @@ def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) 
     if with_ik and isinstance(where, int):
         load_opensim()
     outcomes: dict[Path, Outcome] = {}
-    angles: dict[Path, str] = {}
+    angles: dict[Path, Angles] = {}
     with claimed(output, [trial.conversion.target.parent for trial in plan.trials]):
         try:
             _convert(plan, work, where, outcomes)
@@ -135,18 +136,19 @@ def _convert(plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outc
 
 
 def _find_angles(
-    plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome], angles: dict[Path, str]
+    plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome], angles: dict[Path, Angles]
 ) -> None:
-    from trcaugment.conversion.angles import find_angles, people
-    from trcaugment.conversion.report import NOT_REACHED
+    from trcaugment.cli.batch_tables import describe
+    from trcaugment.conversion.angles import find_angles, plan_people
+    from trcaugment.conversion.report import Angles
 
     sidecars = {target: each.sidecar for target, each in outcomes.items() if each.sidecar is not None}
-    angles.update(dict.fromkeys(sidecars, NOT_REACHED))
-    everybody = people(plan.trials, sidecars)
-    with _pool(where, apart=True) as (pool, _):
-        for target, text in find_angles(everybody, work.settings.overwrite, pool):
-            angles[target] = text
-            say(f"{target}: inverse kinematics {text}")
+    angles.update(dict.fromkeys(sidecars, Angles(angles="not reached")))
+    everybody = plan_people(plan.trials, sidecars)
+    with _pool(where, apart=True) as (pool, n_workers):
+        for target, found in find_angles(everybody, work.settings.overwrite, pool, n_workers):
+            angles[target] = found
+            say(f"{target}: inverse kinematics {describe(found)}")
 
 
 @contextmanager

@@ -12,11 +12,11 @@ from rich.table import Table
 
 from trcaugment.cli.screen import say, show
 from trcaugment.conversion.folder import CSV_FILE, JSON_FILE
-from trcaugment.conversion.report import FAILED, NOT_REACHED, count
+from trcaugment.conversion.report import count
 
 if TYPE_CHECKING:
     from trcaugment.conversion.plan import Plan
-    from trcaugment.conversion.report import Row
+    from trcaugment.conversion.report import Angles, Row
     from trcaugment.subject import StatedSubject
 
 
@@ -43,14 +43,21 @@ def show_plan(plan: Plan) -> None:
 def show_result(rows: Sequence[Row], folder: Path) -> bool:
     """What failed and why, what guards found, and a line of counts; whether all went well."""
     failed = [row for row in rows if row.result == "failed"]
-    without_angles = [row for row in rows if (row.angles or "").startswith(FAILED)]
-    _show(("no joint angles", "why"), [(row.trial, row.angles or "") for row in without_angles])
+    without_angles = [row for row in rows if row.angles == "failed"]
+    _show(("no joint angles", "why"), [(row.trial, row.angles_reason or "") for row in without_angles])
     _show(("failed", "why"), [(row.trial, row.reason or "") for row in failed])
     _show_findings(rows)
     counts = ", ".join(f"{n} {result}" for result, n in sorted(count(rows).items()))
     say(f"{counts or 'no trials'}; see {folder / CSV_FILE} and {JSON_FILE}")
-    interrupted = any(NOT_REACHED in (row.result, row.angles) for row in rows)
+    interrupted = any("not reached" in (row.result, row.angles) for row in rows)
     return not failed and not without_angles and not interrupted
+
+
+def describe(angles: Angles) -> str:
+    """What became of inverse kinematics, in words."""
+    if angles.ik_marker_rms_m is not None:
+        return f"{angles.angles}, marker RMS {1000 * angles.ik_marker_rms_m:.1f} mm"
+    return f"{angles.angles}: {angles.angles_reason}" if angles.angles_reason else angles.angles
 
 
 def _show_findings(rows: Sequence[Row]) -> None:

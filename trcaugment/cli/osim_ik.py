@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trcaugment.cli.outputs import write_output
 from trcaugment.errors import SubjectError, TrcAugmentError
 from trcaugment.subject import Subject
 
 if TYPE_CHECKING:
-    from trcaugment.markers import Markers
     from trcaugment.osim.ik import MarkerErrors
     from trcaugment.osim.pipeline import Kit
 
@@ -95,41 +93,23 @@ def run(
     from rich.console import Console
 
     from trcaugment.cli.osim_tables import show_errors, show_scaling
-    from trcaugment.figures.ik_errors import draw_ik_errors
-    from trcaugment.formats.trc import read_trc
-    from trcaugment.osim.pipeline import FIGURE_END, scale_person, solve_trials
+    from trcaugment.conversion.ik import Person, ScaledPerson, scale_and_solve
+    from trcaugment.conversion.pools import local_pool
 
     console = Console(highlight=False, soft_wrap=True)
-    trials, failed = _read(paths)
+    person = Person(folder, subject, paths, static, kit)
     solved: dict[str, MarkerErrors] = {}
-    try:
-        if trials:
-            still = None if static is None else read_trc(static)
-            scaled = scale_person(list(trials.values()), still, subject, kit, folder)
-            show_scaling(console, scaled.scaling, folder)
-            for name, errors in solve_trials({name: paths[name] for name in trials}, scaled.tasks, folder, jobs):
-                if isinstance(errors, TrcAugmentError):
-                    failed[name] = errors
-                else:
-                    solved[name] = errors
-                    write_output(folder / f"{name}{FIGURE_END}", draw_ik_errors(errors, name))
-    except TrcAugmentError as error:
-        failed |= dict.fromkeys(trials, error)
+    failed: dict[str, TrcAugmentError] = {}
+    with local_pool(min(jobs, len(paths)), apart=True) as pool:
+        for done in scale_and_solve([person], pool, jobs):
+            if isinstance(done, ScaledPerson):
+                show_scaling(console, done.scaling, folder)
+            elif done.errors is not None:
+                solved[done.name] = done.errors
+            elif done.failure is not None:
+                failed[done.name] = done.failure
     if solved:
         show_errors(console, {name: solved[name] for name in paths if name in solved}, folder)
-    for name, why in failed.items():
-        click.echo(f"{click.style('failed', fg='red')}  {why.about(paths[name])}", err=True)
+    for name in (name for name in paths if name in failed):
+        click.echo(f"{click.style('failed', fg='red')}  {failed[name].about(paths[name])}", err=True)
     return not failed
-
-
-def _read(paths: Mapping[str, Path]) -> tuple[dict[str, Markers], dict[str, TrcAugmentError]]:
-    from trcaugment.formats.trc import read_trc
-
-    trials: dict[str, Markers] = {}
-    failed: dict[str, TrcAugmentError] = {}
-    for name, path in paths.items():
-        try:
-            trials[name] = read_trc(path)
-        except TrcAugmentError as error:
-            failed[name] = error
-    return trials, failed

@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +15,7 @@ from trcaugment.cli.osim_ik import run as run_ik
 from trcaugment.cli.screen import say
 from trcaugment.errors import ModelError, SubjectError
 from trcaugment.formats.files import SIDECAR_END, sidecar_path
-from trcaugment.subject import StatedSubject, Subject
+from trcaugment.subject import StatedSubject
 
 if TYPE_CHECKING:
     from trcaugment.conversion.convert import Outcome
@@ -107,13 +106,13 @@ def predict(
 
 
 def _find_angles(outcomes: Sequence[Outcome], folder: Path) -> bool:
+    from trcaugment.conversion.ik import common_subject
     from trcaugment.osim.pipeline import Kit
 
-    done = {outcome.conversion.target: outcome.sidecar.subject for outcome in outcomes if outcome.sidecar}
+    done = {outcome.conversion.target: outcome.sidecar for outcome in outcomes if outcome.sidecar}
     if not done:
-        return True  # there is nothing to solve, which has been told
-    # One person: heights that were estimated differ from trial to trial by chance.
-    subject = Subject(median(each.height_m for each in done.values()), next(iter(done.values())).mass_kg)
+        return True  # there is nothing to solve, as the lines above say
+    subject = common_subject(list(done.values()))
     return run_ik({path.stem: path for path in done}, subject, folder, kit=Kit(), jobs=os.cpu_count() or 1)
 
 

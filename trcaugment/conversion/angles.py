@@ -3,173 +3,136 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import rmtree
-from statistics import median
-from typing import Any
 
 import msgspec
 
+from trcaugment.conversion.ik import Person, ScaledPerson, SolvedTrial, common_subject, scale_and_solve
 from trcaugment.conversion.plan import PlannedTrial
 from trcaugment.conversion.pools import Pool
-from trcaugment.conversion.report import FAILED
+from trcaugment.conversion.report import Angles
 from trcaugment.conversion.sidecar import Sidecar, this_tool
-from trcaugment.errors import OsimError, TrcAugmentError
-from trcaugment.figures.ik_errors import draw_ik_errors
+from trcaugment.errors import OsimError
 from trcaugment.formats.files import TEMPORARY_END, as_json, read_file, replace_file, why_not_written
-from trcaugment.formats.trc import read_trc
-from trcaugment.osim.ik import Tasks
-from trcaugment.osim.pipeline import FIGURE_END, SCALING_FILES, Kit, scale_person, solve, trial_files
-from trcaugment.subject import Subject
+from trcaugment.osim.pipeline import SCALING_FILES, trial_files
 
 STATE_FILE = "ik.json"
 _WORKSHOP = re.compile(r"\.[a-z0-9_]{8}")  # as tempfile names folders
-_ONE_AT_A_TIME = threading.Lock()  # OpenSim has one log per process, and a Dask worker may have several threads
 
 
 @dataclass(frozen=True)
-class Person:
-    """Trials that share a scaled model.
+class PlannedPerson:
+    """A person to be scaled, and the checksums of the marker files by the names of the trials."""
 
-    Attributes:
-        folder: where the model and the angles go.
-        subject: height and mass.
-        outputs: the marker files.
-        sha256: their checksums, by name.
-    """
-
-    folder: Path
-    subject: Subject
-    outputs: list[Path]
+    person: Person
     sha256: dict[str, str]
 
 
 class _State(msgspec.Struct):
-    """What a folder of angles was made from: checksums of the marker files; none until all is done."""
+    """What a folder of angles was made from, and its results, by the names of the trials; none until all is done."""
 
     tool: str
     markers: dict[str, str]
+    angles: dict[str, Angles] = {}
 
 
-def people(trials: Iterable[PlannedTrial], sidecars: Mapping[Path, Sidecar]) -> list[Person]:
-    """Who is there to be scaled: the subjects of every output folder, with the trials that were converted."""
-    groups: dict[Path, list[Path]] = {}
+def plan_people(trials: Iterable[PlannedTrial], sidecars: Mapping[Path, Sidecar]) -> list[PlannedPerson]:
+    """The subjects of every output folder, with the trials that were converted."""
+    groups: dict[Path, dict[str, Path]] = {}
     for trial in trials:
         target = trial.conversion.target
         if target in sidecars:
             folder = target.parent / f"ik_{trial.subject_name.replace('/', '_')}"
-            groups.setdefault(folder, []).append(target)
-    return [_person(folder, outputs, [sidecars[each] for each in outputs]) for folder, outputs in groups.items()]
+            groups.setdefault(folder, {})[target.stem] = target
+    return [_planned(folder, outputs, sidecars) for folder, outputs in groups.items()]
 
 
-def find_angles(everybody: Iterable[Person], overwrite: bool, pool: Pool) -> Iterator[tuple[Path, str]]:
+def find_angles(
+    everybody: Iterable[PlannedPerson], overwrite: bool, pool: Pool, n_workers: int
+) -> Iterator[tuple[Path, Angles]]:
     """Scale and solve in a pool; yields every marker file and what became of it.
 
     A folder that was made from the same files is kept.
     """
-    running: dict[Future[Any], tuple[Person, Path | None]] = {}  # with no file: the scaling
-    unsolved: dict[Path, int] = {}
-    for person in everybody:
+    waiting: dict[Path, PlannedPerson] = {}
+    for planned in everybody:
+        person = planned.person
         try:
-            if _is_done(person, overwrite):
-                yield from dict.fromkeys(person.outputs, "kept").items()
-                continue
+            kept = _made_before(planned, overwrite)
         except OsimError as error:
-            yield from dict.fromkeys(person.outputs, f"{FAILED}: {error}").items()
+            yield from ((path, Angles(angles="failed", angles_reason=str(error))) for path in person.trials.values())
             continue
-        running[pool.submit(_scale, person)] = person, None
-        unsolved[person.folder] = len(person.outputs)
-    while running:
-        for future in wait(running, return_when=FIRST_COMPLETED).done:
-            person, path = running.pop(future)
-            failure = future.exception()
-            if failure is not None:
-                yield from dict.fromkeys([path] if path else person.outputs, f"{FAILED}: {_reason(failure)}").items()
-            elif path is None:
-                for each in person.outputs:
-                    running[pool.submit(_solve, each, person.folder, future.result())] = person, each
-            else:
-                unsolved[person.folder] -= 1
-                if not unsolved[person.folder]:
-                    replace_file(person.folder / STATE_FILE, as_json(_State(this_tool(), person.sha256)))
-                yield path, future.result()
+        if kept:
+            yield from ((path, kept[name]) for name, path in person.trials.items())
+        else:
+            waiting[person.folder] = planned
+    solved: dict[Path, dict[str, Angles]] = {folder: {} for folder in waiting}
+    for done in scale_and_solve([each.person for each in waiting.values()], pool, n_workers):
+        if isinstance(done, ScaledPerson):
+            continue
+        person, angles = done.person, _angles(done)
+        if done.errors is not None:
+            solved[person.folder][done.name] = angles
+            if len(solved[person.folder]) == len(person.trials):
+                state = _State(this_tool(), waiting[person.folder].sha256, solved[person.folder])
+                replace_file(person.folder / STATE_FILE, as_json(state))
+        yield person.trials[done.name], angles
 
 
-def _reason(error: BaseException) -> str:
-    if isinstance(error, TrcAugmentError):
-        return str(error)
-    return f"OpenSim crashed, or something unforeseen happened ({type(error).__name__}: {error})"
+def _planned(folder: Path, outputs: Mapping[str, Path], sidecars: Mapping[Path, Sidecar]) -> PlannedPerson:
+    subject = common_subject([sidecars[path] for path in outputs.values()])
+    sha256 = {name: sidecars[path].output.sha256 for name, path in outputs.items()}
+    return PlannedPerson(Person(folder, subject, outputs), sha256)
 
 
-def _person(folder: Path, outputs: list[Path], sidecars: list[Sidecar]) -> Person:
-    """The middle one of heights that were estimated, trial by trial; stated ones are the same."""
-    subject = Subject(median(each.subject.height_m for each in sidecars), sidecars[0].subject.mass_kg)
-    digests = {path.name: each.output.sha256 for path, each in zip(outputs, sidecars, strict=True)}
-    return Person(folder, subject, outputs, digests)
+def _angles(done: SolvedTrial) -> Angles:
+    if done.errors is None:
+        return Angles(angles="failed", angles_reason=str(done.failure))
+    rms_m, max_m = round(done.errors.rms_m, 5), round(float(done.errors.marker_max_m.max()), 5)
+    return Angles(angles="solved", ik_marker_rms_m=rms_m, ik_marker_max_m=max_m)
 
 
-def _is_done(person: Person, overwrite: bool) -> bool:
-    """Whether all is there already; if not, the folder is ready to be filled.
+def _made_before(planned: PlannedPerson, overwrite: bool) -> dict[str, Angles] | None:
+    """The angles of an earlier run, if all are there; if not, the folder is ready to be filled.
 
     Raises:
         OsimError: somebody else's files are in the folder, or it cannot be written.
     """
+    person = planned.person
     folder = person.folder
     try:
-        if _made_before(person, overwrite) == _State(this_tool(), person.sha256):
-            return True
+        state = _read_state(folder, overwrite)
+        files = [*SCALING_FILES, *(file for name in person.trials for file in trial_files(name))]
+        if (
+            state is not None
+            and (state.tool, state.markers) == (this_tool(), planned.sha256)
+            and state.angles.keys() == planned.sha256.keys()
+            and all((folder / file).is_file() for file in files)
+        ):
+            return {name: msgspec.structs.replace(each, angles="kept") for name, each in state.angles.items()}
         folder.mkdir(exist_ok=True)
         replace_file(folder / STATE_FILE, as_json(_State(this_tool(), {})))
     except OSError as error:
         raise OsimError(f"{folder} {why_not_written(error)}") from error
-    return False
+    return None
 
 
-def _scale(person: Person) -> Tasks:
-    """Make a subject's scaled model, and say what to follow.
-
-    Raises:
-        TrcAugmentError: there is none.
-    """
-    with _ONE_AT_A_TIME:
-        trials = [read_trc(path) for path in person.outputs]
-        return scale_person(trials, None, person.subject, Kit(), person.folder).tasks
-
-
-def _solve(path: Path, folder: Path, tasks: Tasks) -> str:
-    """What became of a trial.
-
-    Raises:
-        TrcAugmentError: it could not be solved.
-    """
-    with _ONE_AT_A_TIME:
-        errors = solve(path.stem, read_trc(path), tasks, folder)
-    try:
-        replace_file(folder / f"{path.stem}{FIGURE_END}", draw_ik_errors(errors, path.stem))
-    except OSError as error:
-        raise OsimError(f"{folder} {why_not_written(error)}") from error
-    return f"marker RMS {1000 * errors.rms_m:.1f} mm"
-
-
-def _made_before(person: Person, overwrite: bool) -> _State | None:
-    """What the folder was made from, if all of it is there.
+def _read_state(folder: Path, overwrite: bool) -> _State | None:
+    """What the folder was made from; None if it is new.
 
     Raises:
         OsimError: somebody else's files are in the folder.
     """
-    _clear(person.folder)
+    _clear(folder)
     try:
-        state = msgspec.json.decode(read_file(person.folder / STATE_FILE), type=_State)
+        return msgspec.json.decode(read_file(folder / STATE_FILE), type=_State)
     except (OSError, msgspec.DecodeError) as error:
-        if not overwrite and person.folder.exists() and any(person.folder.iterdir()):
-            raise OsimError(f"{person.folder} is in the way: move it, or add --overwrite") from error
+        if not overwrite and folder.exists() and any(folder.iterdir()):
+            raise OsimError(f"{folder} is in the way: move it, or add --overwrite") from error
         return None
-    files = [*SCALING_FILES, *(file for path in person.outputs for file in trial_files(path.stem))]
-    return state if all((person.folder / file).is_file() for file in files) else None
 
 
 def _clear(folder: Path) -> None:

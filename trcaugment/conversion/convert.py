@@ -13,7 +13,7 @@ import numpy as np
 
 from trcaugment.chain.augmentation import Augmentation, augment_prepared
 from trcaugment.chain.height import estimate_height
-from trcaugment.chain.keypoints import find_keypoints, input_keypoints
+from trcaugment.chain.keypoints import Keypoints, find_keypoints, input_keypoints
 from trcaugment.chain.preparation import PreparedTrial, prepare
 from trcaugment.conversion.sidecar import (
     InputFile,
@@ -150,8 +150,9 @@ def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | O
             if before:
                 return Outcome(conversion, before, kept=True)
         markers = parse_trc(data, conversion.source)
-        subject, height_error_m = _subject(markers, conversion.person)
-        trial = prepare(markers, subject, card)
+        keypoints = find_keypoints(markers)
+        subject, height_error_m = _subject(keypoints, conversion.person)
+        trial = prepare(markers, keypoints, subject=subject, card=card)
         if settings.strict and trial.findings:
             reasons = "; ".join(finding.message for finding in trial.findings)
             raise ConversionError(f"refused, as --strict asks: {reasons}")
@@ -195,15 +196,15 @@ def _made_before(conversion: Conversion, input_sha256: str, card: Card, settings
     return None
 
 
-def _subject(markers: Markers, person: StatedSubject) -> tuple[Subject, float | None]:
+def _subject(keypoints: Keypoints, person: StatedSubject) -> tuple[Subject, float | None]:
     if person.height_m is not None:
         return Subject(person.height_m, person.mass_kg), None
-    height = estimate_height(find_keypoints(markers).positions)
+    height = estimate_height(keypoints.positions)
     return Subject(round(height.height_m, 3), person.mass_kg), round(height.error_m, 3)
 
 
 def _predict(batch: Sequence[_Loaded | Outcome], model: Model) -> list[tuple[_Loaded, Augmentation] | Outcome]:
-    """The batch, with predictions for all trials that are not at their end."""
+    """The batch, with predictions for all trials that have not failed and are not kept."""
     loaded = [each for each in batch if isinstance(each, _Loaded)]
     results = iter(augment_prepared([each.trial for each in loaded], model) if loaded else [])
     return [(each, next(results)) if isinstance(each, _Loaded) else each for each in batch]

@@ -15,16 +15,30 @@ from trcaugment.conversion.plan import Plan, PlannedTrial
 from trcaugment.conversion.sidecar import GuardFinding, read_origin
 from trcaugment.formats.files import as_csv, as_json, replace_file
 
-FAILED = "failed"  # begins what is told of joint angles that could not be found
-NOT_REACHED = "not reached"  # is told of those that were not looked for, because the batch was interrupted
 Result = Literal["converted", "kept", "failed", "left out", "not reached"]
+
+
+class Angles(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a trial's inverse kinematics.
+
+    Attributes:
+        angles: solved; kept, because it was solved from this file before; failed; or not reached.
+        ik_marker_rms_m: root mean square distance of the model's markers from the trial's.
+        ik_marker_max_m: the largest of these distances.
+        angles_reason: why it failed.
+    """
+
+    angles: Literal["solved", "kept", "failed", "not reached"]
+    ik_marker_rms_m: float | None = None
+    ik_marker_max_m: float | None = None
+    angles_reason: str | None = None
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a trial.
 
     Attributes:
-        trial: its name, relative to the folder of trials; of what is no trial, a table of subjects say, the file's.
+        trial: its name, relative to the folder of trials. For entries that are not trials: the file name.
         result: converted; kept, because it was made just so before; failed; left out on purpose; or not reached,
             because the batch was interrupted.
         reason: why it failed or was left out.
@@ -37,9 +51,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         output: marker file.
         n_frames: frames of the trial.
         n_frames_predicted: frames with markers.
-        notes: what was odd about the file, such as rows that break off.
+        notes: what the reader repaired or found odd, such as rows that break off.
         findings: of the guards.
-        angles: what became of inverse kinematics, where it was asked for.
+        angles, ik_marker_rms_m, ik_marker_max_m, angles_reason: as in `Angles`, with --ik.
     """
 
     trial: str
@@ -57,9 +71,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     findings: tuple[GuardFinding, ...] = ()
     angles: str | None = None
+    ik_marker_rms_m: float | None = None
+    ik_marker_max_m: float | None = None
+    angles_reason: str | None = None
 
 
-def make_rows(plan: Plan, outcomes: Mapping[Path, Outcome], angles: Mapping[Path, str]) -> list[Row]:
+def make_rows(plan: Plan, outcomes: Mapping[Path, Outcome], angles: Mapping[Path, Angles]) -> list[Row]:
     """Rows of all trials, by name.
 
     Args:
@@ -102,7 +119,7 @@ def _text(part: object) -> str:
     return f"{part.guard}: {part.message}" if isinstance(part, GuardFinding) else str(part)
 
 
-def _row(trial: PlannedTrial, outcome: Outcome | None, angles: str | None) -> Row:
+def _row(trial: PlannedTrial, outcome: Outcome | None, angles: Angles | None) -> Row:
     person = trial.conversion.person
     row = Row(
         trial=trial.name,
@@ -112,7 +129,7 @@ def _row(trial: PlannedTrial, outcome: Outcome | None, angles: str | None) -> Ro
         height_source=person.height_source,
         mass_kg=person.mass_kg,
         mass_source=person.mass_source,
-        angles=angles,
+        **(msgspec.structs.asdict(angles) if angles else {}),
     )
     if outcome is None:
         return row

@@ -188,7 +188,7 @@ def write_ik_trial(folder: Path, name: str, trial: Markers, tasks: Tasks, log: O
         tool = opensim.InverseKinematicsTool()
     else:
         tool = open_document("InverseKinematicsTool", tasks.setup, log)
-    tool.setName(name)
+    tool.setName(_opensim_name(name))
     tool.set_model_file("scaled.osim")
     tool.setMarkerDataFileName(f"{name}_ik.trc")
     tool.setOutputMotionFileName(f"{name}.mot")
@@ -234,6 +234,11 @@ def _task_set(own: Any, tasks: Tasks) -> Any:
     return made
 
 
+def _opensim_name(name: str) -> str:
+    """A trial's name without dots: OpenSim takes what follows the last one for the end of a file name."""
+    return name.replace(".", "_")
+
+
 def run_ik(setup: Path, log: OpensimLog) -> tuple[MarkerErrors, Markers]:
     """Run a set-up of `write_ik_trial`.
 
@@ -251,6 +256,8 @@ def run_ik(setup: Path, log: OpensimLog) -> tuple[MarkerErrors, Markers]:
     model = log.checked(lambda: opensim.Model(str(model_file)), str(model_file))
     tool.setModel(model)
     log.checked(tool.run, f"inverse kinematics of {name}")
+    for end in ("_ik_marker_errors.sto", "_ik_model_marker_locations.sto"):
+        setup.with_name(_opensim_name(name) + end).replace(setup.with_name(name + end))
     labels, table, _ = read_table(setup.with_name(f"{name}_ik_model_marker_locations.sto"))
     names = tuple(label.removesuffix("_tx") for label in labels[1::3])
     placed = Markers(names, table[:, 1:].reshape(len(table), -1, 3), table[:, 0])

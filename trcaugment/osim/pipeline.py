@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from trcaugment.body.skeleton import GENERIC_HEIGHT_M
-from trcaugment.errors import OsimError, TrcAugmentError
+from trcaugment.errors import OsimError
 from trcaugment.formats.files import as_csv, why_not_written
-from trcaugment.formats.trc import read_trc
 from trcaugment.markers import Markers
 from trcaugment.osim.ik import MarkerErrors, Tasks, make_tasks, run_ik, write_ik_trial
 from trcaugment.osim.log import opensim_log
@@ -105,39 +102,6 @@ def _let_loose(model: Any) -> None:
     coordinates = model.updCoordinateSet()
     for i in range(coordinates.getSize()):
         coordinates.get(i).setDefaultClamped(False)
-
-
-def solve_trials(
-    trials: Mapping[str, Path], tasks: Tasks, folder: Path, jobs: int
-) -> Iterator[tuple[str, MarkerErrors | TrcAugmentError]]:
-    """Inverse kinematics of trials, with the folder's scaled model, several at once; one that fails stops no other.
-
-    Args:
-        trials: name -> TRC file.
-        tasks: what inverse kinematics follows.
-        folder: has the scaled model, and gets set-ups, angles, errors and OpenSim's logs.
-        jobs: number of processes.
-
-    Yields:
-        The name of every trial and its errors, or why it failed, as they are done.
-    """
-    if jobs == 1 or len(trials) == 1:
-        for name, path in trials.items():
-            yield name, _solve(name, path, tasks, folder)
-        return
-    # Not forked: the parent may have loaded OpenSim, and torch.
-    with ProcessPoolExecutor(min(jobs, len(trials)), mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(_solve, name, path, tasks, folder): name for name, path in trials.items()}
-        for done in as_completed(running):
-            broken = done.exception()
-            yield running[done], OsimError(f"OpenSim crashed ({broken})") if broken else done.result()
-
-
-def _solve(name: str, path: Path, tasks: Tasks, folder: Path) -> MarkerErrors | TrcAugmentError:
-    try:
-        return solve(name, read_trc(path), tasks, folder)
-    except TrcAugmentError as error:
-        return error
 
 
 def solve(name: str, trial: Markers, tasks: Tasks, folder: Path) -> MarkerErrors:

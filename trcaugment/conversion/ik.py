@@ -1,0 +1,173 @@
+"""Scale and solve people with OpenSim in a pool: one scaled model for each, then inverse kinematics of every trial."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from trcaugment.conversion.pools import Pool
+from trcaugment.conversion.sidecar import Sidecar
+from trcaugment.errors import OsimError, TrcAugmentError
+from trcaugment.figures.ik_errors import draw_ik_errors
+from trcaugment.formats.files import replace_file, why_not_written
+from trcaugment.formats.trc import read_trc
+from trcaugment.markers import Markers
+from trcaugment.osim.ik import MarkerErrors, Tasks
+from trcaugment.osim.pipeline import FIGURE_END, Kit, Scaled, scale_person, solve
+from trcaugment.osim.scaling import Scaling
+from trcaugment.subject import Subject
+
+_ONE_AT_A_TIME = threading.Lock()  # OpenSim has one log per process, and a Dask worker may have several threads
+
+
+@dataclass(frozen=True)
+class Person:
+    """Trials that share a scaled model.
+
+    Attributes:
+        folder: where the model and the angles go.
+        subject: height and mass.
+        trials: name of a trial's files -> its marker file.
+        static: a static trial whose distances scale the model instead of those of the trials.
+        kit: OpenSim files of the user.
+    """
+
+    folder: Path
+    subject: Subject
+    trials: Mapping[str, Path]
+    static: Path | None = None
+    kit: Kit = field(default_factory=Kit)
+
+
+@dataclass(frozen=True)
+class ScaledPerson:
+    """A person has a scaled model."""
+
+    person: Person
+    scaling: Scaling
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedTrial:
+    """A trial is done.
+
+    Attributes:
+        person: whose it is.
+        name: its name.
+        errors: distances of the model's markers; None if it was not solved.
+        failure: why it was not.
+    """
+
+    person: Person
+    name: str
+    errors: MarkerErrors | None = None
+    failure: TrcAugmentError | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class _Scaled:
+    """What scaling hands on: the trials as they were read, and those that cannot be solved."""
+
+    scaled: Scaled | None
+    trials: dict[str, Markers]
+    failures: dict[str, TrcAugmentError]
+
+
+def common_subject(sidecars: Sequence[Sidecar]) -> Subject:
+    """One height and mass for trials of one person: the median of estimated heights; stated ones are the same."""
+    return Subject(median(each.subject.height_m for each in sidecars), sidecars[0].subject.mass_kg)
+
+
+def scale_and_solve(people: Iterable[Person], pool: Pool, n_workers: int) -> Iterator[ScaledPerson | SolvedTrial]:
+    """Scale every person's model, then solve the trials; a failure, or the death of a process, harms no other trial.
+
+    Every file is read once. So that memory does not grow with the number of people, few are at work at a time.
+
+    Args:
+        people: with different folders, which exist.
+        pool: its tasks run apart from this process, for OpenSim might crash.
+        n_workers: how many tasks it does at once.
+
+    Yields:
+        Each person once scaled, then each of the trials, as they are done. Where scaling fails, all trials fail.
+    """
+    waiting = iter(people)
+    running: dict[Future[Any], tuple[Person, str | None]] = {}  # with no name: the scaling
+    while True:
+        n_at_work = len({person.folder for person, _ in running.values()})
+        for person in islice(waiting, max(0, n_workers + 1 - n_at_work)):
+            running[pool.submit(_scale, person)] = person, None
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            person, name = running.pop(future)
+            error = future.exception()
+            if error is not None:
+                yield from _failed(person, dict.fromkeys([name] if name else person.trials, _explained(error)))
+            elif name is not None:
+                yield SolvedTrial(person, name, future.result())
+            else:
+                result: _Scaled = future.result()
+                yield from _failed(person, result.failures)
+                if result.scaled is not None:
+                    yield ScaledPerson(person, result.scaled.scaling)
+                    for each, trial in result.trials.items():
+                        task = pool.submit(_solve, each, trial, person.folder, result.scaled.tasks)
+                        running[task] = person, each
+
+
+def _failed(person: Person, failures: Mapping[str, TrcAugmentError]) -> Iterator[SolvedTrial]:
+    return (SolvedTrial(person, name, failure=failure) for name, failure in failures.items())
+
+
+def _explained(error: BaseException) -> TrcAugmentError:
+    if isinstance(error, TrcAugmentError):
+        return error
+    if isinstance(error, BrokenProcessPool):
+        return OsimError("the process that worked on it died: OpenSim crashed, or memory ran out")
+    return OsimError(
+        f"OpenSim crashed, or something unforeseen happened ({type(error).__name__}: {error}); please report it with "
+        "this file"
+    )
+
+
+def _scale(person: Person) -> _Scaled:
+    """Read a person's trials and make the scaled model of those that can be read."""
+    trials: dict[str, Markers] = {}
+    failures: dict[str, TrcAugmentError] = {}
+    for name, path in person.trials.items():
+        try:
+            trials[name] = read_trc(path)
+        except TrcAugmentError as error:
+            failures[name] = error
+    scaled = None
+    if trials:
+        try:
+            static = None if person.static is None else read_trc(person.static)
+            with _ONE_AT_A_TIME:
+                scaled = scale_person(list(trials.values()), static, person.subject, person.kit, person.folder)
+        except TrcAugmentError as error:
+            failures |= dict.fromkeys(trials, error)
+    return _Scaled(scaled, trials if scaled else {}, failures)
+
+
+def _solve(name: str, trial: Markers, folder: Path, tasks: Tasks) -> MarkerErrors:
+    """Solve a trial and draw its errors.
+
+    Raises:
+        TrcAugmentError: it could not be solved, or the folder cannot be written.
+    """
+    with _ONE_AT_A_TIME:
+        errors = solve(name, trial, tasks, folder)
+    try:
+        replace_file(folder / f"{name}{FIGURE_END}", draw_ik_errors(errors, name))
+    except OSError as error:
+        raise OsimError(f"{folder} {why_not_written(error)}") from error
+    return errors
