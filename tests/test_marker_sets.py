@@ -177,7 +177,7 @@ def test_the_exact_name_wins_over_another_that_fits():
 
 def test_two_other_names_for_one_keypoint_are_an_error():
     names = ["R_Ankle" if name == "RAnkle" else name for name in KEYPOINTS]
-    assert "RAnkle: R_Ankle and right_ankle fit; name the right one RAnkle" in message([*names, "right_ankle"])
+    assert "RAnkle: R_Ankle and right_ankle fit; choose with --names RAnkle=R_Ankle" in message([*names, "right_ankle"])
 
 
 def test_everything_missing_stands_in_one_message_with_accepted_and_nearest_names():
@@ -199,7 +199,7 @@ def test_the_marker_set_is_guessed_from_what_is_missing():
     assert "BLAZEPOSE" in message(blazepose)
     lower = message([*KEYPOINTS.names[3:], "Hip"])
     assert "HALPE_26_LOWER" in lower
-    assert "Neck: expected Neck or the two shoulders" in lower
+    assert "Neck: expected Neck, NeckCenter or the two shoulders" in lower
 
 
 def test_a_column_without_samples_counts_as_absent():

@@ -5,7 +5,8 @@ the set's names and their order never change; another model gets another set.
 
 Names read from public sources: OpenPose BODY_25 and BODY_25B, OpenCap's TRC files, and the marker sets of Pose2Sim
 (`skeletons.py`, 2026: HALPE_26, COCO_133, BLAZEPOSE, COCO_17, BODY_25), MMPose's `right_big_toe` style, MediaPipe's
-`right_foot_index`. Letter case, `_`, `-`, `.` and spaces never matter.
+`right_foot_index`, FreeMoCap's `neck_center`, and sides at the end as in Blender, `Hip.R`. Letter case, `_`, `-`, `.`
+and spaces never matter.
 """
 
 from __future__ import annotations
@@ -130,14 +131,26 @@ class MarkerSet:
         return [self.index(self.named(part, side)) for side in SIDES]
 
 
+_NO_MATTER = str.maketrans("", "", "_-. ")
+
+
+def name_key(name: str) -> str:
+    """The name as it is compared: letter case, `_`, `-`, `.` and spaces do not matter."""
+    return name.casefold().translate(_NO_MATTER)
+
+
 def _middle(name: str, part: str, kind: Kind, aliases: tuple[str, ...]) -> tuple[Landmark, ...]:
     return (Landmark(name, part, "middle", name, kind, aliases),)
 
 
 def _keypoints(part: str, *other_parts: str) -> tuple[Landmark, ...]:
-    """A keypoint of the right and one of the left side: RHip, RightHip, LHip, LeftHip."""
+    """A keypoint of the right and one of the left side: RHip, RightHip, HipR, HipRight, LHip, ..."""
     right, left = (
-        tuple(f"{side}{each}" for each in (part, *other_parts) for side in sides)
+        tuple(
+            name
+            for each in (part, *other_parts)
+            for name in (*(side + each for side in sides), *(each + side for side in sides))
+        )
         for sides in (("R", "Right"), ("L", "Left"))
     )
     return (
@@ -159,7 +172,7 @@ def _markers(part: str, right: str, left: str, kind: Kind = "bony landmark") -> 
 KEYPOINTS = MarkerSet(
     "keypoints-15",
     (
-        *_middle("Neck", "Neck", "keypoint", ("Neck",)),
+        *_middle("Neck", "Neck", "keypoint", ("Neck", "NeckCenter")),
         *(mark for part in ("Shoulder", "Hip", "Knee", "Ankle", "Heel") for mark in _keypoints(part)),
         *_keypoints("SmallToe", "LittleToe"),
         *_keypoints("BigToe", "Toe", "FootIndex"),
@@ -169,7 +182,9 @@ KEYPOINTS = MarkerSet(
 OTHER_KEYPOINTS = MarkerSet(
     "other keypoints",
     (
-        *_middle("midHip", "Hip", "keypoint", ("midHip", "Hip", "CHip", "HipCenter", "CenterHip", "Pelvis")),
+        *_middle(
+            "midHip", "Hip", "keypoint", ("midHip", "Hip", "CHip", "HipCenter", "HipsCenter", "CenterHip", "Pelvis")
+        ),
         *_keypoints("Elbow"),
         *_keypoints("Wrist"),
     ),

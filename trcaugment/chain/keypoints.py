@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import compress
@@ -10,7 +11,8 @@ from itertools import compress
 import numpy as np
 
 from trcaugment.errors import MarkerSetError
-from trcaugment.marker_sets import KEYPOINTS, OTHER_KEYPOINTS
+from trcaugment.formats.affixes import find_affix
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, OTHER_KEYPOINTS, name_key
 from trcaugment.markers import FloatArray, Markers
 
 _FEET = frozenset(mark.name for mark in KEYPOINTS.landmarks if mark.part in ("Heel", "SmallToe", "BigToe"))
@@ -22,8 +24,15 @@ _RESEMBLES = {
     frozenset({"RSmallToe", "LSmallToe"}): f"The file resembles BLAZEPOSE, which has no small toes; {_WITH_FEET}.",
     _SHOULDERS: "The file resembles HALPE_26_LOWER, which has no shoulders; track the whole body.",
 }
-_NO_MATTER = str.maketrans("", "", "_-. ")
 _NAMES_COMPARED, _LONGEST_COMPARED = 300, 40  # comparing takes long, and real files have no more
+_ALIKE = 0.55  # R_5th_Toe and RLittleToe are
+_TELL = "say which is which with --names RKnee=NAME or a CSV file"
+_SKIN = {
+    alias for mark in ANATOMICAL_MARKERS.landmarks for alias in mark.aliases if not alias.casefold().endswith("_study")
+}
+_ONLY_SKIN = {f"{side}{part}" for part in ("ASIS", "PSIS") for side in ("r.", "L.")} | {
+    f"{side}_{part}" for part in ("mknee", "mankle", "calc", "5meta", "thigh1", "sh1") for side in "rL"
+}
 _ANATOMICAL = "The file holds anatomical markers: it comes from optical motion capture or was augmented already."
 
 
@@ -45,16 +54,19 @@ class Keypoints:
 def find_keypoints(markers: Markers) -> Keypoints:
     """Find the 15 keypoints by name or alias; a column without a single sample counts as absent.
 
-    A file's column with exactly the keypoint's own name is preferred to columns with other fitting names. An absent
+    What all names of the file begin or end with is removed first. A column with exactly the keypoint's own name is
+    preferred to columns with other fitting names; names of skin markers fit none where the file holds such. An absent
     Neck is the midpoint of the shoulders. The origin midHip is always the midpoint of the hips, which is listed among
     the derived points only where the file has no midHip of its own.
 
     Raises:
-        MarkerSetError: keypoints are missing, or several columns fit one keypoint; the message lists all of them.
+        MarkerSetError: keypoints are missing, several columns fit one keypoint, or there are several people; it lists
+            all of them.
     """
     valid = np.asarray(np.isfinite(markers.positions).all(axis=2))
     names = list(compress(markers.names, np.asarray(valid.any(axis=0))))
-    found = _matches(names)
+    own = _own_names(names)
+    found = _matches(own)
     neck_derived = not found["Neck"] and bool(found["RShoulder"] and found["LShoulder"])
     if any(len(columns) != 1 for keypoint, columns in found.items() if not (keypoint == "Neck" and neck_derived)):
         raise MarkerSetError(_explain(found, markers, neck_derived))
@@ -66,7 +78,7 @@ def find_keypoints(markers: Markers) -> Keypoints:
         derived.append("Neck: midpoint of RShoulder and LShoulder")
     else:
         positions = markers.select(sources.values())
-    if not {_key(name) for name in OTHER_KEYPOINTS["midHip"].aliases} & {_key(name) for name in names}:
+    if not {name_key(name) for name in OTHER_KEYPOINTS["midHip"].aliases} & {name_key(name) for name in own.values()}:
         derived.append("midHip: midpoint of RHip and LHip")
     return Keypoints(positions, sources, tuple(derived))
 
@@ -77,41 +89,67 @@ def input_keypoints(markers: Markers) -> Markers:
     return replace(markers, names=tuple(markers.names[i] for i in kept), positions=markers.positions[:, kept])
 
 
-def _key(name: str) -> str:
-    """The name as it is compared."""
-    return name.casefold().translate(_NO_MATTER)
-
-
 def _is_anatomical(name: str) -> bool:
     return name.casefold().endswith("_study")
 
 
-def _matches(names: Sequence[str]) -> dict[str, list[str]]:
-    """The columns that fit each keypoint: just the one with its exact name, where there is one."""
-    keypoint_of = {_key(alias): mark.name for mark in KEYPOINTS.landmarks for alias in mark.aliases}
+def _own_names(names: Sequence[str]) -> dict[str, str]:
+    """The names of a file's columns -> without what all of them begin or end with, and without #1, #2, ..."""
+    affix = find_affix(names)
+    return {
+        name: re.sub(r"#\d+$", "", affix.remove(name) if affix is not None and affix.fits(name) else name)
+        for name in names
+    }
+
+
+def _matches(own: Mapping[str, str]) -> dict[str, list[str]]:
+    """The columns that fit each keypoint, by their own names: just the one with its exact name, where there is one."""
+    keypoint_of = {name_key(alias): mark.name for mark in KEYPOINTS.landmarks for alias in mark.aliases}
+    on_skin = _skin_markers(own.values())
     found: dict[str, list[str]] = {keypoint: [] for keypoint in KEYPOINTS}
-    for name in names:
-        keypoint = keypoint_of.get(_key(name))
-        if keypoint is not None:
-            found[keypoint].append(name)
-    return {keypoint: [keypoint] if keypoint in columns else columns for keypoint, columns in found.items()}
+    for column, name in own.items():
+        keypoint = keypoint_of.get(name_key(name))
+        if keypoint is not None and name not in on_skin:
+            found[keypoint].append(column)
+    return {
+        keypoint: [keypoint] if keypoint in columns else [each for each in columns if own[each] == keypoint] or columns
+        for keypoint, columns in found.items()
+    }
+
+
+def _skin_markers(names: Iterable[str]) -> set[str]:
+    """Names that OpenCap and laboratories give to skin markers, if the file has such as no keypoint could be: r.ASIS.
+
+    There, r_knee is the marker on the side of the knee, not its center.
+    """
+    used = _SKIN & set(names)
+    return used if used & _ONLY_SKIN else set()
 
 
 def _explain(found: dict[str, list[str]], markers: Markers, neck_derived: bool) -> str:
-    """One message with every missing keypoint, what it may be called, and what comes near to it in the file."""
+    """One line with every missing keypoint, then what each may be called, and what comes near to it in the file."""
     used = {name for columns in found.values() for name in columns}
-    unused = [name for name in markers.names if name not in used and not _is_anatomical(name)]
+    own = _own_names(markers.names)
+    on_skin = _skin_markers(own.values())
+    unused = [name for name in markers.names if name not in used and not _is_anatomical(name) and name not in on_skin]
     missing = [k for k, columns in found.items() if not columns and not (k == "Neck" and neck_derived)]
-    empty = _matches(markers.names)
+    empty = _matches(own)
     lines = [f"{k}: {_describe(k, empty[k], unused)}" for k in missing] + [
-        f"{k}: {' and '.join(columns)} fit; name the right one {k}" for k, columns in found.items() if columns[1:]
+        f"{k}: {' and '.join(columns)} fit; choose with --names {k}={columns[0]}"
+        for k, columns in found.items()
+        if columns[1:]
     ]
-    needed = f"the model needs {len(KEYPOINTS)} keypoints; {len(lines)} cannot be taken from this file"
+    listed = ", ".join(line.partition(":")[0] for line in lines)
+    needed = f"the model needs {len(KEYPOINTS)} keypoints; {len(lines)} cannot be taken from this file: {listed}"
     hint = _RESEMBLES.get(frozenset(missing), "")
-    if not hint and any("asis" in _key(name) for name in markers.names):
+    if on_skin:
+        hint = (
+            f"The file holds skin markers ({', '.join(sorted(on_skin)[:4])}, ...), which are no joint centers: {_TELL}."
+        )
+    elif not hint and any("asis" in name_key(name) for name in markers.names):
         hint = _ANATOMICAL
-    spelling = "Letter case, '_', '-', '.' and spaces in names do not matter."
-    return "\n  ".join([f"{needed}:", *lines]) + "\n" + " ".join(filter(None, [spelling, hint]))
+    spelling = f"Letter case, '_', '-', '.' and spaces in names do not matter; for other names, {_TELL}."
+    return "\n  ".join([needed, *lines]) + "\n" + " ".join(filter(None, [hint, "" if on_skin else spelling]))
 
 
 def _describe(keypoint: str, empty: list[str], unused: list[str]) -> str:
@@ -119,14 +157,23 @@ def _describe(keypoint: str, empty: list[str], unused: list[str]) -> str:
         return f"no frame of {' or '.join(empty)} has a sample"
     near = _nearest(keypoint, unused)
     also = " or the two shoulders" if keypoint == "Neck" else ""
-    return f"expected {', '.join(KEYPOINTS[keypoint].aliases)}{also}; " + (
-        f"nearest in the file: {', '.join(near)}" if near else "nothing in the file comes near"
-    )
+    accepted = [alias for alias in KEYPOINTS[keypoint].aliases if alias[0] == keypoint[0]]  # not those with sides last
+    return f"expected {', '.join(accepted)}{also}" + (f"; nearest in the file: {', '.join(near)}" if near else "")
 
 
 def _nearest(keypoint: str, names: list[str]) -> list[str]:
-    """Up to three names that resemble the keypoint's own or its aliases, most similar first."""
+    """Up to three names that resemble the keypoint's own or its aliases, most similar first; none of the other side."""
     names = [name for name in names[:_NAMES_COMPARED] if len(name) <= _LONGEST_COMPARED]
-    accepted = [_key(alias) for alias in KEYPOINTS[keypoint].aliases]
-    likeness = {name: max(SequenceMatcher(None, _key(name), alias).ratio() for alias in accepted) for name in names}
-    return sorted((name for name in names if likeness[name] >= 0.5), key=lambda name: -likeness[name])[:3]
+    likeness = {name: _likeness(name, keypoint) for name in names}
+    partner = KEYPOINTS[keypoint].partner
+    near = [
+        name
+        for name in names
+        if likeness[name] >= _ALIKE and (partner == keypoint or likeness[name] > _likeness(name, partner))
+    ]
+    return sorted(near, key=lambda name: -likeness[name])[:3]
+
+
+def _likeness(name: str, keypoint: str) -> float:
+    """How much a name resembles a keypoint's, from 0 to 1."""
+    return max(SequenceMatcher(None, name_key(name), name_key(alias)).ratio() for alias in KEYPOINTS[keypoint].aliases)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +13,7 @@ from torch import Tensor
 from trcaugment.chain.signals import find_segments, resample
 from trcaugment.datasets.dataset import listed
 from trcaugment.errors import DatasetError, MarkersError
+from trcaugment.formats.name_map import read_name_map
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import FloatArray, Markers
 
@@ -28,49 +27,10 @@ def read_names(values: Sequence[str]) -> dict[str, str]:
     Raises:
         MarkersError: neither form fits, a file cannot be read, a name is none of ours, or is given twice.
     """
-    names: dict[str, str] = {}
-    for value in values:
-        is_file = value.casefold().endswith(".csv") and "=" not in Path(value).name
-        for where, ours, theirs in _read_map(Path(value)) if is_file else [_split(value)]:
-            if ours not in ANATOMICAL_MARKERS:
-                raise MarkersError(
-                    f"{where}: expected one of our markers, found '{ours}'; there are {', '.join(ANATOMICAL_MARKERS)}"
-                )
-            if ours in names or theirs in names.values():
-                raise MarkersError(f"{where}: {ours if ours in names else theirs} is named twice; keep one of them")
-            names[ours] = theirs
-    return names
-
-
-def _split(value: str) -> tuple[str, str, str]:
-    ours, _, theirs = (part.strip() for part in value.partition("="))
-    if not ours or not theirs:
-        raise MarkersError(f"expected names as OURS=THEIRS or the path of a .csv file, found '{value}'")
-    return "names", ours, theirs
-
-
-def _read_map(path: Path) -> list[tuple[str, str, str]]:
-    """Line, our name and theirs of each row of a CSV file; a heading and blank lines are skipped."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise MarkersError(f"{path}: expected a CSV file of names, cannot read it ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise MarkersError(f"{path}: expected a CSV file in UTF-8; save it as that") from error
-    rows = []
-    reader = csv.reader(io.StringIO(text))
-    try:
-        lines = [(reader.line_num, row) for row in reader]
-    except csv.Error as error:
-        raise MarkersError(f"{path}: expected rows of a CSV file ({error})") from error
-    for number, row in lines:
-        cells = [cell.strip() for cell in row]
-        if not any(cells) or [cell.casefold() for cell in cells] == ["ours", "theirs"]:
-            continue
-        if len(cells) != 2 or not all(cells):
-            raise MarkersError(f"{path}, line {number}: expected two names with a comma (ours, theirs), found {row}")
-        rows.append((f"{path}, line {number}", cells[0], cells[1]))
-    return rows
+    found = read_name_map(values, ANATOMICAL_MARKERS.names)
+    if found.affix is not None:
+        raise MarkersError(f"names: expected the markers of the truth one by one, found '{found.affix.pattern}'")
+    return found.theirs
 
 
 def rename(truth: Markers, names: Mapping[str, str]) -> Markers:

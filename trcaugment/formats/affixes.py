@@ -1,0 +1,114 @@
+"""What all names of a person in a file begin or end with: `Patient01:RHip`, `Subject36_RHip`, `RHip_filtered`."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from trcaugment.errors import MarkerSetError
+from trcaugment.marker_sets import LANDMARKS, name_key
+from trcaugment.markers import Markers
+
+_KNOWN = {name_key(alias) for mark in LANDMARKS.values() for alias in mark.aliases}
+_LONGEST_KEY = max(map(len, _KNOWN))
+# With fewer known names than these, chance may have made them: vRHip, vLHip.
+_FEWEST = 5
+_LONGEST_NAME = 80
+
+
+class Affix(NamedTuple):
+    """What stands before and after a known name; one of the two is empty."""
+
+    prefix: str
+    suffix: str
+
+    def __str__(self) -> str:
+        return f"begin with '{self.prefix}'" if self.prefix else f"end in '{self.suffix}'"
+
+    @property
+    def pattern(self) -> str:
+        """As `--names` takes it: `*=P1_*`."""
+        return f"*={self.prefix}*{self.suffix}"
+
+    def fits(self, name: str) -> bool:
+        """Whether a name has it, and more."""
+        longer = len(name) > len(self.prefix) + len(self.suffix)
+        return longer and name.startswith(self.prefix) and name.endswith(self.suffix)
+
+    def remove(self, name: str) -> str:
+        """A fitting name without it."""
+        return name[len(self.prefix) : len(name) - len(self.suffix)]
+
+
+def find_affix(names: Sequence[str]) -> Affix | None:
+    """What the names of the one person in a file begin or end with; None if known names stand there as they are.
+
+    Raises:
+        MarkerSetError: the known names are there several times, with different beginnings or ends: several people.
+    """
+    found: dict[Affix, set[str]] = defaultdict(set)
+    n_plain = 0
+    for name in names:
+        if name_key(name) in _KNOWN:
+            n_plain += 1
+        else:
+            for affix, key in _splits(name):
+                found[affix].add(key)
+    if n_plain >= _FEWEST or not found:
+        return None
+    most = max(map(len, found.values()))
+    if most < max(_FEWEST, n_plain + 1):
+        return None
+    people = [affix for affix, keys in found.items() if len(keys) >= max(_FEWEST, most / 2)]
+    if len(people) > 1:
+        shown = ", ".join(f"those that {affix}" for affix in people[:4]) + (", ..." if len(people) > 4 else "")
+        raise MarkerSetError(
+            f"expected one person, found the same names {len(people)} times ({shown}): which one? "
+            f"Choose with --names '{people[0].pattern}'"
+        )
+    return people[0]
+
+
+def _splits(name: str) -> Iterator[tuple[Affix, str]]:
+    """A known name at the end of a name, and one at its begin, with what is left over: the longest of each."""
+    if len(name) > _LONGEST_NAME:
+        return
+    for k in range(1, len(name)):
+        key = name_key(name[k:])
+        if name[k].isalnum() and key in _KNOWN:
+            yield Affix(name[:k], ""), key
+            break
+    for k in range(len(name) - 1, 0, -1):
+        key = name_key(name[:k])
+        if name[k - 1].isalnum() and key in _KNOWN:
+            yield Affix("", name[k:]), key
+            break
+
+
+def without_affix(markers: Markers, affix: Affix) -> Markers:
+    """Markers under their names without the affix, noted; those that lack it keep their names.
+
+    A marker that has such a name already, without the affix, is left out.
+    """
+    names = {name: affix.remove(name) if affix.fits(name) else name for name in markers.names}
+    renamed = {new for old, new in names.items() if new != old}
+    kept = [k for k, (old, new) in enumerate(names.items()) if new != old or new not in renamed]
+    note = f"Names {affix}: read without it."
+    return replace(
+        markers,
+        names=tuple(list(names.values())[k] for k in kept),
+        positions=markers.positions[:, kept],
+        notes=(*markers.notes, note),
+    )
+
+
+def with_known_names(markers: Markers) -> Markers:
+    """Markers without what all names of the person begin or end with, noted; the same where there is no such thing.
+
+    Raises:
+        MarkerSetError: there are several people.
+    """
+    affix = find_affix(markers.names)
+    return markers if affix is None else without_affix(markers, affix)

@@ -1,0 +1,128 @@
+"""`--names`: which marker of a file is which of ours, for files with names of their own."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from trcaugment.errors import MarkersError
+from trcaugment.formats.affixes import Affix, with_known_names, without_affix
+from trcaugment.formats.files import read_file
+from trcaugment.markers import Markers
+
+_HEADING = ["ours", "theirs"]
+
+
+@dataclass(frozen=True)
+class NameMap:
+    """Names of ours and those of a file.
+
+    Attributes:
+        theirs: our name -> the file's.
+        affix: what the file's names begin or end with, from `*=P1_*`; None where it is to be found.
+    """
+
+    theirs: dict[str, str]
+    affix: Affix | None = None
+
+    def apply(self, markers: Markers) -> Markers:
+        """The markers under our names, noted; a marker of the file that has such a name already gives way.
+
+        Without an affix of its own, one that all names have is found and removed.
+
+        Raises:
+            MarkersError: none of the names is in the file.
+            MarkerSetError: there are several people in the file.
+        """
+        there = {theirs: ours for ours, theirs in self.theirs.items() if theirs in markers.names}
+        if self.theirs and not there:
+            raise MarkersError(f"expected the markers that --names tells of, {_found_instead(self.theirs, markers)}")
+        taken = {ours for theirs, ours in there.items() if theirs != ours}
+        kept = [k for k, name in enumerate(markers.names) if name in there or name not in taken]
+        notes = [f"{ours} is {theirs}, as --names says." for theirs, ours in there.items()]
+        notes += [
+            f"No marker {name[:40]} of --names is in the file." for name in self.theirs.values() if name not in there
+        ]
+        renamed = replace(
+            markers,
+            names=tuple(there.get(markers.names[k], markers.names[k]) for k in kept),
+            positions=markers.positions[:, kept],
+            notes=(*markers.notes, *notes),
+        )
+        if self.affix is None:
+            return with_known_names(renamed)
+        if not any(map(self.affix.fits, markers.names)):
+            raise MarkersError(
+                f"expected names that {self.affix}, as --names says, found {', '.join(markers.names[:5])}"
+            )
+        return without_affix(renamed, self.affix)
+
+
+def _found_instead(theirs: dict[str, str], markers: Markers) -> str:
+    wanted = next(iter(theirs.values()))
+    near = get_close_matches(wanted, markers.names, n=1)
+    return f"found no {wanted[:40]}" + (f"; nearest is {near[0]}" if near else "")
+
+
+def read_name_map(values: Sequence[str], ours: Collection[str] | None = None) -> NameMap:
+    """A map from OURS=THEIRS, `*=PREFIX*` or `*=*SUFFIX`, or CSV files with two columns (ours, theirs).
+
+    Args:
+        values: as given on the command line, any number.
+        ours: the names that may stand in front; None for any.
+
+    Raises:
+        MarkersError: no form fits, a file cannot be read, a name is none of ours, or is given twice.
+    """
+    names: dict[str, str] = {}
+    affix = None
+    for value in values:
+        is_file = value.casefold().endswith(".csv") and "=" not in Path(value).name
+        for where, own, other in _read_file(Path(value)) if is_file else [_split(value)]:
+            if own == "*":
+                if affix is not None or other.count("*") != 1 or other == "*":
+                    raise MarkersError(f"{where}: expected *=PREFIX* or *=*SUFFIX once, found '*={other[:40]}'")
+                affix = Affix(*other.split("*"))
+                continue
+            if ours is not None and own not in ours:
+                near = get_close_matches(own, ours, n=1, cutoff=0.7)
+                hint = f"nearest is {near[0]}" if near else f"there are {', '.join(ours)}"
+                raise MarkersError(f"{where}: expected one of our markers, found '{own[:40]}'; {hint}")
+            if own in names or other in names.values():
+                raise MarkersError(f"{where}: {own if own in names else other} is named twice; keep one of them")
+            names[own] = other
+    return NameMap(names, affix)
+
+
+def _split(value: str) -> tuple[str, str, str]:
+    ours, _, theirs = (part.strip() for part in value.partition("="))
+    if not ours or not theirs:
+        raise MarkersError(f"expected names as OURS=THEIRS or the path of a .csv file, found '{value[:80]}'")
+    return "names", ours, theirs
+
+
+def _read_file(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Line, our name and theirs of each row of a CSV file; a heading and blank lines are skipped."""
+    try:
+        text = read_file(path).decode("utf-8-sig")
+    except OSError as error:
+        raise MarkersError(f"{path}: expected a CSV file of names, cannot read it ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise MarkersError(f"{path}: expected a CSV file in UTF-8; save it as that") from error
+    delimiter = ";" if ";" in text and "," not in text else ","
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+    try:
+        for row in reader:
+            where, cells = f"{path}, line {reader.line_num}", [cell.strip() for cell in row]
+            if not any(cells) or [cell.casefold() for cell in cells] == _HEADING:
+                continue
+            if len(cells) != 2 or not all(cells):
+                found = str(row)[:80]
+                raise MarkersError(f"{where}: expected two names with a comma (ours, theirs), found {found}")
+            yield where, cells[0], cells[1]
+    except csv.Error as error:
+        raise MarkersError(f"{path}: expected rows of a CSV file ({error})") from error
