@@ -6,7 +6,7 @@ from itertools import groupby
 import pytest
 import torch
 
-from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets
+from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets, misplace_small_toes
 from trcaugment.marker_sets import KEYPOINTS
 
 N, N_FRAMES = 6000, 30
@@ -91,6 +91,23 @@ def test_half_the_people_are_seen_with_a_third_of_the_offsets():
     size = (offsets / offsets.std(dim=0)).square().mean(dim=(1, 2)).sqrt()
     assert share(size < 0.75) == pytest.approx(0.5, abs=0.06)
     assert float(size.quantile(0.85) / size.quantile(0.15)) > 2
+
+
+def test_small_toes_lie_beside_the_big_ones_in_a_quarter_of_the_people_and_anywhere_in_some():
+    places = torch.zeros(N, len(KEYPOINTS), 3)
+    (right, left), (big, big_left) = index("RSmallToe", "LSmallToe"), index("RBigToe", "LBigToe")
+    places[:, right, 2], places[:, left, 2] = 0.06, -0.06
+    moved = misplace_small_toes(only(offset=1.0), places, torch.Generator().manual_seed(0))
+    assert torch.equal(moved[:, [big, big_left]], places[:, [big, big_left]])
+    torch.testing.assert_close(moved[:, left], moved[:, right] * torch.tensor([1.0, 1.0, -1.0]))
+    away, apart = (moved - places)[:, right].norm(dim=1), moved[:, right].norm(dim=1)
+    near = apart < 0.0191
+    assert share(near) == pytest.approx(0.25, abs=0.02)
+    assert 0.003 <= float(apart[near].min()) < 0.0035
+    assert float(apart[near].max()) > 0.0185
+    assert share(away == 0) == pytest.approx(0.6, abs=0.02)
+    assert float((moved - places)[~near & (away > 0)][:, right].std()) == pytest.approx(0.015, abs=0.001)
+    assert torch.equal(misplace_small_toes(only(), places, torch.Generator().manual_seed(0)), places)
 
 
 # --- noise and drift

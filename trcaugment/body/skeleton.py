@@ -235,8 +235,8 @@ _RIGHT_MARKERS = (
     Point("r_shoulder_study", "torso", (-0.0200, 0.4040, 0.1390)),
     Point("r.ASIS_study", "pelvis", (0.0220, 0.0070, 0.1250)),
     Point("r.PSIS_study", "pelvis", (-0.1600, 0.0290, 0.0480)),
-    Point("r_knee_study", "femur_r", (0.0100, -0.3990, 0.0600)),
-    Point("r_mknee_study", "femur_r", (0.0110, -0.4010, -0.0580)),
+    Point("r_knee_study", "femur_r", (0.0060, -0.4040, 0.0590)),
+    Point("r_mknee_study", "femur_r", (0.0080, -0.4050, -0.0590)),
     Point("r_ankle_study", "tibia_r", (-0.0290, -0.3880, 0.0450)),
     Point("r_mankle_study", "tibia_r", (-0.0080, -0.3720, -0.0380)),
     Point("r_calc_study", "calcn_r", (-0.0250, 0.0190, -0.0100)),
@@ -252,12 +252,13 @@ _RIGHT_MARKERS = (
 )
 
 # Where pose detectors see their keypoints: OpenCap's generic places for OpenPose, moved half the way to where its
-# HRNet keypoints lie in a scaled model (OpenCap session, MIT licence); keypoints.py moves them on, per person.
+# HRNet keypoints lie in a scaled model (OpenCap session, MIT licence); detector.py moves them on, per person. The knee
+# stays at its joint center: 5 mm in front of and above it, a thigh grew by 11 mm as it bent; real ones shorten.
 _MIDLINE_KEYPOINTS = (Point("Neck", "torso", (0.0, 0.3680, 0.0)), Point("midHip", "pelvis", (-0.0200, -0.0740, 0.0)))
 _RIGHT_KEYPOINTS = (
     Point("RShoulder", "torso", (0.0000, 0.3680, 0.1660)),
     Point("RHip", "pelvis", (-0.0200, -0.0740, 0.0930)),
-    Point("RKnee", "tibia_r", (-0.0030, 0.0020, 0.0040)),
+    Point("RKnee", "tibia_r", (-0.0080, -0.0035, 0.0020)),
     Point("RAnkle", "tibia_r", (-0.0120, -0.3800, 0.0050)),
     Point("RHeel", "calcn_r", (0.0100, 0.0100, -0.0190)),
     Point("RSmallToe", "calcn_r", (0.1910, 0.0000, 0.0390)),

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets
+from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets, misplace_small_toes
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
 from trcaugment.body.motions import MotionLibrary, perturb, read_mot
 from trcaugment.body.population import Population, draw_bodies
@@ -73,9 +73,10 @@ class WindowGenerator:
         sizes = draw_bodies(self.population, n, generator)
         size = sizes.height_m / GENERIC_HEIGHT_M
         offsets, slides = draw_offsets(self.errors, n, generator)
-        seen_points = sizes.points.clone()
-        seen_points[:, _KEYPOINT_INDEX] += offsets * size[:, None, None]
-        return replace(sizes, points=seen_points, slides=sizes.slides + slides * size[:, None, None, None])
+        seen_points, size_m = sizes.points.clone(), size[:, None, None]
+        placed = seen_points[:, _KEYPOINT_INDEX] / size_m + offsets
+        seen_points[:, _KEYPOINT_INDEX] = misplace_small_toes(self.errors, placed, generator) * size_m
+        return replace(sizes, points=seen_points, slides=sizes.slides + slides * size_m[..., None])
 
     def draw_windows(self, people: BodySizes, motions: Tensor, generator: torch.Generator) -> Windows:
         """Draw one window of each of the people from `draw_people`; who stands there twice gets two.
