@@ -188,7 +188,7 @@ def test_without_data_sets_nothing_is_split(tmp_path):
     sources = sources_of(path)
     assert sources.training is sources.validation
     assert isinstance(sources.training, WindowGenerator)
-    assert (sources.record, sources.height_m) == ({}, (1.35, 2.10))
+    assert (sources.record, sources.height_m) == ({}, (1.25, 2.10))
     assert DrawnData(sources.training, read_recipe(path)).validation is sources.training
 
 

@@ -111,7 +111,7 @@ def test_a_run_gives_a_model_that_loads_and_says_how_it_was_made(finished):
     assert (card.name, card.inputs, card.outputs) == ("tiny", KEYPOINTS.names, ANATOMICAL_MARKERS.names)
     assert (card.sizes.hidden, card.sizes.n_layers) == (8, 1)
     assert "none needed" in card.training_data
-    assert card.height_m == (1.35, 2.10)
+    assert card.height_m == (1.25, 2.10)
     assert (folder / "model" / "recipe.toml").read_text() == recipe.read_text()
     errors = logged(folder)
     assert sorted(errors) == [0, 1, 2]

@@ -47,6 +47,8 @@ class Slide(NamedTuple):
 _SKIN = (
     Slide("r_knee_study", "knee_angle_r", (-0.014, 0.003, 0.002), (0.006, 0.006, 0.003)),
     Slide("r_mknee_study", "knee_angle_r", (-0.012, 0.003, 0.000), (0.006, 0.006, 0.003)),
+    Slide("r_knee_study", "hip_flexion_r", (0.000, 0.008, 0.000), (0.003, 0.006, 0.002)),
+    Slide("r_mknee_study", "hip_flexion_r", (0.000, 0.008, 0.000), (0.003, 0.006, 0.002)),
     Slide("r_ankle_study", "knee_angle_r", (0.000, 0.005, 0.000), (0.003, 0.004, 0.002)),
     Slide("r_mankle_study", "knee_angle_r", (0.000, 0.003, 0.000), (0.003, 0.004, 0.002)),
     Slide("r_thigh1_study", "hip_flexion_r", (0.000, 0.000, 0.000), (0.010, 0.010, 0.008)),
