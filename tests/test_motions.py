@@ -126,7 +126,7 @@ def test_every_activity_is_a_motion_of_seconds_on_the_ground_within_widened_rang
                 assert values.max() < coordinate.high + 0.35, coordinate.name
         feet = forward_kinematics(_GENERIC, torch.from_numpy(motion)[None], _FEET)[0].numpy()
         lowest = feet[..., 1].min(axis=1)
-        assert np.abs(lowest).max() < 0.04
+        assert np.abs(lowest).max() < 0.06  # of a sprinter's feet
         assert abs(np.median(lowest)) < 0.005
         speed = np.abs(np.diff(motion[:, [c.rotational for c in COORDINATES]], axis=0)).max() * 60
         assert 0.05 < speed < 25  # rad/s: it moves, and no faster than sprinters

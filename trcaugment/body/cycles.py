@@ -1,7 +1,6 @@
 """Cyclic procedural motions: both legs follow one curve half a period apart.
 
-Angles are in degrees. The curves are rounded from Winter 2009 (Biomechanics and Motor Control of Human Movement) and
-Novacheck 1998 (doi 10.1016/S0966-6362(97)00038-6); stairs and pedalling are common ranges of motion.
+Angles are in degrees, common ranges of motion of stairs and pedalling with an upright pelvis.
 """
 
 from __future__ import annotations
@@ -17,22 +16,6 @@ from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
 from trcaugment.markers import FloatArray
 
 _PHASES = np.arange(0.0, 1.0, 0.1)
-_WALK = {
-    "hip_flexion": (30, 25, 15, 5, -5, -12, -4, 12, 26, 32),
-    "hip_adduction": (0, 5, 5, 3, 2, -1, -5, -4, -2, -1),
-    "hip_rotation": (2, 2, 0, -2, -3, -3, 0, 3, 3, 2),
-    "knee_angle": (5, 15, 15, 8, 5, 10, 38, 60, 52, 20),
-    "ankle_angle": (0, -5, 2, 7, 10, 8, -14, -8, 1, 2),
-    "mtp_angle": (0, 0, 0, 0, 8, 22, 10, 0, 0, 0),
-}
-_RUN = {
-    "hip_flexion": (36, 30, 15, -2, -10, 5, 30, 50, 54, 45),
-    "hip_adduction": (3, 8, 7, 3, -2, -5, -5, -3, 0, 2),
-    "hip_rotation": (0, 3, 3, 0, -3, -3, 0, 2, 2, 0),
-    "knee_angle": (18, 40, 40, 22, 18, 50, 90, 102, 68, 26),
-    "ankle_angle": (6, 18, 22, 2, -22, -14, -4, 2, 5, 6),
-    "mtp_angle": (0, 0, 5, 25, 10, 0, 0, 0, 0, 0),
-}
 _STAIRS = {
     "hip_flexion": (62, 50, 35, 18, 8, 5, 20, 48, 66, 66),
     "hip_adduction": (0, 4, 4, 2, 0, -2, -4, -3, -1, 0),
@@ -67,31 +50,29 @@ def _cyclic(curves: Mapping[str, Sequence[float]], period_s: float, trunk: dict[
         motion[:, COORDINATE_INDEX[f"arm_flex_{side}"]] = trunk.get("arm_swing", 15.0) * swing
         motion[:, COORDINATE_INDEX[f"arm_add_{side}"]] = -8
         motion[:, COORDINATE_INDEX[f"elbow_flex_{side}"]] = trunk.get("elbow", 20.0) + 8 * swing
+    tilt = trunk.get("tilt", -5.0) + rng.normal(0, 5)
+    nod = 1.5 * np.sin(4 * np.pi * phase)
+    for side in "rl":  # a thigh keeps its place in space, however the pelvis is tilted
+        motion[:, COORDINATE_INDEX[f"hip_flexion_{side}"]] -= tilt - trunk.get("upright", 0.0)
     turn = trunk.get("turn", 5.0) * rng.uniform(0.6, 1.4)
-    motion[:, COORDINATE_INDEX["pelvis_tilt"]] = trunk.get("tilt", -5.0) + 1.5 * np.sin(4 * np.pi * phase)
+    motion[:, COORDINATE_INDEX["pelvis_tilt"]] = tilt + nod
     motion[:, COORDINATE_INDEX["pelvis_list"]] = trunk.get("list", 4.0) * np.sin(2 * np.pi * (phase - 0.05))
     motion[:, COORDINATE_INDEX["pelvis_rotation"]] = turn * np.cos(2 * np.pi * phase)
     motion[:, COORDINATE_INDEX["lumbar_rotation"]] = -1.6 * turn * np.cos(2 * np.pi * phase)
     motion[:, COORDINATE_INDEX["lumbar_bending"]] = -trunk.get("list", 4.0) * np.sin(2 * np.pi * (phase - 0.05))
-    motion[:, COORDINATE_INDEX["lumbar_extension"]] = trunk.get("lumbar", -8.0) + rng.normal(0, 4)
+    # The thorax stays still over a nodding pelvis, and who tilts the pelvis forward has the straighter back.
+    lumbar = trunk.get("lumbar", -8.0) - 0.5 * (tilt - trunk.get("tilt", -5.0)) + rng.normal(0, 6)
+    motion[:, COORDINATE_INDEX["lumbar_extension"]] = lumbar - 0.7 * nod
     return motion
 
 
-def _walk(rng: Rng) -> FloatArray:
-    return _cyclic(_WALK, rng.uniform(0.9, 1.5), {}, rng)
-
-
-def _run(rng: Rng) -> FloatArray:
-    return _cyclic(_RUN, rng.uniform(0.6, 0.8), {"tilt": -12, "turn": 9, "arm_swing": 35, "elbow": 90}, rng)
-
-
 def _stairs(rng: Rng) -> FloatArray:
-    return _cyclic(_STAIRS, rng.uniform(1.0, 1.6), {"tilt": -10, "lumbar": -12}, rng)
+    return _cyclic(_STAIRS, rng.uniform(1.0, 1.6), {"tilt": -10, "upright": -10, "lumbar": -12}, rng)
 
 
 def _pedal(rng: Rng) -> FloatArray:
-    lean = rng.uniform(-50, -10)
+    lean = rng.uniform(-60, -10)
     return _cyclic(_PEDAL, rng.uniform(0.6, 1.2), {"tilt": 0.5 * lean, "lumbar": 0.5 * lean, "turn": 1, "list": 1}, rng)
 
 
-CYCLES: dict[str, Callable[[Rng], FloatArray]] = {"walk": _walk, "run": _run, "stairs": _stairs, "pedal": _pedal}
+CYCLES: dict[str, Callable[[Rng], FloatArray]] = {"stairs": _stairs, "pedal": _pedal}

@@ -1,7 +1,9 @@
-"""Procedural motions as key poses: which angles a person passes through, and when.
+"""Movements through key poses, of which no recordings of enough people may be shipped: the poses and their timing.
 
-Angles are in degrees. Signs are those of the skeleton: flexion forward and dorsiflexion positive, trunk flexion and
-forward pelvic tilt negative. The ranges are common ranges of motion, wide on purpose.
+Angles are in degrees, with the signs of Rajagopal 2016 (positive: hip flexion, knee flexion, dorsiflexion, lumbar
+extension, pelvis tilted backward). Ranges are common ranges of motion. Feet on the floor tie the leg to the pelvis:
+a pose says the pitch of the foot (0: the sole is flat), and hip flexion follows from pelvis, knee and ankle. Pelvis,
+lumbar spine and hips share a movement as the people of the motion model do.
 """
 
 from __future__ import annotations
@@ -11,138 +13,127 @@ from collections.abc import Callable
 import numpy as np
 
 Rng = np.random.Generator
-# Angles in degrees by coordinate; a name without side stands for both sides.
+# Angles in degrees by coordinate; a name without side stands for both sides. `foot_pitch` sets the hip flexion.
 Pose = dict[str, float]
 # Seconds from the key pose before, and the pose.
 Key = tuple[float, Pose]
 
-_STAND: Pose = {"arm_add": -8.0, "elbow_flex": 15.0, "pelvis_tilt": -3.0, "hip_flexion": 3.0, "knee_angle": 2.0}
+SOLE_ON_FLOOR = "foot_pitch"
 
 
-def _squat(rng: Rng) -> list[Key]:
-    knee = rng.uniform(50, 130)
-    lean = rng.uniform(15, 55)
-    low: Pose = {
+def standing(rng: Rng) -> Pose:
+    """Somebody's upright stance, as people differ in it (SD 6 degrees of pelvis and 8 of lumbar spine)."""
+    tilt = rng.normal(-3, 6)
+    return {
+        "pelvis_tilt": tilt,
+        "lumbar_extension": -5 - 0.5 * (tilt + 3) + rng.normal(0, 7),
+        "knee_angle": max(rng.normal(3, 5), -3),
+        "ankle_angle": rng.normal(0, 3),
+        "hip_adduction": rng.normal(-5, 4),
+        "hip_rotation": rng.normal(-8, 8),
+        "arm_add": rng.uniform(-25, -5),
+        "elbow_flex": rng.uniform(5, 30),
+        SOLE_ON_FLOOR: 0.0,
+    }
+
+
+def _bent(stand: Pose, knee: float, tilt: float, rng: Rng) -> Pose:
+    """Knees bent over feet that stay where they are: thighs turn inward and apart as knees bend.
+
+    Ankle, rotation and adduction on knee, and lumbar extension on tilt and knee, are the slopes of squats.
+    """
+    ankle = stand["ankle_angle"] + 0.25 * knee + rng.normal(0, 0.06) * knee
+    return stand | {
+        "pelvis_tilt": max(tilt, knee - ankle - 115.0),
+        "lumbar_extension": stand["lumbar_extension"] - 0.5 * (tilt + 15) - 0.2 * knee + rng.normal(0, 9),
         "knee_angle": knee,
-        "hip_flexion": knee * rng.uniform(0.75, 1.0),
-        "ankle_angle": knee * rng.uniform(0.15, 0.3),
-        "pelvis_tilt": -lean * rng.uniform(0.4, 0.8),
-        "lumbar_extension": -lean * rng.uniform(0.2, 0.6),
-        "hip_adduction": rng.uniform(-25, 0),
-        "hip_rotation": rng.uniform(-20, 5),
-        "arm_flex": rng.uniform(0, 90),
+        "ankle_angle": ankle,
+        "hip_rotation": stand["hip_rotation"] + rng.normal(0.17, 0.07) * knee,
+        "hip_adduction": stand["hip_adduction"] - rng.normal(0.08, 0.05) * knee,
     }
-    return [(0.5, _STAND), (rng.uniform(0.5, 1.5), low), (rng.uniform(0.1, 0.8), low), (rng.uniform(0.5, 1.3), _STAND)]
-
-
-def _sit_to_stand(rng: Rng) -> list[Key]:
-    knee = rng.uniform(75, 105)
-    sit: Pose = {
-        "knee_angle": knee,
-        "hip_flexion": rng.uniform(60, 100),
-        "ankle_angle": rng.uniform(-5, 20),
-        "pelvis_tilt": rng.uniform(-10, 25),
-        "lumbar_extension": rng.uniform(-30, 0),
-        "hip_adduction": rng.uniform(-18, 3),
-        "arm_flex": rng.uniform(0, 80),
-        "elbow_flex": rng.uniform(20, 130),
-    }
-    lean = sit | {
-        "pelvis_tilt": rng.uniform(-45, -10),
-        "hip_flexion": rng.uniform(95, 118),
-        "lumbar_extension": rng.uniform(-40, -10),
-        "ankle_angle": rng.uniform(5, 25),
-    }
-    rise = rng.uniform(0.4, 1.8)
-    return [
-        (rng.uniform(0.3, 1.5), sit),
-        (rng.uniform(0.3, 1.2), lean),
-        (rise, _STAND),
-        (rng.uniform(0.2, 1.0), _STAND),
-        (rise, lean),
-        (rng.uniform(0.4, 0.9), sit),
-    ]
 
 
 def _jump(rng: Rng) -> list[Key]:
+    stand = standing(rng)
     depth = rng.uniform(50, 105)
-    crouch: Pose = {
-        "knee_angle": depth,
-        "hip_flexion": depth * rng.uniform(0.7, 1.0),
-        "ankle_angle": depth * 0.28,
-        "pelvis_tilt": -depth * rng.uniform(0.1, 0.35),
-        "lumbar_extension": rng.uniform(-25, 0),
-        "arm_flex": rng.uniform(-50, 10),
-    }
-    flight: Pose = {"knee_angle": rng.uniform(5, 35), "hip_flexion": rng.uniform(0, 25), "ankle_angle": -30}
+    crouch = _bent(stand, depth, rng.normal(-0.2, 0.08) * depth, rng) | {"arm_flex": rng.uniform(-50, 10)}
+    air: Pose = {name: angle for name, angle in stand.items() if name != SOLE_ON_FLOOR}
+    flight = air | {"knee_angle": rng.uniform(5, 35), "hip_flexion": rng.uniform(0, 25), "ankle_angle": -30}
     flight |= {"arm_flex": rng.uniform(0, 120)}
-    touch: Pose = flight | {"knee_angle": rng.uniform(12, 30), "hip_flexion": rng.uniform(10, 35), "ankle_angle": -15}
-    land = crouch | {"knee_angle": rng.uniform(45, 100), "hip_flexion": rng.uniform(35, 95)}
+    touch = flight | {"knee_angle": rng.uniform(12, 30), "hip_flexion": rng.uniform(10, 35), "ankle_angle": -15}
+    landing = rng.uniform(45, 100)
+    land = _bent(stand, landing, rng.normal(-0.2, 0.1) * landing, rng)
     return [
-        (0.3, _STAND),
+        (0.3, stand),
         (rng.uniform(0.35, 0.7), crouch),
         (rng.uniform(0.22, 0.32), flight),
         (rng.uniform(0.15, 0.4), touch),
         (rng.uniform(0.12, 0.3), land),
-        (rng.uniform(0.4, 0.9), _STAND),
+        (rng.uniform(0.4, 0.9), stand),
     ]
-
-
-def _lunge(rng: Rng) -> list[Key]:
-    front, back = ("r", "l") if rng.random() < 0.5 else ("l", "r")
-    low: Pose = {
-        f"hip_flexion_{front}": rng.uniform(50, 105),
-        f"knee_angle_{front}": rng.uniform(60, 115),
-        f"ankle_angle_{front}": rng.uniform(-5, 25),
-        f"hip_flexion_{back}": rng.uniform(-25, 10),
-        f"knee_angle_{back}": rng.uniform(40, 110),
-        f"ankle_angle_{back}": rng.uniform(0, 30),
-        f"mtp_angle_{back}": rng.uniform(0, 30),
-        "hip_adduction": rng.uniform(-15, 5),
-        "pelvis_tilt": rng.uniform(-25, 0),
-        "lumbar_extension": rng.uniform(-15, 5),
-    }
-    return [(0.4, _STAND), (rng.uniform(0.5, 1.2), low), (0.2, low), (rng.uniform(0.5, 1.2), _STAND)]
 
 
 def _bend(rng: Rng) -> list[Key]:
-    tilt = rng.uniform(-80, -20)
-    low: Pose = {
-        "pelvis_tilt": tilt,
-        "hip_flexion": -tilt * rng.uniform(0.7, 1.2),
-        "knee_angle": rng.uniform(0, 40),
-        "ankle_angle": rng.uniform(-10, 10),
-        "lumbar_extension": rng.uniform(-60, -10),
-        "lumbar_bending": rng.normal(0, 12),
-        "lumbar_rotation": rng.normal(0, 15),
-        "arm_flex": rng.uniform(20, 110),
-    }
-    return [(0.4, _STAND), (rng.uniform(0.8, 2.0), low), (rng.uniform(0.1, 0.8), low), (rng.uniform(0.8, 2.0), _STAND)]
+    """Reaching down with straight or bent knees; the back leads on the way down and straightens early on the way up.
 
-
-def _leg_raise(rng: Rng) -> list[Key]:
-    side = "r" if rng.random() < 0.5 else "l"
-    up: Pose = _STAND | {
-        f"hip_flexion_{side}": rng.uniform(-25, 100),
-        f"hip_adduction_{side}": rng.uniform(-40, 10),
-        f"hip_rotation_{side}": rng.uniform(-30, 30),
-        f"knee_angle_{side}": rng.uniform(0, 110),
-        f"ankle_angle_{side}": rng.uniform(-40, 20),
-        "lumbar_bending": rng.normal(0, 8),
-        "pelvis_list": rng.normal(0, 5),
-    }
+    One man's stoop lifts (M. Millard, MIT): half of the lumbar flexion in the first tenth of the hip's way; half way
+    up, two thirds of what it was half way down.
+    """
+    stand = standing(rng)
+    knee = rng.uniform(0, 70)
+    low = _bent(stand, knee, rng.uniform(-75, -20), rng)
+    tilt = low["pelvis_tilt"]
+    low["lumbar_extension"] = stand["lumbar_extension"] + 0.42 * tilt + rng.normal(0, 10)
+    low |= {"lumbar_bending": rng.normal(0, 10), "lumbar_rotation": rng.normal(0, 12), "arm_flex": rng.uniform(20, 110)}
+    early, halfway = (_between(stand, low, share) for share in (0.15, 0.5))
+    for pose, share in ((early, 0.5), (halfway, 0.55)):
+        pose["lumbar_extension"] = _between(stand, low, share)["lumbar_extension"]
+    down, up = rng.uniform(0.8, 2.0, 2)
     return [
-        (0.3, _STAND),
-        (rng.uniform(0.4, 1.2), up),
-        (rng.uniform(0.0, 0.5) + 0.1, up),
-        (rng.uniform(0.4, 1.2), _STAND),
+        (0.4, stand),
+        (0.25 * down, early),
+        (0.75 * down, low),
+        (rng.uniform(0.1, 0.8), low),
+        (0.5 * up, halfway),
+        (0.5 * up, stand),
     ]
 
 
+def _between(first: Pose, second: Pose, share: float) -> Pose:
+    return {name: (1 - share) * first.get(name, 0.0) + share * angle for name, angle in second.items()}
+
+
+def _leg_swing(rng: Rng) -> list[Key]:
+    """One leg swung to the front, back or side; pelvis and spine go along (slopes of leg raises)."""
+    side, sign = ("r", 1.0) if rng.random() < 0.5 else ("l", -1.0)
+    stand = standing(rng)
+    stance = "l" if side == "r" else "r"
+    keys: list[Key] = [(0.3, stand)]
+    for _ in range(2):
+        hip, adduction = rng.uniform(-25, 50), rng.uniform(-42, 12)
+        raised = 0.12 * max(hip, 0.0) - 0.25 * min(adduction, 0.0)
+        up = {name: angle for name, angle in stand.items() if name != SOLE_ON_FLOOR} | {
+            f"{SOLE_ON_FLOOR}_{stance}": 0.0,
+            "pelvis_tilt": stand["pelvis_tilt"] + rng.normal(0.28, 0.08) * hip,
+            "lumbar_extension": stand["lumbar_extension"] - rng.normal(0.4, 0.1) * hip,
+            "pelvis_list": -sign * raised + rng.normal(0, 2),
+            "lumbar_bending": sign * raised + rng.normal(0, 4),
+            f"hip_flexion_{side}": hip,
+            f"hip_adduction_{side}": adduction,
+            f"hip_rotation_{side}": rng.uniform(-25, 25),
+            f"knee_angle_{side}": rng.uniform(0, 40),
+            f"ankle_angle_{side}": rng.uniform(-30, 15),
+        }
+        keys += [(rng.uniform(0.4, 1.2), up), (rng.uniform(0.1, 0.6), up), (rng.uniform(0.4, 1.2), stand)]
+    return keys
+
+
 def _calf_raise(rng: Rng) -> list[Key]:
-    up = _STAND | {"ankle_angle": rng.uniform(-45, -20), "mtp_angle": rng.uniform(10, 35)}
+    stand = standing(rng)
+    rise = rng.uniform(20, 45)
+    up = stand | {"ankle_angle": -rise, "mtp_angle": rng.uniform(10, 35), SOLE_ON_FLOOR: -rise}
     pause = rng.uniform(0.1, 0.6)
-    return [(pause, _STAND), (rng.uniform(0.2, 0.7), up), (pause, up), (rng.uniform(0.2, 0.7), _STAND)]
+    return [(pause, stand), (rng.uniform(0.2, 0.7), up), (pause, up), (rng.uniform(0.2, 0.7), stand)]
 
 
 def _lie(rng: Rng) -> list[Key]:
@@ -171,34 +162,33 @@ def _lie(rng: Rng) -> list[Key]:
 
 
 def _kneel(rng: Rng) -> list[Key]:
-    low: Pose = {
-        "knee_angle": rng.uniform(90, 138),
-        "hip_flexion": rng.uniform(0, 100),
-        "ankle_angle": rng.uniform(-48, 10),
-        "pelvis_tilt": rng.uniform(-70, 0),
-        "lumbar_extension": rng.uniform(-20, 10),
-        "arm_flex": rng.uniform(0, 90),
-    }
-    other = low | {"hip_flexion": rng.uniform(0, 100), "lumbar_rotation": rng.normal(0, 15)}
-    return [
-        (0.3, _STAND),
-        (rng.uniform(1.0, 2.0), low),
-        (rng.uniform(0.5, 1.5), other),
-        (rng.uniform(1.0, 2.0), _STAND),
-    ]
+    """Down on both knees, or on one with the other foot in front; a shank on the floor lies level."""
+    stand = standing(rng)
+    keys: list[Key] = [(0.3, stand)]
+    half = rng.random() < 0.4
+    for _ in range(2):
+        tilt = rng.uniform(-40, 5)
+        low = _bent(stand, rng.uniform(90, 138), tilt, rng)
+        low |= {"pelvis_tilt": max(tilt, low["knee_angle"] - 205.0), "ankle_angle": rng.uniform(-48, 10)}
+        low |= {"arm_flex": rng.uniform(0, 90), "lumbar_rotation": rng.normal(0, 12)}
+        low[SOLE_ON_FLOOR] = low["ankle_angle"] - 90.0
+        if half:
+            low |= {"knee_angle_r": rng.uniform(75, 105), "ankle_angle_r": rng.uniform(-5, 15)}
+            low[f"{SOLE_ON_FLOOR}_r"] = 0.0
+        keys.append((rng.uniform(0.8, 2.0), low))
+    return [*keys, (rng.uniform(1.0, 2.0), stand)]
 
 
 def _reach(rng: Rng) -> list[Key]:
-    keys: list[Key] = [(0.3, _STAND)]
+    stand = standing(rng)
+    keys: list[Key] = [(0.3, stand)]
     for _ in range(4):
-        pose = _STAND | {
+        lean = rng.uniform(-5, 60)
+        pose = _bent(stand, stand["knee_angle"] + rng.uniform(0, 35), stand["pelvis_tilt"] - 0.5 * lean, rng) | {
             "lumbar_rotation": rng.normal(0, 22),
             "lumbar_bending": rng.normal(0, 14),
-            "lumbar_extension": rng.uniform(-35, 15),
-            "pelvis_rotation": rng.normal(0, 15),
-            "knee_angle": rng.uniform(0, 35),
-            "hip_flexion": rng.uniform(0, 35),
-            "hip_adduction": rng.uniform(-20, 5),
+            "lumbar_extension": stand["lumbar_extension"] - 0.4 * lean + rng.normal(0, 9),
+            "pelvis_rotation": rng.normal(0, 12),
             "arm_flex_r": rng.uniform(-20, 160),
             "arm_flex_l": rng.uniform(-20, 160),
         }
@@ -207,25 +197,16 @@ def _reach(rng: Rng) -> list[Key]:
 
 
 def _stand_still(rng: Rng) -> list[Key]:
-    pose = _STAND | {
-        "knee_angle": rng.uniform(-3, 12),
-        "hip_flexion": rng.uniform(-8, 12),
-        "hip_adduction": rng.uniform(-12, 3),
-        "hip_rotation": rng.uniform(-20, 5),
-        "pelvis_tilt": rng.uniform(-12, 6),
-        "lumbar_extension": rng.uniform(-12, 8),
-        "arm_add": rng.uniform(-90, -5),
-    }
-    return [(0.5, pose), (2.5, pose), (2.5, pose)]
+    pose = standing(rng) | {"arm_add": rng.uniform(-90, -5)}
+    sway = {name: rng.normal(0, 1.0) for name in ("pelvis_tilt", "lumbar_extension", "ankle_angle", "knee_angle")}
+    other = pose | {name: pose[name] + change for name, change in sway.items()}
+    return [(0.5, pose), (2.5, other), (2.5, pose)]
 
 
 KEY_POSES: dict[str, Callable[[Rng], list[Key]]] = {
-    "squat": _squat,
-    "sit_to_stand": _sit_to_stand,
     "jump": _jump,
-    "lunge": _lunge,
     "bend": _bend,
-    "leg_raise": _leg_raise,
+    "leg_swing": _leg_swing,
     "calf_raise": _calf_raise,
     "lie": _lie,
     "kneel": _kneel,

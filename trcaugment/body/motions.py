@@ -47,15 +47,27 @@ def read_mot(path: Path) -> FloatArray:
     return values
 
 
-def mirror(coordinates: Tensor) -> Tensor:
-    """The same motion with left and right exchanged, (..., n_coordinates)."""
+def _mirror_table() -> tuple[list[int], FloatArray]:
     order, sign = [], []
     for coordinate in COORDINATES:
         name = coordinate.name
         other = name[:-2] + {"_r": "_l", "_l": "_r"}[name[-2:]] if name[-2:] in ("_r", "_l") else name
         order.append(COORDINATE_INDEX[other])
         sign.append(-1.0 if name in _MIDLINE_FLIPS else 1.0)
-    return coordinates[..., order] * torch.tensor(sign).to(coordinates)
+    return order, np.array(sign)
+
+
+_MIRROR_ORDER, _MIRROR_SIGN = _mirror_table()
+
+
+def mirror(coordinates: Tensor) -> Tensor:
+    """The same motion with left and right exchanged, (..., n_coordinates)."""
+    return coordinates[..., _MIRROR_ORDER] * torch.from_numpy(_MIRROR_SIGN).to(coordinates)
+
+
+def mirror_array(coordinates: FloatArray) -> FloatArray:
+    """`mirror` of an array."""
+    return coordinates[..., _MIRROR_ORDER] * _MIRROR_SIGN
 
 
 @dataclass(frozen=True)
@@ -113,33 +125,52 @@ class MotionLibrary:
         return torch.where(mirrored, mirror(drawn), drawn)
 
 
-# Standard deviation of a window's constant change of posture, in rad; other coordinates stay as they are.
+# Standard deviations of a window's constant change of posture in rad: of both sides alike, and of each side besides.
 _POSTURE_SPREAD = {
-    "hip_flexion": 0.08,
-    "hip_adduction": 0.07,
-    "hip_rotation": 0.10,
-    "knee_angle": 0.07,
-    "ankle_angle": 0.08,
-    "subtalar_angle": 0.12,
-    "lumbar_extension": 0.10,
-    "lumbar_bending": 0.05,
-    "lumbar_rotation": 0.07,
+    "knee_angle": (0.04, 0.03),
+    "ankle_angle": (0.04, 0.03),
+    "hip_adduction": (0.04, 0.05),
+    "hip_rotation": (0.06, 0.08),
+    "subtalar_angle": (0.06, 0.10),
 }
+_TILT_SPREAD = 0.06
+_PITCH_SPREAD = 0.035  # of the foot against the floor
+# Who tilts the pelvis forward by a degree more has a back that is straighter by half a degree, in sitting and squatting.
+_LUMBAR_ON_TILT = -0.5
+_LUMBAR_SPREAD = {"lumbar_extension": 0.09, "lumbar_bending": 0.05, "lumbar_rotation": 0.07}
 
 
 def perturb(coordinates: Tensor, generator: torch.Generator) -> Tensor:
-    """Other people's versions of the motions: changed range of motion and posture, (n, n_frames, n_coordinates)."""
+    """Other people's versions of the motions: changed range of motion and posture, (n, n_frames, n_coordinates).
+
+    A changed knee, ankle or pelvis changes the hip so that the foot keeps its pitch against the floor but for 2 degrees.
+    """
     n = len(coordinates)
     mean = coordinates.mean(dim=1, keepdim=True)
-    gain = 1 + 0.15 * torch.randn(n, 1, 1, generator=generator)
+    gain = 1 + 0.10 * torch.randn(n, 1, 1, generator=generator)
     changed = mean + gain * (coordinates - mean)
     # The pelvis moves as the legs make it: its own motion keeps its size.
     changed[..., 3:6] = coordinates[..., 3:6]
-    for coordinate in COORDINATES:
-        name = coordinate.name[:-2] if coordinate.name[-2:] in ("_r", "_l") else coordinate.name
-        if name in _POSTURE_SPREAD:
-            index = COORDINATE_INDEX[coordinate.name]
-            shift = _POSTURE_SPREAD[name] * torch.randn(n, 1, generator=generator)
-            # A few degrees beyond the range happen in fitted data, not more.
-            changed[..., index] = (changed[..., index] + shift).clamp(coordinate.low - 0.1, coordinate.high + 0.1)
+
+    def normal(spread: float) -> Tensor:
+        return spread * torch.randn(n, 1, generator=generator)
+
+    def shift(name: str, by: Tensor) -> Tensor:
+        """Change a coordinate in place; how much it gave way, as a few degrees beyond the range are the most."""
+        index, coordinate = COORDINATE_INDEX[name], COORDINATES[COORDINATE_INDEX[name]]
+        before = changed[..., index]
+        after = (before + by).clamp(coordinate.low - 0.1, coordinate.high + 0.1)
+        changed[..., index] = after
+        return after - before
+
+    tilt = normal(_TILT_SPREAD)
+    shift("pelvis_tilt", tilt)
+    for name, spread in _LUMBAR_SPREAD.items():
+        shift(name, normal(spread) + (_LUMBAR_ON_TILT * tilt if name == "lumbar_extension" else 0.0))
+    alike = {name: normal(spread) for name, (spread, _) in _POSTURE_SPREAD.items()}
+    for side in "rl":
+        turned = {
+            name: shift(f"{name}_{side}", alike[name] + normal(own)) for name, (_, own) in _POSTURE_SPREAD.items()
+        }
+        shift(f"hip_flexion_{side}", turned["knee_angle"] - turned["ankle_angle"] - tilt + normal(_PITCH_SPREAD))
     return changed

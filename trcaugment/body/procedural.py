@@ -1,25 +1,47 @@
-"""Procedural motions of every activity: cycles, splines through key poses, and random movement, feet on the ground."""
+"""Motions of every activity: from the statistical model, from cycles, key poses and at random; feet on the ground."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import gaussian_filter1d
 
 from trcaugment.body.cycles import CYCLES
-from trcaugment.body.key_poses import KEY_POSES, Key, Pose, Rng
+from trcaugment.body.key_poses import KEY_POSES, SOLE_ON_FLOOR, Key, Pose, Rng
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
+from trcaugment.body.motion_model import motion_models
 from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.skeleton import BODIES, COORDINATE_INDEX, COORDINATES, GENERIC_HEIGHT_M, POINT_INDEX
 from trcaugment.marker_sets import KEYPOINTS, SIDES
 from trcaugment.markers import FloatArray
 
-ACTIVITIES = (*CYCLES, *KEY_POSES, "random")
+# How often each activity is drawn, beside the others: oftener what people record and what varies most.
+ACTIVITIES: dict[str, float] = {
+    "walk": 4.0,
+    "run": 2.0,
+    "sit_to_stand": 2.0,
+    "squat": 2.0,
+    "lunge": 1.5,
+    "side_lunge": 1.0,
+    "hurdle_step": 1.0,
+    "leg_raise": 1.0,
+    "stand": 1.5,
+    "jump": 1.0,
+    "bend": 1.0,
+    "reach": 1.0,
+    "leg_swing": 1.0,
+    "calf_raise": 0.5,
+    "stairs": 1.0,
+    "pedal": 0.5,
+    "kneel": 0.5,
+    "lie": 1.0,
+    "random": 1.0,
+}
+_ARM = ("arm_flex", "arm_add", "arm_rot", "elbow_flex")
 
 
 def make_motion(activity: str, rng: Rng) -> FloatArray:
-    """One procedural trial of 1 to 15 s.
+    """One trial of 1 to 15 s of a new person.
 
     Args:
         activity: one of `ACTIVITIES`.
@@ -28,30 +50,49 @@ def make_motion(activity: str, rng: Rng) -> FloatArray:
     Returns:
         Values of all coordinates in rad or m at 60 Hz, feet on the ground, (n_frames, n_coordinates).
     """
+    if activity in motion_models():
+        return plant_feet(_of_model(activity, rng))
     if activity in CYCLES:
         motion = CYCLES[activity](rng)
     elif activity == "random":
         motion = _random_motion(rng)
     else:
-        motion = _spline(KEY_POSES[activity](rng), rng)
+        motion = _through(KEY_POSES[activity](rng), rng)
     motion += _tremble(len(motion), rng)
     return plant_feet(np.deg2rad(motion))
 
 
-def _spline(keys: list[Key], rng: Rng) -> FloatArray:
-    """Smooth motion through key poses; both sides a little different."""
+def _of_model(activity: str, rng: Rng) -> FloatArray:
+    """A motion of the model within the joints' ranges, with arms held somehow where the model has none."""
+    model = motion_models()[activity]
+    motion = model.draw(rng, rng.uniform(4, 8))
+    if "arm_flex_r" not in model.coordinates:
+        held = np.deg2rad([rng.uniform(0, 100), rng.uniform(-50, 0), rng.uniform(-60, 30), rng.uniform(5, 130)])
+        for side in "rl":
+            motion[:, [COORDINATE_INDEX[f"{name}_{side}"] for name in _ARM]] = held * rng.normal(1, 0.1, 4)
+    low, high = (np.array([getattr(c, end) for c in COORDINATES]) for end in ("low", "high"))
+    low[3:6], high[3:6] = -np.inf, np.inf
+    return np.clip(motion, low - 0.1, high + 0.1)
+
+
+def _through(keys: list[Key], rng: Rng) -> FloatArray:
+    """Motion through key poses, both sides a little different.
+
+    It is linear in the poses, so a foot that is flat in two poses is flat between them.
+    """
+    asymmetry = rng.normal(0, 2.0, len(COORDINATES))
+    asymmetry[:6] = 0.0
+    pitch = rng.normal(-3, 4) + rng.normal(0, 1.5, 2)
+    poses = np.array([_pose_vector(pose, asymmetry, pitch) for _, pose in keys])
     time_s = np.cumsum([duration for duration, _ in keys])
-    asymmetry = rng.normal(0, 3.0, len(COORDINATES))
-    gain = rng.normal(1, 0.06, len(COORDINATES))
-    poses = np.array([_pose_vector(pose) for _, pose in keys]) * gain + asymmetry
-    poses[:, :6] -= asymmetry[:6]
     frames = np.arange(time_s[0], time_s[-1], 1 / RATE_HZ)
-    motion: FloatArray = PchipInterpolator(time_s, poses)(frames)
-    # Limbs start and stop smoothly: the corners of the spline's speed are rounded.
-    return np.asarray(gaussian_filter1d(motion, rng.uniform(1.5, 5.0), axis=0, mode="nearest"))
+    motion = np.column_stack([np.interp(frames, time_s, column) for column in poses.T])
+    # Limbs start and stop smoothly: the corners are rounded.
+    return np.asarray(gaussian_filter1d(motion, rng.uniform(3.5, 7.0), axis=0, mode="nearest"))
 
 
-def _pose_vector(pose: Pose) -> FloatArray:
+def _pose_vector(pose: Pose, asymmetry: FloatArray, pitch: FloatArray) -> FloatArray:
+    """All coordinates of a pose, (n_coordinates); feet on the floor are pitched by `pitch` besides, (right, left)."""
     vector = np.zeros(len(COORDINATES))
     for name, angle_deg in pose.items():
         for full in (name, f"{name}_r", f"{name}_l"):
@@ -61,6 +102,13 @@ def _pose_vector(pose: Pose) -> FloatArray:
     for name, angle_deg in pose.items():
         if name in COORDINATE_INDEX:
             vector[COORDINATE_INDEX[name]] = angle_deg
+    vector += asymmetry
+    for side, own in zip("rl", pitch, strict=True):
+        wanted = pose.get(f"{SOLE_ON_FLOOR}_{side}", pose.get(SOLE_ON_FLOOR))
+        if wanted is not None:
+            knee, ankle = (vector[COORDINATE_INDEX[f"{name}_{side}"]] for name in ("knee_angle", "ankle_angle"))
+            hip = knee - ankle - vector[COORDINATE_INDEX["pelvis_tilt"]] + wanted + own
+            vector[COORDINATE_INDEX[f"hip_flexion_{side}"]] = hip
     return vector
 
 
@@ -82,7 +130,7 @@ def _random_motion(rng: Rng) -> FloatArray:
 def _tremble(n_frames: int, rng: Rng) -> FloatArray:
     """Small slow changes that no two repetitions share, in degrees."""
     slow = gaussian_filter1d(rng.standard_normal((n_frames, len(COORDINATES))), 20.0, axis=0, mode="nearest")
-    slow *= rng.uniform(0.3, 2.0) / max(float(slow.std()), 1e-9)
+    slow *= rng.uniform(0.3, 1.5) / max(float(slow.std()), 1e-9)
     slow[:, 3:6] = 0.0
     return np.asarray(slow)
 

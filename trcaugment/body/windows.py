@@ -92,17 +92,29 @@ class WindowGenerator:
         return Windows(disturb(self.errors, keypoints, generator), markers, people.height_m, people.mass_kg)
 
 
-def make_library(motion_files: list[Path], n_procedural: int, seed: int) -> MotionLibrary:
-    """Library of the files' motions and n procedural ones, all activities alike.
+def make_library(motion_files: list[Path], n_generated: int, seed: int) -> MotionLibrary:
+    """Library of the files' motions and n generated ones, each a new person's.
 
-    Files and procedural motions are drawn equally often; a long file oftener than a short one.
+    Files and generated motions are drawn equally often; a long file oftener than a short one.
     """
     rng = np.random.default_rng(seed)
     files = [read_mot(path) for path in motion_files]
-    activities = [ACTIVITIES[k % len(ACTIVITIES)] for k in range(n_procedural)]
-    procedural = [make_motion(activity, rng) for activity in activities]
+    activities = _activities(n_generated)
+    generated = [make_motion(activity, rng) for activity in activities]
     file_weight = np.sqrt([len(motion) for motion in files])
     weight = [float(w) for w in file_weight / file_weight.sum()] if files else []
     names = [path.stem.rstrip("0123456789_-") or path.stem for path in motion_files]
-    weight += [1 / len(procedural) for _ in procedural]
-    return MotionLibrary.from_motions(files + procedural, weight, names + activities)
+    weight += [1 / len(generated) for _ in generated]
+    return MotionLibrary.from_motions(files + generated, weight, names + activities)
+
+
+def _activities(n: int) -> list[str]:
+    """The n next activities, each time the one that is farthest behind its share."""
+    share = np.array(list(ACTIVITIES.values())) / sum(ACTIVITIES.values())
+    done = np.zeros(len(share))
+    chosen = []
+    for k in range(n):
+        which = int(np.argmax(share * (k + 1) - done))
+        done[which] += 1
+        chosen.append(list(ACTIVITIES)[which])
+    return chosen
