@@ -28,7 +28,8 @@ from trcaugment.markers import FloatArray
 N_GENERATED = 60
 SHOWN = ("pelvis_tilt", "lumbar_extension", "hip_flexion", "knee_angle", "ankle_angle", "hip_adduction", "hip_rotation")
 BOTH_FEET = ("sit_to_stand", "squat", "bend", "stand", "reach")  # that stay where they are
-ONE_LEG = ("lunge", "side_lunge", "hurdle_step", "leg_raise", "walk", "run", "stairs", "pedal")
+ONE_LEG = ("lunge", "side_lunge", "hurdle_step", "leg_raise")
+GAITS = ("walk", "run", "stairs", "pedal")
 # Of people nobody recorded these; they are shown beside the law alone.
 PEOPLE = {name: patterns for name, (_, patterns) in FITTED.items()} | {"bend": ("lift_stoop*",)}
 ONLY_GENERATED = ("jump", "calf_raise", "stairs", "pedal", "kneel", "reach", "stand")
@@ -43,10 +44,17 @@ def slope(x: FloatArray, y: FloatArray) -> tuple[float, float]:
 
 
 def figures(motion: FloatArray, activity: str) -> dict[str, float]:
-    """Figures of one motion in degrees, degrees per second and cm."""
+    """Figures of one motion in degrees, degrees per second and cm; of a gait the mean of both legs'."""
+    if activity not in GAITS:
+        return figures_of(motion, activity, [0] if activity in ONE_LEG else [0, 1])
+    right, left = (figures_of(motion, activity, [leg]) for leg in (0, 1))
+    return {name: (right[name] + left[name]) / 2 for name in right}
+
+
+def figures_of(motion: FloatArray, activity: str, leads: list[int]) -> dict[str, float]:
+    """Figures of one motion, hips, knees and ankles averaged over the legs `leads` (0 right, 1 left)."""
     angle = {name: np.rad2deg(motion[:, k]) for name, k in COORDINATE_INDEX.items()}
     legs = {name: [angle[f"{name}_r"], angle[f"{name}_l"]] for name in SHOWN[2:]}
-    leads = [0] if activity in ONE_LEG else [0, 1]
     tilt, lumbar = angle["pelvis_tilt"], angle["lumbar_extension"]
     both = {name: np.mean([legs[name][k] for k in leads], axis=0) for name in legs}
     one = {"pelvis_tilt": tilt, "lumbar_extension": lumbar, **both}
@@ -114,6 +122,11 @@ def spread(found: list[dict[str, float]], name: str) -> tuple[float, float]:
     return (float(values.mean()), float(values.std())) if len(values) else (float("nan"), float("nan"))
 
 
+def shown(mean: float, sd: float) -> str:
+    """Mean (SD), with two decimals if small."""
+    return f"{mean:.2f} ({sd:.2f})" if abs(mean) < 10 else f"{mean:.0f} ({sd:.0f})"
+
+
 def main() -> None:
     """Print a table per activity, and how much lies within people's spread."""
     folder, chosen = Path(sys.argv[1]), sys.argv[2:]
@@ -121,17 +134,16 @@ def main() -> None:
     for activity in chosen or (*PEOPLE, *ONLY_GENERATED):
         people = of_people(folder, activity) if activity in PEOPLE else []
         generated = of_generator(activity)
-        print(f"\n### {activity}\n\n| figure | people ({len(people)}) | generator ({len(generated)}) | |\n|---|---|---|---|")
+        print(f"\n### {activity}\n\n| figure | people ({len(people)}) | generator ({len(generated)}) | |")
+        print("|---|---|---|---|")
         for name in generated[0]:
             mean, sd = spread(generated, name)
-            cells = [f"{mean:.2f} ({sd:.2f})" if abs(mean) < 10 else f"{mean:.0f} ({sd:.0f})"]
+            its_mean, its_sd = spread(people, name)
             mark = ""
             if people:
-                its_mean, its_sd = spread(people, name)
-                cells.insert(0, f"{its_mean:.2f} ({its_sd:.2f})" if abs(its_mean) < 10 else f"{its_mean:.0f} ({its_sd:.0f})")
                 mark = "M" * (abs(mean - its_mean) > its_sd) + "S" * (not 0.5 <= sd / max(its_sd, 1e-9) <= 2)
                 n_figures, n_inside = n_figures + 1, n_inside + ("M" not in mark)
-            print("| " + " | ".join([name, *(cells if people else ["", *cells]), mark]) + " |")
+            print(f"| {name} | {shown(its_mean, its_sd) if people else ''} | {shown(mean, sd)} | {mark} |")
     print(f"\nWithin one SD of people: {n_inside} of {n_figures} figures")
 
 

@@ -1,4 +1,4 @@
-"""Fits the statistical motion model: recordings are cut into repetitions, registered in time and described by components.
+"""Fits the statistical motion model: recordings are cut into repetitions, aligned in time, described by components.
 
 A person's recording is cut where its driver (such as the knee angle) crosses levels of its range; these landmarks get
 the same phase in every repetition. Curves and log durations of the parts between landmarks form one vector. Its mean,
@@ -80,14 +80,14 @@ def find_landmarks(driver: FloatArray, levels: tuple[float, ...]) -> FloatArray:
     smooth = gaussian_filter1d(driver, 2.0)
     low, high = np.percentile(smooth, [5, 95])
     above = smooth > (low + high) / 2
-    ups = np.flatnonzero(~above[:-1] & above[1:]) + 1
+    ups = (np.flatnonzero(~above[:-1] & above[1:]) + 1).tolist()
     rows, before = [], 0
     for k, up in enumerate(ups):
         end = ups[k + 1] if k + 1 < len(ups) else len(smooth)
         below = np.flatnonzero(~above[up:end])
         if not len(below):
             break
-        down = up + below[0]
+        down = up + int(below[0])
         rows.append(_crossings(smooth, (before, up, down, end), levels))
         before = down
     return np.array(rows).reshape(-1, 2 * len(levels))

@@ -48,7 +48,10 @@ class ActivityModel:
     within: FloatArray
 
     def draw(self, rng: Rng, duration_s: float) -> FloatArray:
-        """Repetitions of a new person for at least `duration_s`, in rad; pelvis at the origin, (n_frames, n_coordinates)."""
+        """A new person's repetitions in rad, pelvis at the origin, (n_frames, n_coordinates).
+
+        They last `duration_s` or up to a repetition longer.
+        """
         person = self.mean + _scores(len(self.between), rng) @ self.between
         curves: list[FloatArray] = []
         parts: list[FloatArray] = []
@@ -62,7 +65,7 @@ class ActivityModel:
         return motion
 
     def _played(self, curves: FloatArray, parts: FloatArray) -> FloatArray:
-        """Curves (n_repetitions, N_PHASES, n_modelled) one after the other at 60 Hz, by the durations of their parts."""
+        """Curves (n_repetitions, N_PHASES, n_modelled) in a row at 60 Hz, by the durations of their parts."""
         n = len(curves)
         at_phase = (np.arange(n)[:, None] + self.phases).ravel()
         at_time = np.r_[0.0, np.cumsum(parts.ravel())[:-1]]

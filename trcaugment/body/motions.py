@@ -135,7 +135,7 @@ _POSTURE_SPREAD = {
 }
 _TILT_SPREAD = 0.06
 _PITCH_SPREAD = 0.035  # of the foot against the floor
-# Who tilts the pelvis forward by a degree more has a back that is straighter by half a degree, in sitting and squatting.
+# A pelvis tilted forward by a degree more goes with a back straighter by half a degree (people in sitting and squats).
 _LUMBAR_ON_TILT = -0.5
 _LUMBAR_SPREAD = {"lumbar_extension": 0.09, "lumbar_bending": 0.05, "lumbar_rotation": 0.07}
 
@@ -143,7 +143,7 @@ _LUMBAR_SPREAD = {"lumbar_extension": 0.09, "lumbar_bending": 0.05, "lumbar_rota
 def perturb(coordinates: Tensor, generator: torch.Generator) -> Tensor:
     """Other people's versions of the motions: changed range of motion and posture, (n, n_frames, n_coordinates).
 
-    A changed knee, ankle or pelvis changes the hip so that the foot keeps its pitch against the floor but for 2 degrees.
+    A changed knee, ankle or pelvis changes the hip so that the foot keeps its pitch on the floor but for 2 degrees.
     """
     n = len(coordinates)
     mean = coordinates.mean(dim=1, keepdim=True)

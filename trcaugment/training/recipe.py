@@ -27,7 +27,7 @@ class Motions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         folders: folders of `.mot` files; relative ones start at the recipe's folder.
-        procedural: number of procedural trials to make besides.
+        procedural: number of trials to generate besides, each a new person's.
     """
 
     folders: tuple[str, ...] = ()
