@@ -1,0 +1,200 @@
+"""Missing keypoints: where they most likely are, given the others and where this person's were before and after.
+
+Keypoints of many generated people, turned into the body frame and divided by height, have a mean and a covariance
+(`filling.npz`, made by `benchmarks/make_filling.py`). Seen keypoints are turned and moved to where they are most likely;
+the missing ones are then at their conditional mean, mu_M + S_MO S_OO^-1 (x_O - mu_O) (Petersen & Pedersen, The Matrix
+Cookbook, 2012, eq. 353). Where the trial shows the same keypoint at other times, the difference from its conditional
+mean there belongs to the person and the moment, and is carried into the gap.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from trcaugment.chain.signals import BoolArray
+from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import FloatArray
+
+_TRUNK = np.isin(KEYPOINTS, ("Neck", "RShoulder", "LShoulder", "RHip", "LHip"))
+_NOT_TRUNK = 0.1  # weight of other keypoints in the first alignment where less than three of the trunk are seen
+_MOST_STEPS, _SMALL_STEP = 12, 1e-5  # of height, and rad: 0.02 mm
+_NOISE = 0.003  # of height; without it Neck would be trusted to the last bit to lie between the shoulders
+_MEMORY_S = 0.3  # in which what is a keypoint's own fades; 0.15 to 0.5 do as well: docs/missing-keypoints.md
+_MOST_COMPARED = 100  # frames that tell a keypoint's usual difference
+
+
+@dataclass(frozen=True, eq=False)
+class Likely:
+    """Where missing keypoints most likely are.
+
+    Attributes:
+        positions: of the missing keypoints in m in the lab, (n_frames, n_missing, 3).
+        rotation: from lab axes to body axes, multiplied from the right, (n_frames, 3, 3).
+    """
+
+    positions: FloatArray
+    rotation: FloatArray
+
+    def difference(self, seen: FloatArray) -> FloatArray:
+        """From here to where they were seen, in m along the axes of the body, (n_frames, n_missing, 3)."""
+        return np.asarray((seen - self.positions) @ self.rotation)
+
+    def moved(self, difference: FloatArray) -> FloatArray:
+        """Inverse of `difference`."""
+        return np.asarray(self.positions + difference @ self.rotation.transpose(0, 2, 1))
+
+
+def most_likely(positions: FloatArray, missing: BoolArray, height_m: FloatArray) -> Likely:
+    """Conditional mean of some keypoints given the others, frame by frame.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3); what stands at the missing ones does not matter.
+        missing: which are missing, in all these frames, (15,); at least three are seen.
+        height_m: the person's height in every frame, (n_frames,).
+    """
+    mean, covariance = _statistics()
+    seen, of_seen = ~missing, np.repeat(~missing, 3)
+    trust = np.linalg.inv(covariance[np.ix_(of_seen, of_seen)] + _NOISE**2 * np.eye(of_seen.sum()))
+    unit = height_m[:, None, None]
+    scaled = positions[:, seen] / unit
+    rotation, shift = _align(scaled, mean[seen], _TRUNK[seen], trust)
+    away = (scaled @ rotation + shift - mean[seen]).reshape(len(scaled), -1)
+    gain = covariance[np.ix_(~of_seen, of_seen)] @ trust
+    expected = mean[missing] + (away @ gain.T).reshape(len(scaled), -1, 3)
+    return Likely((expected - shift) @ rotation.transpose(0, 2, 1) * unit, rotation)
+
+
+def carry(known: FloatArray, known_s: FloatArray, time_s: FloatArray, usual: FloatArray) -> FloatArray:
+    """A slowly changing value between the times at which it is known, fading to its usual value away from them.
+
+    The conditional mean of an Ornstein-Uhlenbeck process given its nearest known values before and after, which it
+    meets exactly: a gap has no steps at its ends.
+
+    Args:
+        known: values, (n_known, 3).
+        known_s: increasing times of these in s, (n_known,).
+        time_s: other times, (n_frames,).
+        usual: the usual value at those, (n_frames, 3).
+    """
+    if not len(known):
+        return usual
+    after = np.searchsorted(known_s, time_s)
+    first, last = np.maximum(after - 1, 0), np.minimum(after, len(known) - 1)
+    since = np.where(after > 0, time_s - known_s[first], np.inf)[:, None] / _MEMORY_S
+    until = np.where(after < len(known), known_s[last] - time_s, np.inf)[:, None] / _MEMORY_S
+    whole = since + until
+    weight_first = (np.exp(-since) - np.exp(-whole - until)) / -np.expm1(-2 * whole)
+    weight_last = (np.exp(-until) - np.exp(-whole - since)) / -np.expm1(-2 * whole)
+    return usual + weight_first * (known[first] - usual) + weight_last * (known[last] - usual)
+
+
+def fill_missing(positions: FloatArray, missing: BoolArray, time_s: FloatArray, height_m: float) -> FloatArray:
+    """Keypoints of a trial, with the most likely places of the missing ones.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3).
+        missing: samples to fill, (n_frames, 15); at least three keypoints are seen in every frame.
+        time_s: increasing time stamps in s, (n_frames,).
+        height_m: the person's height.
+
+    Returns:
+        the same with the missing samples replaced, (n_frames, 15, 3).
+    """
+    filled = positions.copy()
+    for pattern in np.unique(missing[missing.any(axis=1)], axis=0):
+        wanted = np.flatnonzero((missing == pattern).all(axis=1))
+        # Frames that show all that the wanted ones show, and this or that keypoint which those do not.
+        known = ~missing[:, pattern] & ~(missing & ~pattern).any(axis=1, keepdims=True)
+        compared = _worth_comparing(known, wanted)
+        there, here = (
+            most_likely(positions[at], pattern, np.full(len(at), height_m)) for at in (compared, wanted)
+        )
+        own = there.difference(positions[compared][:, pattern])
+        carried = np.zeros_like(here.positions)
+        for k in range(known.shape[1]):
+            at = known[compared, k]
+            usual = np.median(own[at, k], axis=0) if at.any() else np.zeros(3)
+            carried[:, k] = carry(own[at, k], time_s[compared[at]], time_s[wanted], usual)
+        filled[np.ix_(wanted, pattern)] = here.moved(carried)
+    return filled
+
+
+def _worth_comparing(known: BoolArray, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Frames next to the wanted ones that show a keypoint, and some from all over the trial, increasing, (n_compared,).
+
+    Args:
+        known: frames that show each keypoint, (n_frames, n_missing).
+        wanted: frames to fill, (n_wanted,).
+    """
+    found = [np.zeros(0, dtype=np.int64)]
+    for frames in map(np.flatnonzero, known.T):
+        if len(frames):
+            after = np.searchsorted(frames, wanted)
+            some = np.linspace(0, len(frames) - 1, min(len(frames), _MOST_COMPARED)).astype(np.int64)
+            found += [frames[np.maximum(after - 1, 0)], frames[np.minimum(after, len(frames) - 1)], frames[some]]
+    return np.unique(np.concatenate(found))
+
+
+def _align(
+    scaled: FloatArray, mean: FloatArray, of_trunk: BoolArray, trust: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Rotation and shift that make seen keypoints most likely: the least Mahalanobis distance, by Gauss and Newton.
+
+    Where the whole trunk is seen, its frame in `trcaugment.model.normalization` is the answer but for the noise.
+
+    Args:
+        scaled: seen keypoints in multiples of height, (n_frames, n_seen, 3).
+        mean: their mean in the body frame, (n_seen, 3).
+        of_trunk: which of them belong to the trunk, (n_seen,).
+        trust: inverse of their covariance, (3 n_seen, 3 n_seen).
+
+    Returns:
+        rotation to be multiplied from the right, (n_frames, 3, 3), and shift afterwards, (n_frames, 1, 3).
+    """
+    rotation, shift = _procrustes(scaled, mean, np.where(of_trunk, 1.0, _NOT_TRUNK if of_trunk.sum() < 3 else 0.0))
+    for _ in range(_MOST_STEPS):
+        placed = scaled @ rotation + shift
+        middle = placed.mean(axis=1, keepdims=True)
+        arm = placed - middle
+        zero = np.zeros(arm.shape[:2])
+        # How x, y, z of every keypoint change with a turn about x, y, z and a shift along them.
+        turn = np.stack(
+            [zero, arm[..., 2], -arm[..., 1], -arm[..., 2], zero, arm[..., 0], arm[..., 1], -arm[..., 0], zero], axis=-1
+        )
+        change = np.concatenate([turn.reshape(*arm.shape, 3), np.broadcast_to(np.eye(3), (*arm.shape, 3))], axis=-1)
+        change = change.reshape(len(arm), -1, 6)
+        pull = change.transpose(0, 2, 1) @ trust
+        away = (placed - mean).reshape(len(arm), -1, 1)
+        step = -np.linalg.solve(pull @ change, pull @ away)[..., 0]
+        by = Rotation.from_rotvec(step[:, :3]).as_matrix().transpose(0, 2, 1)
+        rotation = rotation @ by
+        shift = (shift - middle) @ by + middle + step[:, None, 3:]
+        if np.abs(step).max(initial=0.0) < _SMALL_STEP:
+            break
+    return rotation, shift
+
+
+def _procrustes(points: FloatArray, mean: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Rotation and shift of least weighted squared distance (Kabsch 1976), as `_align` returns them."""
+    share = (weight / weight.sum())[:, None]
+    middle, goal = (share * points).sum(axis=1, keepdims=True), (share * mean).sum(axis=0)
+    left, _, right = np.linalg.svd((points - middle).transpose(0, 2, 1) @ (share * (mean - goal)))
+    left[:, :, 2] *= np.sign(np.linalg.det(left @ right))[:, None]
+    rotation = left @ right
+    return rotation, goal - middle @ rotation
+
+
+@cache
+def _statistics() -> tuple[FloatArray, FloatArray]:
+    """Mean, (15, 3), and covariance, (45, 45), of keypoints in the body frame in multiples of height."""
+    with np.load(Path(__file__).with_name("filling.npz")) as stored:
+        lower = np.tril_indices(3 * len(KEYPOINTS))
+        covariance = np.zeros((3 * len(KEYPOINTS),) * 2)
+        covariance[lower] = covariance[lower[::-1]] = stored["covariance"]
+        return stored["mean"].astype(np.float64), covariance
