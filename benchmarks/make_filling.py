@@ -2,8 +2,8 @@
 
     python benchmarks/make_filling.py
 
-Mean and covariance of the keypoints of generated people (all motions that the package itself makes) in the body frame of
-`trcaugment.model.normalization`, taken frame by frame, in multiples of height; left and right exchanged in one half.
+Mean and covariance of the keypoints of generated people (all motions that the package itself makes) in the body frame
+of `trcaugment.model.normalization`, taken frame by frame, in multiples of height; left and right exchanged in one half.
 """
 
 from __future__ import annotations

@@ -47,6 +47,8 @@ class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             were filled twice as often.
         misjudged_rate: share of windows with a flattened body, and with joints of one kind gone astray for a while,
             each; feet are shortened twice as often.
+        missing_rate: share of training windows, those of data sets too, in which keypoints are missing and filled as
+            prediction fills them (`training/missing.py`).
     """
 
     offset: Annotated[float, msgspec.Meta(ge=0, le=100)] = 1.0
@@ -54,6 +56,7 @@ class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     noise_m: _Length = 0.020
     accident_rate: _Rate = 0.03
     misjudged_rate: _Rate = 0.10
+    missing_rate: _Rate = 0.20
 
 
 def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

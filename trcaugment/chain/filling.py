@@ -1,10 +1,10 @@
 """Missing keypoints: where they most likely are, given the others and where this person's were before and after.
 
 Keypoints of many generated people, turned into the body frame and divided by height, have a mean and a covariance
-(`filling.npz`, made by `benchmarks/make_filling.py`). Seen keypoints are turned and moved to where they are most likely;
-the missing ones are then at their conditional mean, mu_M + S_MO S_OO^-1 (x_O - mu_O) (Petersen & Pedersen, The Matrix
-Cookbook, 2012, eq. 353). Where the trial shows the same keypoint at other times, the difference from its conditional
-mean there belongs to the person and the moment, and is carried into the gap.
+(`filling.npz`, made by `benchmarks/make_filling.py`). Seen keypoints are turned and moved to where they are most
+likely; the missing ones are then at their conditional mean, mu_M + S_MO S_OO^-1 (x_O - mu_O) (Petersen & Pedersen, The
+Matrix Cookbook, 2012, eq. 353). Where the trial shows the same keypoint at other times, the difference from its
+conditional mean there belongs to the person and the moment, and is carried into the gap.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
 
-_TRUNK = np.isin(KEYPOINTS, ("Neck", "RShoulder", "LShoulder", "RHip", "LHip"))
+_TRUNK = np.isin(KEYPOINTS.names, ("Neck", "RShoulder", "LShoulder", "RHip", "LHip"))
 _NOT_TRUNK = 0.1  # weight of other keypoints in the first alignment where less than three of the trunk are seen
-_MOST_STEPS, _SMALL_STEP = 12, 1e-5  # of height, and rad: 0.02 mm
+_MOST_STEPS, _SMALL_STEP = 12, 1e-4  # of height, and rad; the last step leaves less than 0.03 mm
 _NOISE = 0.003  # of height; without it Neck would be trusted to the last bit to lie between the shoulders
 _MEMORY_S = 0.3  # in which what is a keypoint's own fades; 0.15 to 0.5 do as well: docs/missing-keypoints.md
 _MOST_COMPARED = 100  # frames that tell a keypoint's usual difference
@@ -60,13 +60,14 @@ def most_likely(positions: FloatArray, missing: BoolArray, height_m: FloatArray)
     """
     mean, covariance = _statistics()
     seen, of_seen = ~missing, np.repeat(~missing, 3)
-    trust = np.linalg.inv(covariance[np.ix_(of_seen, of_seen)] + _NOISE**2 * np.eye(of_seen.sum()))
+    trusted = covariance[np.ix_(of_seen, of_seen)] + _NOISE**2 * np.eye(of_seen.sum())
+    trust = np.asarray(np.linalg.inv(trusted), dtype=np.float64)
     unit = height_m[:, None, None]
     scaled = positions[:, seen] / unit
     rotation, shift = _align(scaled, mean[seen], _TRUNK[seen], trust)
-    away = (scaled @ rotation + shift - mean[seen]).reshape(len(scaled), -1)
+    away = (scaled @ rotation + shift - mean[seen]).reshape(len(scaled), of_seen.sum())
     gain = covariance[np.ix_(~of_seen, of_seen)] @ trust
-    expected = mean[missing] + (away @ gain.T).reshape(len(scaled), -1, 3)
+    expected = mean[missing] + (away @ gain.T).reshape(len(scaled), missing.sum(), 3)
     return Likely((expected - shift) @ rotation.transpose(0, 2, 1) * unit, rotation)
 
 
@@ -112,9 +113,7 @@ def fill_missing(positions: FloatArray, missing: BoolArray, time_s: FloatArray, 
         # Frames that show all that the wanted ones show, and this or that keypoint which those do not.
         known = ~missing[:, pattern] & ~(missing & ~pattern).any(axis=1, keepdims=True)
         compared = _worth_comparing(known, wanted)
-        there, here = (
-            most_likely(positions[at], pattern, np.full(len(at), height_m)) for at in (compared, wanted)
-        )
+        there, here = (most_likely(positions[at], pattern, np.full(len(at), height_m)) for at in (compared, wanted))
         own = there.difference(positions[compared][:, pattern])
         carried = np.zeros_like(here.positions)
         for k in range(known.shape[1]):
@@ -168,9 +167,9 @@ def _align(
             [zero, arm[..., 2], -arm[..., 1], -arm[..., 2], zero, arm[..., 0], arm[..., 1], -arm[..., 0], zero], axis=-1
         )
         change = np.concatenate([turn.reshape(*arm.shape, 3), np.broadcast_to(np.eye(3), (*arm.shape, 3))], axis=-1)
-        change = change.reshape(len(arm), -1, 6)
+        change = change.reshape(len(arm), 3 * len(mean), 6)
         pull = change.transpose(0, 2, 1) @ trust
-        away = (placed - mean).reshape(len(arm), -1, 1)
+        away = (placed - mean).reshape(len(arm), 3 * len(mean), 1)
         step = -np.linalg.solve(pull @ change, pull @ away)[..., 0]
         by = Rotation.from_rotvec(step[:, :3]).as_matrix().transpose(0, 2, 1)
         rotation = rotation @ by

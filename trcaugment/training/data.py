@@ -11,6 +11,7 @@ from torch import Tensor
 
 from trcaugment.body.windows import Windows
 from trcaugment.model.normalization import body_frame, make_features, to_body
+from trcaugment.training.missing import lose_keypoints
 from trcaugment.training.prefetch import Prefetched
 from trcaugment.training.recipe import Recipe
 
@@ -73,9 +74,13 @@ def make_batch(windows: Windows) -> Batch:
 class DrawnBatches:
     """Batches that are made when asked for, each from its own seed."""
 
-    def __init__(self, source: WindowSource, batch_windows: int, seeds: range) -> None:
-        """Args: where windows come from; windows in a batch; one seed per batch, never used for anything else."""
+    def __init__(self, source: WindowSource, batch_windows: int, seeds: range, missing_rate: float = 0.0) -> None:
+        """Where windows come from; windows in a batch; one seed per batch, never used for anything else.
+
+        The last is the share of windows in which keypoints are missing.
+        """
         self.source = source
+        self.missing_rate = missing_rate
         self.batch_windows = batch_windows
         self.seeds = seeds
 
@@ -84,7 +89,8 @@ class DrawnBatches:
 
     def __getitem__(self, index: int) -> Batch:
         random = torch.Generator().manual_seed(self.seeds[index])
-        return make_batch(self.source.draw(self.batch_windows, random))
+        windows = self.source.draw(self.batch_windows, random)
+        return make_batch(lose_keypoints(windows, self.missing_rate, random))
 
 
 class DrawnData(LightningDataModule):
@@ -100,6 +106,7 @@ class DrawnData(LightningDataModule):
         self.source = source
         self.validation = validation or source
         self.optimization = recipe.optimization
+        self.missing_rate = recipe.keypoint_errors.missing_rate
         self.first_seed = recipe.seed * _SEEDS_PER_RECIPE
 
     def train_dataloader(self) -> Prefetched[Batch]:
@@ -129,4 +136,4 @@ class DrawnData(LightningDataModule):
 
     def _loader(self, source: WindowSource, first_seed: int, n_batches: int) -> Prefetched[Batch]:
         seeds = range(first_seed, first_seed + n_batches)
-        return Prefetched(DrawnBatches(source, self.optimization.batch_windows, seeds))
+        return Prefetched(DrawnBatches(source, self.optimization.batch_windows, seeds, self.missing_rate))

@@ -34,7 +34,7 @@ _GROUPS: dict[tuple[str, ...], float] = {
     **{_foot(side, "Ankle"): 0.5 for side in "RL"},
     **{_foot(side, "Ankle", "Knee"): 0.5 for side in "RL"},
 }
-_MISSING = np.stack([np.isin(KEYPOINTS, group) for group in _GROUPS])
+_MISSING = np.stack([np.isin(KEYPOINTS.names, group) for group in _GROUPS])
 
 
 def lose_keypoints(windows: Windows, rate: float, generator: torch.Generator) -> Windows:
@@ -56,7 +56,7 @@ def lose_keypoints(windows: Windows, rate: float, generator: torch.Generator) ->
     absent = torch.rand(n, generator=generator) < 0.5
     inside = absent[:, None] | _gaps(n, n_frames, generator)
     keypoints = windows.keypoints.clone()
-    for k in group[lost].unique().tolist():
+    for k in sorted(set(group[lost].tolist())):
         chosen = torch.nonzero(lost & (group == k))[:, 0]
         of_group = (values[chosen].numpy() for values in (windows.keypoints, windows.height_m, inside, absent))
         keypoints[chosen] = torch.from_numpy(_fill(_MISSING[k], *of_group)).to(keypoints)
@@ -88,9 +88,8 @@ def _fill(
     likely = most_likely(frames, missing, np.repeat(height_m.astype(np.float64), n_frames))
     own = likely.difference(frames[:, missing])
     # The rest of the trial would tell it; the window's own hidden frames do as well.
-    usual = np.median(own.reshape(n, n_frames, -1, 3), axis=1, keepdims=True)
-    usual = np.broadcast_to(np.where(absent[:, None, None, None], 0.0, usual), (n, n_frames, *own.shape[1:]))
-    usual = usual.reshape(own.shape)
+    usual = np.median(own.reshape(n, n_frames, -1, 3), axis=1) * ~absent[:, None, None]
+    usual = np.repeat(usual, n_frames, axis=0)
     time_s = (np.arange(n_frames) / _RATE_HZ + _APART_S * np.arange(n)[:, None]).ravel()
     wanted = inside.ravel()
     carried = own.copy()
