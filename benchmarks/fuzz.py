@@ -195,7 +195,11 @@ def _make_chain(folder: Path) -> Callable[[Markers], None]:
     trcaugment.model.folder._BATCH_WINDOWS = 8  # most inputs are short, and a batch is always filled up
     sizes = NetworkSizes(hidden=4, n_layers=1)
     card = read_card(Path(__file__).parents[1] / "models" / trcaugment.model.card.DEFAULT_MODEL)
-    save_model(folder / "tiny", msgspec.structs.replace(card, name="tiny", sizes=sizes), MarkerNetwork(sizes))
+    save_model(
+        folder / "tiny",
+        msgspec.structs.replace(card, name="tiny", sizes=sizes),
+        MarkerNetwork(sizes, len(card.inputs), len(card.outputs)),
+    )
     model, subject = load_model(folder / "tiny", "cpu"), Subject(1.584, 58.32)
 
     def check(markers: Markers) -> None:

@@ -10,10 +10,9 @@ from numpy.random import Generator
 from scipy.spatial.transform import Rotation
 
 from trcaugment import Subject
-from trcaugment.body.motions import RATE_HZ
 from trcaugment.chain.checks.postures import joint_angles_deg, unit
 from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.markers import FloatArray
+from trcaugment.markers import RATE_HZ, FloatArray
 
 
 @dataclass(frozen=True)

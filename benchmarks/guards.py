@@ -23,7 +23,7 @@ from scipy.optimize import least_squares
 from trcaugment import Subject, load_model, read_trc
 from trcaugment.body.detector import KeypointErrors, disturb
 from trcaugment.body.kinematics import forward_kinematics
-from trcaugment.body.motions import RATE_HZ, perturb
+from trcaugment.body.motions import perturb
 from trcaugment.body.population import Population
 from trcaugment.body.skeleton import POINT_INDEX
 from trcaugment.body.windows import WindowGenerator, make_library
@@ -34,7 +34,7 @@ from trcaugment.chain.height import SEGMENTS, estimate_height, segment_lengths, 
 from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.errors import MarkersError
 from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.markers import FloatArray
+from trcaugment.markers import RATE_HZ, FloatArray
 from trcaugment.model.card import DEFAULT_MODEL
 
 N_TRIALS, N_FRAMES = 400, 300

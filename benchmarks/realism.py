@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from trcaugment.body.detector import KeypointErrors
-from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.population import Population
-from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
+from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.formats.trc import read_trc
 from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import RATE_HZ, WINDOW_FRAMES
 
 N_GENERATED = 20_000
 LENGTHS = {
@@ -47,7 +47,7 @@ def figures(keypoints: Tensor, height_m: Tensor) -> dict[str, Tensor]:
     place["hips"] = (place["RHip"] + place["LHip"]) / 2
     length = {name: (place[a] - place[b]).norm(dim=-1) for name, (a, b) in LENGTHS.items()}
     knee = between_deg(place["RHip"] - place["RKnee"], place["RKnee"] - place["RAnkle"]).mean(dim=1)
-    hertz = torch.fft.rfftfreq(N_FRAMES - 2, d=1 / RATE_HZ)
+    hertz = torch.fft.rfftfreq(WINDOW_FRAMES - 2, d=1 / RATE_HZ)
     found = {name: value.mean(dim=1) for name, value in length.items()}
     for name in ("thigh", "trunk", "heel-toe"):
         found[f"{name}, bent leg"] = torch.where(knee > BENT, found[name], torch.nan)
@@ -77,7 +77,7 @@ def between_deg(first: Tensor, second: Tensor) -> Tensor:
 def real_figures(path: Path, height_m: float) -> dict[str, Tensor]:
     """Figures of a recording at 60 Hz, a window every quarter of a second."""
     positions = torch.from_numpy(find_keypoints(read_trc(path)).positions).float()
-    windows = positions.unfold(0, N_FRAMES, 15).permute(0, 3, 1, 2)
+    windows = positions.unfold(0, WINDOW_FRAMES, 15).permute(0, 3, 1, 2)
     whole = windows[torch.isfinite(windows).all(dim=(1, 2, 3))]
     return figures(whole, torch.full((len(whole),), height_m))
 

@@ -18,13 +18,12 @@ from scipy.interpolate import make_interp_spline
 from trcaugment import Markers, write_trc
 from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
-from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.population import Population, draw_bodies
 from trcaugment.body.procedural import make_motion
 from trcaugment.body.skeleton import KEYPOINTS, POINT_INDEX
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.marker_sets import KEYPOINTS as MODEL_KEYPOINTS
-from trcaugment.markers import FloatArray
+from trcaugment.markers import RATE_HZ, FloatArray
 
 HEIGHT_M, MASS_KG = 1.584, 58.32
 FOLDER = Path(__file__).parent

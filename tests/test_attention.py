@@ -94,7 +94,7 @@ def test_weights_are_at_the_trials_own_frames(model: Model, walk: Markers, rate_
 
 
 def test_planted_attention_is_found(model: Model, walk: Markers) -> None:
-    network = MarkerNetwork(model.card.sizes)
+    network = MarkerNetwork(model.card.sizes, 15, 35)
     network.load_state_dict(model.network.state_dict())
     assert network.score is not None
     with torch.no_grad():
@@ -110,7 +110,7 @@ def test_planted_attention_is_found(model: Model, walk: Markers) -> None:
 def without_attention(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
     sizes = msgspec.structs.replace(model.card.sizes, hidden=4, n_layers=1, spatial_attention=False)
     folder = tmp_path_factory.mktemp("models") / "plain"
-    save_model(folder, msgspec.structs.replace(model.card, name="plain", sizes=sizes), MarkerNetwork(sizes))
+    save_model(folder, msgspec.structs.replace(model.card, name="plain", sizes=sizes), MarkerNetwork(sizes, 15, 35))
     return folder
 
 

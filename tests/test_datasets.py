@@ -5,12 +5,13 @@ import torch
 
 from trcaugment.body.detector import KeypointErrors, disturb
 from trcaugment.body.population import Population
-from trcaugment.body.windows import N_FRAMES, WindowGenerator, Windows, make_library
+from trcaugment.body.windows import WindowGenerator, Windows, make_library
 from trcaugment.datasets.dataset import Found
 from trcaugment.datasets.plausibility import _measure, sift
 from trcaugment.datasets.window_set import FixedWindows, WindowSet, generate_set
 from trcaugment.errors import DatasetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.markers import WINDOW_FRAMES
 from trcaugment.training.data import MixedWindows
 
 CLEAN = KeypointErrors(offset=0.0, drift_m=0.0, noise_m=0.0, accident_rate=0.0, misjudged_rate=0.0)
@@ -133,7 +134,7 @@ def test_sources_are_mixed_by_weight(generated):
     assert same(drawn, mixed.draw(2000, random()))
     share = float((drawn.height_m == first.windows.height_m[0]).float().mean())
     assert share == pytest.approx(0.75, abs=0.04)
-    assert drawn.markers.shape == (2000, N_FRAMES, len(ANATOMICAL_MARKERS), 3)
+    assert drawn.markers.shape == (2000, WINDOW_FRAMES, len(ANATOMICAL_MARKERS), 3)
 
 
 def test_generated_people_are_far_from_what_is_refused_as_no_body(generator):

@@ -17,7 +17,7 @@ from trcaugment.body.kinematics import BodySizes, forward_kinematics
 from trcaugment.body.population import Population
 from trcaugment.body.procedural import make_motion
 from trcaugment.body.skeleton import BODIES, POINT_INDEX
-from trcaugment.body.windows import N_FRAMES, WindowGenerator, Windows, make_library
+from trcaugment.body.windows import WindowGenerator, Windows, make_library
 from trcaugment.datasets.building import write_dataset
 from trcaugment.datasets.dataset import Split
 from trcaugment.datasets.paired import read_pairs
@@ -26,7 +26,7 @@ from trcaugment.datasets.window_set import WindowSet, generate_set
 from trcaugment.errors import DatasetError
 from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
-from trcaugment.markers import Markers
+from trcaugment.markers import WINDOW_FRAMES, Markers
 
 FIELDS = ("keypoints", "markers", "height_m", "mass_kg")
 
@@ -411,9 +411,9 @@ def write_trial(folder, name, keypoints, markers, subjects="*,Anna,1.7,70"):
 def test_a_trial_is_cut_into_windows_one_after_the_other(trial, tmp_path):
     write_trial(tmp_path, "S1/squat_01", *trial)
     found = load_dataset(tmp_path).window_set
-    n = trial[0].n_frames // N_FRAMES
+    n = trial[0].n_frames // WINDOW_FRAMES
     assert len(found) == n >= 3
-    expected = trial[1].positions[: n * N_FRAMES].reshape(n, N_FRAMES, 35, 3)
+    expected = trial[1].positions[: n * WINDOW_FRAMES].reshape(n, WINDOW_FRAMES, 35, 3)
     np.testing.assert_allclose(found.windows.markers.numpy(), expected, atol=2e-6)
     assert set(found.subjects) == {"Anna"}
     assert set(found.activities) == {"squat"}
@@ -429,11 +429,11 @@ def test_other_rates_and_another_start_of_the_truth_come_together(trial, tmp_pat
     found = load_dataset(tmp_path).window_set
     assert len(found) >= 2
     start = 12  # 0.2 s
-    expected = markers.positions[start : start + len(found) * N_FRAMES].reshape(-1, N_FRAMES, 35, 3)
+    expected = markers.positions[start : start + len(found) * WINDOW_FRAMES].reshape(-1, WINDOW_FRAMES, 35, 3)
     np.testing.assert_allclose(found.windows.markers.numpy(), expected, atol=tolerance_m)
     np.testing.assert_allclose(
         found.windows.keypoints.numpy(),
-        keypoints.positions[start : start + len(found) * N_FRAMES].reshape(-1, N_FRAMES, 15, 3),
+        keypoints.positions[start : start + len(found) * WINDOW_FRAMES].reshape(-1, WINDOW_FRAMES, 15, 3),
         atol=2e-6,
     )
 
@@ -448,7 +448,7 @@ def test_long_gaps_are_left_out_and_counted_short_ones_filled(trial, tmp_path):
     keypoints, markers = trial
     n = keypoints.n_frames
     write_trial(tmp_path, "short", with_gap(keypoints, 20, 25), markers)
-    assert len(load_dataset(tmp_path).window_set) == n // N_FRAMES
+    assert len(load_dataset(tmp_path).window_set) == n // WINDOW_FRAMES
     shutil.rmtree(tmp_path)
     write_trial(tmp_path, "long", keypoints, with_gap(markers, 35, 75))
     dataset = load_dataset(tmp_path)
@@ -558,8 +558,8 @@ def test_motions_drive_the_model_of_their_folder(motions):
     for name, points in truth.items():
         windows = dataset.window_set.of_subjects([name]).windows
         n = len(windows.height_m)
-        assert n == (len(points) - 1) // N_FRAMES
-        expected = points[: n * N_FRAMES].reshape(n, N_FRAMES, -1, 3).float()
+        assert n == (len(points) - 1) // WINDOW_FRAMES
+        expected = points[: n * WINDOW_FRAMES].reshape(n, WINDOW_FRAMES, -1, 3).float()
         torch.testing.assert_close(torch.cat([windows.keypoints, windows.markers], dim=2), expected, rtol=0, atol=1e-5)
 
 

@@ -37,7 +37,14 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 MODEL = "bilstm-attention-v1"
 WALKER = Subject(1.584, 58.32)
 OFFSET_M = np.array([0.003, 0.004, 0.0])
-N = len(ANATOMICAL_MARKERS)
+OURS = ANATOMICAL_MARKERS
+N = len(OURS)
+
+
+def scored(sums, subjects, labels):
+    return score("m", OURS.names, sums, subjects, labels)
+
+
 TOE, CALC = ANATOMICAL_MARKERS.index("r_toe_study"), ANATOMICAL_MARKERS.index("r_calc_study")
 
 
@@ -60,8 +67,8 @@ def overall(scores, metric, model="m"):
 
 def test_a_constant_offset_scores_five_millimetres_in_every_group():
     true = truth()
-    sums = sum_errors(true + torch.from_numpy(OFFSET_M), true, 1 / 60)
-    scores = score("m", sums, ["a", "b", "b"], {"activity": ["walk", "walk", "sit"]})
+    sums = sum_errors(true + torch.from_numpy(OFFSET_M), true, OURS, 1 / 60)
+    scores = scored(sums, ["a", "b", "b"], {"activity": ["walk", "walk", "sit"]})
     groups = values(scores, metric=MPME)
     assert set(groups) == {"all", "a", "b", "walk", "sit", *ANATOMICAL_MARKERS}
     np.testing.assert_allclose(list(groups.values()), 5)
@@ -70,7 +77,13 @@ def test_a_constant_offset_scores_five_millimetres_in_every_group():
 
 
 def test_a_perfect_prediction_scores_zero():
-    scores = score("m", sum_errors(truth(), truth(), 1 / 60), ["a"] * 3, {"activity": [""] * 3})
+    scores = score(
+        "m",
+        ANATOMICAL_MARKERS.names,
+        sum_errors(truth(), truth(), OURS, 1 / 60),
+        ["a"] * 3,
+        {"activity": [""] * 3},
+    )
     assert {s.value for s in scores if s.metric in (MPME, RMSE, NOT_PREDICTED)} == {0}
     assert not any(s.group_kind == "activity" for s in scores)
 
@@ -80,7 +93,7 @@ def test_missing_truth_is_left_out_and_missing_predictions_are_counted():
     true[0, :10, 4] = torch.nan
     true[1, 3, 7, 1] = torch.nan  # one coordinate is enough
     lost[0, 5:25] = torch.nan
-    scores = score("m", sum_errors(lost, true, 1 / 60), ["a", "b"], {})
+    scores = scored(sum_errors(lost, true, OURS, 1 / 60), ["a", "b"], {})
     n_true = 2 * 30 * N - 10 - 1
     n_missed = 20 * N - 5  # five of those have no truth either
     assert (overall(scores, NOT_PREDICTED).value, overall(scores, NOT_PREDICTED).n) == (n_missed, n_true)
@@ -92,7 +105,13 @@ def test_missing_truth_is_left_out_and_missing_predictions_are_counted():
 def test_a_marker_without_truth_has_no_score_and_changes_no_mean():
     true = truth(1)
     true[..., 1:, :] = torch.nan
-    scores = score("m", sum_errors(truth(1) + torch.from_numpy(OFFSET_M), true, 1 / 60), ["a"], {})
+    scores = score(
+        "m",
+        ANATOMICAL_MARKERS.names,
+        sum_errors(truth(1) + torch.from_numpy(OFFSET_M), true, OURS, 1 / 60),
+        ["a"],
+        {},
+    )
     assert list(values(scores, metric=MPME, group_kind="marker")) == ["C7_study"]
     assert overall(scores, MPME).value == pytest.approx(5)
     assert math.isnan(overall(scores, RIGID).value)
@@ -104,7 +123,7 @@ def test_markers_count_alike_however_often_they_are_seen():
     true[:, 10:, 0] = torch.nan
     offset = torch.zeros(N, 3)
     offset[0, 0], offset[1, 2] = 0.010, 0.020
-    scores = score("m", sum_errors(truth(1, 100) + offset, true, 1 / 60), ["a"], {})
+    scores = score("m", ANATOMICAL_MARKERS.names, sum_errors(truth(1, 100) + offset, true, OURS, 1 / 60), ["a"], {})
     assert overall(scores, MPME).value == pytest.approx(15)
     assert overall(scores, RMSE).value == pytest.approx(math.sqrt((10**2 + 20**2) / 2 / 3))
 
@@ -114,28 +133,34 @@ def test_a_foot_that_stretches_shows_in_the_rigid_distances():
     still[..., 0] = torch.arange(N)
     stretched = still.clone()
     stretched[0, :, TOE, 0] += 0.01 * torch.sin(torch.arange(60) * 2 * math.pi / 30)
-    scores = score("m", sum_errors(stretched, still, 1 / 60), ["a"], {})
+    scores = scored(sum_errors(stretched, still, OURS, 1 / 60), ["a"], {})
     n_touched = sum(TOE in pair for pair in ANATOMICAL_MARKERS.rigid_pairs)
     expected_mm = 10 / math.sqrt(2) * math.sqrt(n_touched / len(ANATOMICAL_MARKERS.rigid_pairs))
     assert overall(scores, RIGID).value == pytest.approx(expected_mm)
-    assert overall(score("m", sum_errors(still, stretched, 1 / 60), ["a"], {}), RIGID).value == 0
+    assert (
+        overall(
+            scored(sum_errors(still, stretched, OURS, 1 / 60), ["a"], {}),
+            RIGID,
+        ).value
+        == 0
+    )
 
 
 def test_distances_may_differ_between_trials_and_people():
     wide = truth(1, 1).expand(-1, 20, -1, -1)
-    sums = join([sum_errors(wide, wide, 1 / 60), sum_errors(1.2 * wide, wide, 1 / 60)])
-    assert overall(score("m", sums, ["a", "b"], {}), RIGID).value == pytest.approx(0, abs=1e-9)
+    sums = join([sum_errors(wide, wide, OURS, 1 / 60), sum_errors(1.2 * wide, wide, OURS, 1 / 60)])
+    assert overall(scored(sums, ["a", "b"], {}), RIGID).value == pytest.approx(0, abs=1e-9)
 
 
 def test_jitter_is_the_planted_acceleration_and_leaves_out_leaps_in_time():
     time_s = torch.arange(40, dtype=torch.float64) / 100
     fall = torch.zeros(1, 40, N, 3, dtype=torch.float64)
     fall[..., 1] = -9.81 / 2 * time_s[None, :, None] ** 2
-    assert overall(score("m", sum_errors(fall, fall, 0.01), ["a"], {}), JITTER).value == pytest.approx(9.81)
+    assert overall(scored(sum_errors(fall, fall, OURS, 0.01), ["a"], {}), JITTER).value == pytest.approx(9.81)
     fall[:, 20:] += 1.0  # as after dropped frames
     even = np.ones(38, dtype=bool)
     even[18:20] = False
-    leaping = score("m", sum_errors(fall, fall, 0.01, even), ["a"], {})
+    leaping = scored(sum_errors(fall, fall, OURS, 0.01, even), ["a"], {})
     assert overall(leaping, JITTER).value == pytest.approx(9.81)
     assert overall(leaping, JITTER).n == 36 * N
 
@@ -147,14 +172,14 @@ def planted_people(n_people, n_pieces_each=1, seed=3):
     """Sums of people whose errors are constant and normally distributed between them, and these errors in mm."""
     errors_mm = np.random.default_rng(seed).normal(20, 4, n_people)
     true = torch.zeros(1, 3, N, 3, dtype=torch.float64)
-    parts = [sum_errors(true + torch.tensor([e / 1000, 0, 0]), true, 1 / 60) for e in errors_mm]
+    parts = [sum_errors(true + torch.tensor([e / 1000, 0, 0]), true, OURS, 1 / 60) for e in errors_mm]
     subjects = [f"s{k}" for k in range(n_people) for _ in range(n_pieces_each)]
     return join([part for part in parts for _ in range(n_pieces_each)]), subjects, errors_mm
 
 
 def test_the_interval_is_that_of_the_mean_over_people():
     sums, subjects, errors_mm = planted_people(200)
-    found = overall(score("m", sums, subjects, {}), MPME)
+    found = overall(scored(sums, subjects, {}), MPME)
     assert found.value == pytest.approx(errors_mm.mean())
     half_width = 1.96 * errors_mm.std(ddof=1) / math.sqrt(200)
     assert found.low == pytest.approx(found.value - half_width, abs=0.08 * half_width)
@@ -165,7 +190,7 @@ def test_the_interval_is_that_of_the_mean_over_people():
 
 
 def test_more_windows_of_the_same_people_make_no_narrower_interval():
-    once, often = (score("m", *planted_people(12, n)[:2], {}) for n in (1, 10))
+    once, often = (scored(*planted_people(12, n)[:2], {}) for n in (1, 10))
     for metric in (MPME, RMSE):
         assert overall(once, metric).low == pytest.approx(overall(often, metric).low)
         assert overall(once, metric).high == pytest.approx(overall(often, metric).high)
@@ -173,9 +198,9 @@ def test_more_windows_of_the_same_people_make_no_narrower_interval():
 
 def test_one_person_gives_no_interval_and_neither_does_each_person_alone():
     sums, subjects, errors_mm = planted_people(1)
-    assert all(s.low is None and s.high is None for s in score("m", sums, subjects, {"activity": ["walk"]}))
+    assert all(s.low is None and s.high is None for s in scored(sums, subjects, {"activity": ["walk"]}))
     sums, subjects, errors_mm = planted_people(5)
-    scores = score("m", sums, subjects, {"activity": [*["walk"] * 4, "sit"]})
+    scores = scored(sums, subjects, {"activity": [*["walk"] * 4, "sit"]})
     alone = [s for s in scores if s.group_kind == "subject" or s.group == "sit"]
     assert all(s.low is None for s in alone)
     np.testing.assert_allclose(list(values(scores, metric=MPME, group_kind="subject").values()), errors_mm)
@@ -241,7 +266,7 @@ def trial(walk, markers, name="walk1"):
 def test_truth_at_another_rate_is_compared_at_its_own_times(walk, predicted_walk, model):
     shifted = replace(predicted_walk, positions=predicted_walk.positions + OFFSET_M)
     time_s = np.arange(0.005, 9.9, 0.01)
-    found = evaluate_trials([trial(walk, at_times(shifted, time_s))], {"m": model})
+    found = evaluate_trials([trial(walk, at_times(shifted, time_s))], {"m": model}, OURS)
     assert overall(found.scores, MPME).value == pytest.approx(5, abs=1e-6)
     assert overall(found.scores, MPME).n == len(time_s) * N
     assert "other time stamps (walk1: frame 1 is at" in found.notes[0]
@@ -250,7 +275,9 @@ def test_truth_at_another_rate_is_compared_at_its_own_times(walk, predicted_walk
 
 def test_a_truth_in_another_coordinate_system_is_noticed(walk, predicted_walk, model):
     turned = replace(predicted_walk, positions=predicted_walk.positions[..., [2, 0, 1]])
-    found = evaluate_trials([trial(walk, turned, "turned"), trial(walk, predicted_walk)], {"m": model})
+    found = evaluate_trials(
+        [trial(walk, turned, "turned"), trial(walk, predicted_walk)], {"m": model}, ANATOMICAL_MARKERS
+    )
     (note,) = [note for note in found.notes if "far off" in note]
     assert note.startswith("in 1 of 2 trials all models are far off (turned: ")
     assert "axes" in note
@@ -262,7 +289,7 @@ def test_jitter_minds_neither_rounded_time_stamps_nor_dropped_frames(walk, predi
             replace(each, positions=each.positions[keep], time_s=np.round(each.time_s[keep], decimals))
             for each in (walk, predicted_walk)
         ]
-        return overall(evaluate_trials([trial(*both)], {"m": model}).scores, JITTER, TRUTH)
+        return overall(evaluate_trials([trial(*both)], {"m": model}, OURS).scores, JITTER, TRUTH)
 
     frames = np.arange(600)
     exact = jitter(frames, 9)
@@ -288,7 +315,7 @@ def test_frames_that_the_prediction_lacks_stay_missing_at_other_times():
 def test_a_keypoint_gap_is_counted_as_not_predicted(model):
     source = read_trc(EXAMPLES / "squat_mm_with_gaps.trc")
     markers = read_trc(EXAMPLES / "squat_mm_with_gaps_markers.trc")
-    found = evaluate_trials([trial(source, markers)], {"m": model})
+    found = evaluate_trials([trial(source, markers)], {"m": model}, OURS)
     n_true = int(np.isfinite(markers.positions).all(axis=2).sum())
     missed = overall(found.scores, NOT_PREDICTED)
     assert (missed.value, missed.n) == (20 * len(markers.names), n_true)  # frames 91 to 110
@@ -297,12 +324,12 @@ def test_a_keypoint_gap_is_counted_as_not_predicted(model):
 
 def test_a_trial_that_cannot_be_predicted_fails_alone(walk, predicted_walk, model):
     tall = replace(trial(walk, predicted_walk, "bad"), keypoints=replace(walk, positions=walk.positions * 5))
-    found = evaluate_trials([tall, trial(walk, predicted_walk)], {"m": model})
+    found = evaluate_trials([tall, trial(walk, predicted_walk)], {"m": model}, OURS)
     assert list(found.failed) == ["bad"]
     assert "from hips to neck" in found.failed["bad"]
     assert found.n_pieces == 1
     assert overall(found.scores, MPME).value == pytest.approx(0, abs=1e-9)
-    nothing = evaluate_trials([tall], {"m": model})
+    nothing = evaluate_trials([tall], {"m": model}, OURS)
     assert (nothing.scores, nothing.n_pieces) == ([], 0)
 
 
@@ -312,14 +339,14 @@ def test_a_trial_that_cannot_be_predicted_fails_alone(walk, predicted_walk, mode
 def test_names_are_read_from_options_and_files(tmp_path):
     path = tmp_path / "map.csv"
     path.write_text("ours,theirs\nRHJC_study, hip right \n\nr.ASIS_study,RASI\n", encoding="utf-8")
-    names = read_names([str(path), "C7_study=C7"])
+    names = read_names([str(path), "C7_study=C7"], OURS)
     assert names == {"RHJC_study": "hip right", "r.ASIS_study": "RASI", "C7_study": "C7"}
     theirs = Markers(("C7", "RASI", "L.ASIS_study", "box"), np.arange(12.0).reshape(1, 4, 3), np.zeros(1))
-    ours = rename(theirs, names)
+    ours = rename(theirs, names, OURS)
     assert ours.names == ("C7_study", "r.ASIS_study", "L.ASIS_study")
     np.testing.assert_array_equal(ours.positions, theirs.positions[:, :3])
     with pytest.raises(MarkersError, match="found C7, RASI"):
-        rename(replace(theirs, names=("C7", "RASI", "LASI", "box")), {})
+        rename(replace(theirs, names=("C7", "RASI", "LASI", "box")), {}, OURS)
 
 
 @pytest.mark.parametrize(
@@ -333,21 +360,21 @@ def test_names_are_read_from_options_and_files(tmp_path):
 )
 def test_wrong_names_are_refused(text, message):
     with pytest.raises(MarkersError, match=message):
-        read_names([text])
+        read_names([text], OURS)
 
 
 def test_names_twice_and_broken_rows_are_refused_with_their_line(tmp_path):
     path = tmp_path / "map.csv"
     path.write_text("C7_study,C7\nRHJC_study\n", encoding="utf-8")
     with pytest.raises(MarkersError, match=r"map.csv, line 2: expected two names"):
-        read_names([str(path)])
+        read_names([str(path)], OURS)
     path.write_text(f"C7_study,{200_000 * 'x'}\n", encoding="utf-8")
     with pytest.raises(MarkersError, match=r"map.csv: expected rows of a CSV file"):
-        read_names([str(path)])
+        read_names([str(path)], OURS)
     with pytest.raises(MarkersError, match="C7_study is named twice"):
-        read_names(["C7_study=a", "C7_study=b"])
+        read_names(["C7_study=a", "C7_study=b"], OURS)
     with pytest.raises(MarkersError, match="a is named twice"):
-        read_names(["C7_study=a", "RHJC_study=a"])
+        read_names(["C7_study=a", "RHJC_study=a"], OURS)
 
 
 def touch(folder, *names):
@@ -387,7 +414,7 @@ def test_mean_offsets_find_the_keypoint_that_a_marker_hangs_on():
     keypoint = torch.arange(N) % 15
     offset = torch.randn(N, 3, generator=random, dtype=torch.float64)
     targets = keypoints[:, keypoint] + offset + 0.01 * torch.randn(500, N, 3, generator=random)
-    offsets, linear = baselines.fit_baselines(features, targets)
+    offsets, linear = baselines.fit_baselines(features, targets, OURS)
     with torch.inference_mode():
         said, mapped = (m.network(features.float()[None])[0].reshape(-1, N, 3) for m in (offsets, linear))
     mean_offset = (targets - keypoints[:, keypoint]).mean(dim=0)
@@ -399,7 +426,7 @@ def test_mean_offsets_find_the_keypoint_that_a_marker_hangs_on():
 def test_baselines_are_always_the_same_and_leave_the_random_numbers_alone(monkeypatch):
     shrink(monkeypatch)
     torch.manual_seed(5)
-    first, again = baselines.make_baselines(), baselines.make_baselines()
+    first, again = baselines.make_baselines(ANATOMICAL_MARKERS), baselines.make_baselines(ANATOMICAL_MARKERS)
     after = torch.rand(3)
     torch.manual_seed(5)
     torch.testing.assert_close(after, torch.rand(3))

@@ -36,6 +36,8 @@ from trcaugment.training.module import MarkerRegression
 from trcaugment.training.recipe import Loss, Motions, Optimization, Recipe, read_recipe
 from trcaugment.training.search import as_toml, search
 
+OURS = ANATOMICAL_MARKERS
+
 TINY = Size(n_subjects=20, n_windows=80, epochs=2)
 RECIPES = Path(__file__).parents[1] / "examples" / "recipes"
 
@@ -56,21 +58,21 @@ def batch():
 def test_the_usual_loss_is_the_mean_distance_and_twice_the_error_of_rigid_distances():
     features, targets, predicted = batch()
     found, true = as_points(predicted[0]), as_points(targets)
-    expected = mpme(found, true) + 2 * distance_error(found, true, ANATOMICAL_MARKERS.rigid_pairs)
-    torch.testing.assert_close(training_loss(Loss(), features, targets, predicted), expected)
+    expected = mpme(found, true) + 2 * distance_error(found, true, OURS.rigid_pairs)
+    torch.testing.assert_close(training_loss(Loss(), OURS, features, targets, predicted), expected)
 
 
 def test_the_reports_loss_is_the_mean_squared_error():
     features, targets, predicted = batch()
-    loss = training_loss(Loss("mse", 0.0), features, targets, predicted)
+    loss = training_loss(Loss("mse", 0.0), OURS, features, targets, predicted)
     torch.testing.assert_close(loss, (predicted[0] - targets).square().mean())
 
 
 def test_the_axis_term_adds_the_error_of_the_directions_of_segment_axes():
     features, targets, predicted = batch()
-    without = training_loss(Loss(), features, targets, predicted)
-    added = training_loss(Loss(axis_weight=0.5), features, targets, predicted) - without
-    expected = axis_error(as_points(predicted.markers), as_points(targets), ANATOMICAL_MARKERS.axes)
+    without = training_loss(Loss(), OURS, features, targets, predicted)
+    added = training_loss(Loss(axis_weight=0.5), OURS, features, targets, predicted) - without
+    expected = axis_error(as_points(predicted.markers), as_points(targets), OURS.axes)
     torch.testing.assert_close(added, 0.5 * expected)
 
 
@@ -110,9 +112,9 @@ def test_attention_distance_falls_as_attention_moves_to_the_marker_that_is_wrong
 def test_the_attention_term_adds_to_the_loss_and_moves_attention_alone():
     features, targets, (predicted, weights, _) = batch()
     predicted, weights = predicted.requires_grad_(), weights.requires_grad_()
-    without = training_loss(Loss(rigid_weight=0.0), features, targets, Prediction(predicted, weights, None))
+    without = training_loss(Loss(rigid_weight=0.0), OURS, features, targets, Prediction(predicted, weights, None))
     chosen = Loss(rigid_weight=0.0, attention_distance_weight=0.5)
-    added = training_loss(chosen, features, targets, Prediction(predicted, weights, None)) - without
+    added = training_loss(chosen, OURS, features, targets, Prediction(predicted, weights, None)) - without
     assert float(added.detach()) > 0.1
     to_predicted, to_weights = torch.autograd.grad(added, [predicted, weights])
     assert float(to_predicted.abs().max()) < 1e-7
@@ -124,8 +126,8 @@ def test_the_attention_term_adds_to_the_loss_and_moves_attention_alone():
 
 def regression(**optimization):
     torch.manual_seed(0)
-    network = MarkerNetwork(NetworkSizes(hidden=4, n_layers=1))
-    return MarkerRegression(network, Optimization(**optimization), Loss())
+    network = MarkerNetwork(NetworkSizes(hidden=4, n_layers=1), 15, 35)
+    return MarkerRegression(network, Recipe("tiny", optimization=Optimization(**optimization)))
 
 
 def test_a_constant_rate_without_decay_is_adam():
@@ -310,7 +312,7 @@ def test_errors_are_measured_in_mm_of_the_person():
         def forward(self, features):
             return moved.flatten(start_dim=2)
 
-    rmse_mm, mpme_mm, distance_mm = measure(Off(), test)
+    rmse_mm, mpme_mm, distance_mm = measure(Off(), test, ANATOMICAL_MARKERS)
     height_mm = 1000 * float(test.height_m[0])
     assert mpme_mm == pytest.approx(0.01 * height_mm, rel=1e-4)
     assert rmse_mm == pytest.approx(0.01 * height_mm / math.sqrt(3), rel=1e-4)

@@ -5,8 +5,9 @@ import torch
 
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
-from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
+from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.markers import WINDOW_FRAMES
 
 CLEAN = KeypointErrors(offset=0.0, drift_m=0.0, noise_m=0.0, accident_rate=0.0, misjudged_rate=0.0)
 FIELDS = ("keypoints", "markers", "height_m", "mass_kg")
@@ -51,8 +52,8 @@ def test_two_draws_from_one_generator_differ(library):
 
 def test_shapes_precision_and_finite_numbers(library):
     windows = draw(library, 64, errors=KeypointErrors())
-    assert windows.keypoints.shape == (64, N_FRAMES, len(KEYPOINTS), 3)
-    assert windows.markers.shape == (64, N_FRAMES, len(ANATOMICAL_MARKERS), 3)
+    assert windows.keypoints.shape == (64, WINDOW_FRAMES, len(KEYPOINTS), 3)
+    assert windows.markers.shape == (64, WINDOW_FRAMES, len(ANATOMICAL_MARKERS), 3)
     assert windows.height_m.shape == windows.mass_kg.shape == (64,)
     for name in FIELDS:
         values = getattr(windows, name)

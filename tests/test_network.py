@@ -11,12 +11,13 @@ from trcaugment.model.folder import load_model
 from trcaugment.model.network import FrameAttention, MarkerNetwork, SelfAttention
 
 SMALL = NetworkSizes(hidden=8, n_layers=1)
+N_FEATURES = 47
 
 
-def network(sizes=SMALL, *, trained=True, seed=0):
+def network(sizes=SMALL, n_keypoints=15, n_markers=35, *, trained=True, seed=0):
     """A network with random weights everywhere (`trained`), or as it starts."""
     torch.manual_seed(seed)
-    made = MarkerNetwork(sizes)
+    made = MarkerNetwork(sizes, n_keypoints, n_markers)
     if trained:
         with torch.no_grad():
             for parameter in made.parameters():
@@ -24,35 +25,33 @@ def network(sizes=SMALL, *, trained=True, seed=0):
     return made
 
 
-def windows(n=4, n_frames=30, sizes=SMALL, seed=1):
-    return torch.randn(n, n_frames, sizes.n_features, generator=torch.Generator().manual_seed(seed))
+def windows(n=4, n_frames=30, n_features=N_FEATURES, seed=1):
+    return torch.randn(n, n_frames, n_features, generator=torch.Generator().manual_seed(seed))
 
 
 def test_the_default_sizes_are_those_of_the_problem():
-    sizes = NetworkSizes()
-    assert (sizes.n_features, sizes.n_targets) == (47, 105)
-    assert network(sizes)(windows(2, sizes=sizes)).shape == (2, 30, 105)
+    assert network(NetworkSizes())(windows(2)).shape == (2, 30, 105)
 
 
 @pytest.mark.parametrize(
-    "sizes",
+    ("sizes", "n_keypoints", "n_markers"),
     [
-        SMALL,
-        NetworkSizes(hidden=5, n_layers=3),
-        NetworkSizes(4, 1, 2, hidden=3, n_layers=2),
-        NetworkSizes(2, 0, 1, 4, 1),
+        (SMALL, 15, 35),
+        (NetworkSizes(hidden=5, n_layers=3), 15, 43),
+        (NetworkSizes(hidden=3, n_layers=2), 4, 2),
+        (NetworkSizes(hidden=4, n_layers=1), 2, 1),
     ],
 )
-def test_the_number_of_parameters_is_that_of_the_sizes(sizes):
-    f, t, h, k = sizes.n_features, sizes.n_targets, sizes.hidden, sizes.n_keypoints
+def test_the_number_of_parameters_is_that_of_the_sizes(sizes, n_keypoints, n_markers):
+    f, t, h, k = 3 * n_keypoints + 2, 3 * n_markers, sizes.hidden, n_keypoints
 
     def bilstm(n_inputs):
         return 2 * 4 * h * (n_inputs + h + 2)
 
     expected = 2 * bilstm(f) + (sizes.n_layers - 1) * bilstm(2 * h) + (2 * h + 1) * (k + t) + (f + 1) * t
-    made = network(sizes)
+    made = network(sizes, n_keypoints, n_markers)
     assert sum(parameter.numel() for parameter in made.parameters()) == expected
-    assert made(windows(3, 7, sizes)).shape == (3, 7, t)
+    assert made(windows(3, 7, f)).shape == (3, 7, t)
 
 
 def test_attention_is_positive_and_sums_to_one_in_every_frame():
@@ -226,7 +225,7 @@ def test_every_variant_predicts_learns_and_has_no_part_that_it_does_not_use(size
 @every_variant
 def test_every_variant_comes_back_from_its_weights_and_sizes(sizes):
     made, features = network(sizes).eval(), windows()
-    again = MarkerNetwork(msgspec.json.decode(msgspec.json.encode(sizes), type=NetworkSizes)).eval()
+    again = MarkerNetwork(msgspec.json.decode(msgspec.json.encode(sizes), type=NetworkSizes), 15, 35).eval()
     again.load_state_dict(made.state_dict())
     torch.testing.assert_close(again(features), made(features), rtol=0, atol=0)
 

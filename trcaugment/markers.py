@@ -13,6 +13,9 @@ from trcaugment.errors import MarkersError
 
 FloatArray = NDArray[np.float64]
 
+# What every model reads: windows of half a second.
+RATE_HZ, WINDOW_FRAMES = 60.0, 30
+
 # No recording is near these limits, and within them no computation on times and positions overflows.
 FARTHEST_M = 1e6  # beyond this a coordinate is garbage, whatever the unit
 LATEST_S = 4e9  # Unix time until 2096

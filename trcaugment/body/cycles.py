@@ -11,9 +11,8 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from trcaugment.body.key_poses import Rng
-from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
-from trcaugment.markers import FloatArray
+from trcaugment.markers import RATE_HZ, FloatArray
 
 _PHASES = np.arange(0.0, 1.0, 0.1)
 _STAIRS = {

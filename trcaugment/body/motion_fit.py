@@ -16,10 +16,10 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.transform import Rotation
 
 from trcaugment.body.motion_model import DURATION_SCALE, N_PHASES, ActivityModel
-from trcaugment.body.motions import RATE_HZ, mirror_array
+from trcaugment.body.motions import mirror_array
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
 from trcaugment.errors import MotionError
-from trcaugment.markers import FloatArray
+from trcaugment.markers import RATE_HZ, FloatArray
 
 _PELVIS = slice(0, 3)
 _STILL_DEG = 0.3  # a coordinate that moves less in a whole recording was not measured

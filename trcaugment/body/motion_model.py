@@ -13,9 +13,8 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
-from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
-from trcaugment.markers import FloatArray
+from trcaugment.markers import RATE_HZ, FloatArray
 
 Rng = np.random.Generator
 N_PHASES = 40

@@ -12,9 +12,8 @@ from torch import Tensor
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
 from trcaugment.errors import MotionError
 from trcaugment.formats.mot import read_table
-from trcaugment.markers import FloatArray
+from trcaugment.markers import RATE_HZ, FloatArray
 
-RATE_HZ = 60.0
 _MIDLINE_FLIPS = ("pelvis_list", "pelvis_rotation", "pelvis_tz", "lumbar_bending", "lumbar_rotation")
 
 

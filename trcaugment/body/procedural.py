@@ -10,10 +10,9 @@ from trcaugment.body.cycles import CYCLES
 from trcaugment.body.key_poses import KEY_POSES, SOLE_ON_FLOOR, Key, Pose, Rng
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
 from trcaugment.body.motion_model import motion_models
-from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.skeleton import BODIES, COORDINATE_INDEX, COORDINATES, GENERIC_HEIGHT_M, POINT_INDEX
 from trcaugment.marker_sets import KEYPOINTS, SIDES
-from trcaugment.markers import FloatArray
+from trcaugment.markers import RATE_HZ, FloatArray
 
 # How often each activity is drawn, beside the others: oftener what people record and what varies most.
 ACTIVITIES: dict[str, float] = {

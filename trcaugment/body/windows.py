@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +16,11 @@ from trcaugment.body.motions import MotionLibrary, perturb, read_mot
 from trcaugment.body.population import Population, draw_bodies
 from trcaugment.body.procedural import ACTIVITIES, make_motion
 from trcaugment.body.skeleton import GENERIC_HEIGHT_M, POINT_INDEX
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.errors import MarkerSetError
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, MarkerSet
+from trcaugment.markers import WINDOW_FRAMES
 
-N_FRAMES = 30
 _KEYPOINT_INDEX = [POINT_INDEX[name] for name in KEYPOINTS]
-_MARKER_INDEX = [POINT_INDEX[name] for name in ANATOMICAL_MARKERS]
 
 
 @dataclass(frozen=True)
@@ -29,24 +29,34 @@ class Windows:
 
     Attributes:
         keypoints: what the detector reports in m, (n_windows, 30, 15, 3).
-        markers: where the anatomical markers are in m, (n_windows, 30, 35, 3).
+        markers: where the anatomical markers are in m, (n_windows, 30, n_markers, 3).
         height_m: height of the person, (n_windows,).
         mass_kg: mass of the person, (n_windows,).
+        marker_set: which markers they are.
     """
 
     keypoints: Tensor
     markers: Tensor
     height_m: Tensor
     mass_kg: Tensor
+    marker_set: MarkerSet = ANATOMICAL_MARKERS
 
     def select(self, index: Tensor) -> Windows:
         """The windows at `index`, (n_selected,)."""
-        return Windows(self.keypoints[index], self.markers[index], self.height_m[index], self.mass_kg[index])
+        return Windows(
+            self.keypoints[index], self.markers[index], self.height_m[index], self.mass_kg[index], self.marker_set
+        )
 
     @classmethod
     def join(cls, parts: Sequence[Windows]) -> Windows:
-        """All windows of the parts, one part after the other."""
-        return cls(*(torch.cat([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+        """All windows of the parts, which have the same markers, one part after the other."""
+        return cls(
+            torch.cat([part.keypoints for part in parts]),
+            torch.cat([part.markers for part in parts]),
+            torch.cat([part.height_m for part in parts]),
+            torch.cat([part.mass_kg for part in parts]),
+            parts[0].marker_set,
+        )
 
 
 @dataclass(frozen=True)
@@ -57,11 +67,21 @@ class WindowGenerator:
         library: motions.
         population: whom to draw.
         errors: what the detector does.
+        marker_set: which markers the windows have.
+
+    Raises:
+        MarkerSetError: the skeleton carries none of that name.
     """
 
     library: MotionLibrary
     population: Population
     errors: KeypointErrors
+    marker_set: MarkerSet = ANATOMICAL_MARKERS
+
+    def __post_init__(self) -> None:
+        lost = [name for name in self.marker_set if name not in POINT_INDEX]
+        if lost:
+            raise MarkerSetError(f"marker set {self.marker_set.name}: the skeleton carries no {', '.join(lost)}")
 
     def draw(self, n: int, generator: torch.Generator) -> Windows:
         """Draw n windows, each of another person."""
@@ -86,10 +106,12 @@ class WindowGenerator:
             motions: what each of them does, places in the library, (n,).
             generator: source of all randomness.
         """
-        coordinates = perturb(self.library.play(motions, N_FRAMES, generator), generator)
-        points = forward_kinematics(people, coordinates, _KEYPOINT_INDEX + _MARKER_INDEX)
+        coordinates = perturb(self.library.play(motions, WINDOW_FRAMES, generator), generator)
+        marker_index = [POINT_INDEX[name] for name in self.marker_set]
+        points = forward_kinematics(people, coordinates, _KEYPOINT_INDEX + marker_index)
         keypoints, markers = points[:, :, : len(KEYPOINTS)], points[:, :, len(KEYPOINTS) :]
-        return Windows(disturb(self.errors, keypoints, generator), markers, people.height_m, people.mass_kg)
+        seen = disturb(self.errors, keypoints, generator)
+        return Windows(seen, markers, people.height_m, people.mass_kg, self.marker_set)
 
 
 def make_library(motion_files: list[Path], n_generated: int, seed: int) -> MotionLibrary:

@@ -17,7 +17,7 @@ from trcaugment.chain.signals import BoolArray, Span, find_gaps, resample
 from trcaugment.chain.windows import add_windows, cut
 from trcaugment.errors import ModelError
 from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.markers import FloatArray, Markers
+from trcaugment.markers import WINDOW_FRAMES, FloatArray, Markers
 from trcaugment.model.folder import Model
 from trcaugment.model.normalization import body_frame, make_features, to_lab
 from trcaugment.subject import Subject
@@ -35,7 +35,7 @@ class Augmentation:
     """Predicted markers, and what was done to get them.
 
     Attributes:
-        markers: the 35 anatomical markers at the input's time stamps; NaN in frames where a keypoint is missing.
+        markers: the model's markers at the input's time stamps; NaN in frames where a keypoint is missing.
         sources: keypoint -> the input's name that it came from.
         derived: one sentence for each point computed from others.
         filled: short gaps that were filled, keypoint -> spans of frames (first, after last).
@@ -146,7 +146,7 @@ def _through_windows(trials: Sequence[PreparedTrial], model: Model, apply: _Wind
     people = [trial.subject for trial in trials for _ in trial.segments]
     blended: list[FloatArray] = []
     for parts in _blocks([len(segment.starts) for segment in segments]):
-        windows = [cut(segments[k].keypoints, segments[k].starts[part], model.card.window_frames) for k, part in parts]
+        windows = [cut(segments[k].keypoints, segments[k].starts[part], WINDOW_FRAMES) for k, part in parts]
         counts = [len(each) for each in windows]
         height_m = np.repeat([people[k].height_m for k, _ in parts], counts)
         mass_kg = np.repeat([people[k].mass_kg for k, _ in parts], counts)

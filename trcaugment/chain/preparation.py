@@ -12,7 +12,7 @@ from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, 
 from trcaugment.chain.windows import IntArray, blend_weights, window_starts
 from trcaugment.errors import MarkersError
 from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.markers import FloatArray, Markers
+from trcaugment.markers import RATE_HZ, WINDOW_FRAMES, FloatArray, Markers
 from trcaugment.model.card import Card
 from trcaugment.subject import Subject
 
@@ -27,7 +27,7 @@ class Segment:
         grid: the model's frames, (n_grid,).
         keypoints: keypoints there in m, (n_grid, 15, 3).
         starts: start frames of its windows on the grid, (n_windows,).
-        weights: share of each window in each of its frames, (n_windows, window_frames).
+        weights: share of each window in each of its frames, (n_windows, 30).
     """
 
     span: Span
@@ -84,7 +84,7 @@ def prepare(markers: Markers, keypoints: Keypoints, *, subject: Subject, card: C
     usable = np.asarray(~missing.any(axis=1) & ~without_body)
     if not usable.any():
         raise MarkersError(_nothing_to_predict(missing))
-    frames = model_frames(markers.time_s, card.rate_hz)
+    frames = model_frames(markers.time_s, RATE_HZ)
     spans = find_segments(usable, markers.time_s)
     segments = tuple(_segment(positions[a:b], frames[a:b], (a, b), card) for a, b in spans)
     findings = tuple(watch(keypoints.positions, markers.time_s, subject, card))
@@ -93,8 +93,8 @@ def prepare(markers: Markers, keypoints: Keypoints, *, subject: Subject, card: C
 
 def _segment(positions: FloatArray, frames: FloatArray, span: Span, card: Card) -> Segment:
     grid = model_grid(frames)
-    starts = window_starts(len(grid), length=card.window_frames, hop=card.hop_frames, first_frame=int(np.rint(grid[0])))
-    weights = blend_weights(starts, card.window_frames, len(grid))
+    starts = window_starts(len(grid), length=WINDOW_FRAMES, hop=card.hop_frames, first_frame=int(np.rint(grid[0])))
+    weights = blend_weights(starts, WINDOW_FRAMES, len(grid))
     return Segment(span, frames, grid, to_model_grid(positions, frames, grid), starts, weights)
 
 

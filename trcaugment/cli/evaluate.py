@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trcaugment.datasets.dataset import Dataset
     from trcaugment.evaluation.run import Evaluation
     from trcaugment.evaluation.trials import TrialSet
+    from trcaugment.marker_sets import MarkerSet
     from trcaugment.model.folder import Model
     from trcaugment.subject import Subject
 
@@ -29,12 +30,13 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @dataclass(frozen=True)
 class _Question:
-    """What is to be evaluated: a data set, or trials of a subject with their truth."""
+    """What is to be evaluated: a data set, or trials of a subject with their truth; and which markers are compared."""
 
     path: Path
     truth: Path | None
     subject: Subject | None
     names: dict[str, str]
+    marker_set: MarkerSet
 
 
 @click.command()
@@ -80,8 +82,9 @@ def evaluate(
     figure_kind = check_figure(figure_file) if figure_file else ""
     console = Console(highlight=False, markup=False)  # names may hold brackets
     try:
-        question = _ask(path, truth, (height, mass), names)
+        subject = _person(path, truth, (height, mass))
         models = _load_models(model_names)
+        question = _ask(path, truth, subject, names, models)
     except (SubjectError, ModelError, MarkersError) as error:
         raise click.UsageError(str(error)) from error
     try:
@@ -92,7 +95,7 @@ def evaluate(
         with console.status("Fitting the baselines"):
             from trcaugment.evaluation.baselines import make_baselines
 
-            everything = models | {model.card.name: model for model in make_baselines()}
+            everything = models | {model.card.name: model for model in make_baselines(question.marker_set)}
         found = _evaluate(data, everything, console)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
@@ -115,9 +118,21 @@ def evaluate(
         sys.exit(1)
 
 
-def _ask(path: Path, truth: Path | None, size: tuple[float | None, float | None], names: Sequence[str]) -> _Question:
-    """Checks which options go together."""
+def _ask(
+    path: Path, truth: Path | None, subject: Subject | None, names: Sequence[str], models: Mapping[str, Model]
+) -> _Question:
+    """What is to be compared: the markers of the model that predicts most."""
     from trcaugment.evaluation.truth import read_names
+
+    sets = {model.card.output_set: model.card.markers for model in models.values()}
+    marker_set = max(sets.values(), key=len)
+    if not set(marker_set).issuperset(name for each in sets.values() for name in each):
+        raise ModelError(f"expected a model that predicts all markers of the others, found {' and '.join(sets)}")
+    return _Question(path, truth, subject, read_names(names, marker_set), marker_set)
+
+
+def _person(path: Path, truth: Path | None, size: tuple[float | None, float | None]) -> Subject | None:
+    """The person of a trial with its truth; checks which options go together."""
     from trcaugment.subject import Subject
 
     height, mass = size
@@ -126,10 +141,10 @@ def _ask(path: Path, truth: Path | None, size: tuple[float | None, float | None]
             raise click.UsageError(f"{path} is a trial; say with --truth where its true markers are.")
         if height is not None or mass is not None:
             raise click.UsageError("--height and --mass go with --truth; a data set knows its subjects.")
-        return _Question(path, None, None, read_names(names))
+        return None
     if height is None or mass is None:
         raise click.UsageError("--truth needs --height and --mass of the person.")
-    return _Question(path, truth, Subject(height, mass), read_names(names))
+    return Subject(height, mass)
 
 
 def _load_models(names: Sequence[str]) -> dict[str, Model]:
@@ -154,12 +169,12 @@ def _read(question: _Question) -> TrialSet | Dataset:
     from trcaugment.evaluation.trials import read_paired_folder, read_person
 
     if question.truth is not None and question.subject is not None:
-        return read_person(question.path, question.truth, question.subject, question.names)
+        return read_person(question.path, question.truth, question.subject, question.names, question.marker_set)
     if is_paired(question.path):
-        return read_paired_folder(question.path, question.names)
+        return read_paired_folder(question.path, question.names, question.marker_set)
     if question.names:
         raise click.UsageError("--names is for true TRC files; there are none.")
-    return load_dataset(question.path)
+    return load_dataset(question.path, question.marker_set)
 
 
 def _only_test(data: TrialSet | Dataset, split_file: Path) -> TrialSet | Dataset:
@@ -188,7 +203,7 @@ def _evaluate(data: TrialSet | Dataset, models: dict[str, Model], console: Conso
         return track(numbers, "Evaluating", console=console, transient=True, disable=not console.is_terminal)
 
     if isinstance(data, TrialSet):
-        found = evaluate_trials(data.trials, models, progress)
+        found = evaluate_trials(data.trials, models, data.marker_set, progress)
         return replace(found, failed=data.failed | found.failed, notes=(*data.notes, *found.notes))
     return evaluate_windows(data, models, progress)
 

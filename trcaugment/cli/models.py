@@ -11,6 +11,7 @@ from rich.table import Table
 def models() -> None:
     """List the shipped models with their cards."""
     from trcaugment.errors import ModelError
+    from trcaugment.markers import RATE_HZ, WINDOW_FRAMES
     from trcaugment.model.card import DEFAULT_MODEL, list_models, models_folder
 
     try:
@@ -28,9 +29,9 @@ def models() -> None:
         rows = {
             "what": card.description,
             "made": card.created,
-            "in": f"{len(card.inputs)} keypoints: {', '.join(card.inputs)}",
-            "out": f"{len(card.outputs)} markers: {', '.join(card.outputs)}",
-            "windows": f"{card.window_frames} frames at {card.rate_hz:g} Hz, one every {card.hop_frames}",
+            "in": f"{len(card.inputs)} keypoints ({card.input_set}): {', '.join(card.inputs)}",
+            "out": f"{len(card.outputs)} markers ({card.output_set}): {', '.join(card.outputs)}",
+            "windows": f"{WINDOW_FRAMES} frames at {RATE_HZ:g} Hz, one every {card.hop_frames}",
             "network": f"{card.sizes.hidden} LSTM units per direction, {card.sizes.n_layers} layers"
             + (" after the attention" if card.sizes.spatial_attention else ""),
             "trained on": "; ".join(card.training_data),

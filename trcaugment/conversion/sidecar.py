@@ -12,6 +12,7 @@ from trcaugment import __version__
 from trcaugment.chain.augmentation import Augmentation
 from trcaugment.chain.signals import Span
 from trcaugment.formats.files import read_file, sidecar_path
+from trcaugment.markers import RATE_HZ
 from trcaugment.model.card import Card
 from trcaugment.subject import StatedSubject
 
@@ -157,7 +158,7 @@ def make_sidecar(
     return Sidecar(
         format_version=FORMAT_VERSION,
         tool=this_tool(),
-        model=UsedModel(name=card.name, sha256=card.sha256, rate_hz=card.rate_hz),
+        model=UsedModel(name=card.name, sha256=card.sha256, rate_hz=RATE_HZ),
         input=source,
         subject=subject,
         output=output,

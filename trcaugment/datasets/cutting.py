@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from trcaugment.body.motions import RATE_HZ
-from trcaugment.body.windows import N_FRAMES, Windows
+from trcaugment.body.windows import Windows
 from trcaugment.chain.checks import check_rate, check_size
 from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.chain.signals import BoolArray, fill_gaps, find_gaps, find_segments, model_frames, to_model_grid
@@ -15,15 +14,19 @@ from trcaugment.datasets.dataset import Found, listed
 from trcaugment.datasets.paired import Pair
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError, MarkersError, MarkerSetError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
-from trcaugment.markers import FloatArray, Markers
+from trcaugment.marker_sets import KEYPOINTS, MarkerSet
+from trcaugment.markers import RATE_HZ, WINDOW_FRAMES, FloatArray, Markers
 from trcaugment.subject import Subject
 
 _ROUNDING = 1e-6  # of a frame
 
 
-def cut_pairs(pairs: list[Pair]) -> tuple[Found, tuple[str, ...]]:
+def cut_pairs(pairs: list[Pair], marker_set: MarkerSet) -> tuple[Found, tuple[str, ...]]:
     """Windows of 30 frames one after the other, from every run of frames in which nothing is missing.
+
+    Args:
+        pairs: the trials.
+        marker_set: the markers that the windows get.
 
     Returns:
         The windows, and sentences on trials that gave none and on the seconds that fit into no window.
@@ -36,7 +39,7 @@ def cut_pairs(pairs: list[Pair]) -> tuple[Found, tuple[str, ...]]:
     unused_s = 0.0
     for pair in pairs:
         try:
-            part, n_unused = _cut_pair(pair)
+            part, n_unused = _cut_pair(pair, marker_set)
         except (MarkerSetError, MarkersError) as error:
             refused.setdefault(str(error), []).append(pair.name)
             continue
@@ -45,12 +48,12 @@ def cut_pairs(pairs: list[Pair]) -> tuple[Found, tuple[str, ...]]:
     said = [f"{listed(names)}: {reason}" for reason, names in refused.items()]
     if not parts:
         raise DatasetError(f"no trial is usable:\n{chr(10).join(said)}")
-    if unused_s > N_FRAMES / RATE_HZ * len(parts):  # more than the ends of trials
+    if unused_s > WINDOW_FRAMES / RATE_HZ * len(parts):  # more than the ends of trials
         said.append(f"{unused_s:.1f} s in frames with missing samples, or in runs shorter than a window")
     return Found.join(parts), tuple(said)
 
 
-def _cut_pair(pair: Pair) -> tuple[Found, int]:
+def _cut_pair(pair: Pair, marker_set: MarkerSet) -> tuple[Found, int]:
     """A trial's windows and the number of frames that are in none.
 
     Raises:
@@ -60,7 +63,10 @@ def _cut_pair(pair: Pair) -> tuple[Found, int]:
     check_rate(pair.keypoints)
     check_rate(pair.markers)
     check_size(found.positions, pair.subject, pair.keypoints.unit)
-    truth = pair.markers.select(_all_markers(pair.markers))
+    lost = [name for name in marker_set if name not in pair.markers.names]
+    if lost:
+        raise MarkersError(f"expected all {len(marker_set)} markers, did not find {', '.join(lost)}")
+    truth = pair.markers.select(marker_set)
     frames = model_frames(pair.keypoints.time_s, RATE_HZ)
     grid = np.arange(np.floor(frames[-1] + _ROUNDING) + 1)
     # The truth's place on the same axis, by the keypoints' own clock.
@@ -74,18 +80,15 @@ def _cut_pair(pair: Pair) -> tuple[Found, int]:
     complete = np.asarray(np.isfinite(keypoints).all(axis=(1, 2)) & np.isfinite(markers).all(axis=(1, 2)))
     starts = _starts(complete)
     if not len(starts):
-        raise MarkersError(f"no {N_FRAMES} frames in a row (at {RATE_HZ:g} Hz) with all keypoints and markers")
-    windows = _windows(cut(keypoints, starts, N_FRAMES), cut(markers, starts, N_FRAMES), pair.subject)
+        raise MarkersError(f"no {WINDOW_FRAMES} frames in a row (at {RATE_HZ:g} Hz) with all keypoints and markers")
+    one = torch.ones(len(starts))
+    seen, true = (
+        torch.from_numpy(cut(each, starts, WINDOW_FRAMES).astype(np.float32)) for each in (keypoints, markers)
+    )
+    windows = Windows(seen, true, one * pair.subject.height_m, one * pair.subject.mass_kg, marker_set)
     places = tuple(f"{pair.name} at {clock_s[0] + start / RATE_HZ:.2f} s" for start in starts)
     n = len(starts)
-    return Found(windows, (pair.subject_name,) * n, (pair.activity,) * n, places), len(grid) - n * N_FRAMES
-
-
-def _all_markers(truth: Markers) -> tuple[str, ...]:
-    missing = [name for name in ANATOMICAL_MARKERS if name not in truth.names]
-    if missing:
-        raise MarkersError(f"expected all {len(ANATOMICAL_MARKERS)} markers, did not find {', '.join(missing)}")
-    return ANATOMICAL_MARKERS.names
+    return Found(windows, (pair.subject_name,) * n, (pair.activity,) * n, places), len(grid) - n * WINDOW_FRAMES
 
 
 def _on_grid(positions: FloatArray, time_s: FloatArray, frames: FloatArray, grid: FloatArray) -> FloatArray:
@@ -110,23 +113,19 @@ def _on_grid(positions: FloatArray, time_s: FloatArray, frames: FloatArray, grid
 
 def _starts(complete: BoolArray) -> IntArray:
     runs = find_gaps(complete)
-    return np.array([k for first, end in runs for k in range(first, end - N_FRAMES + 1, N_FRAMES)], dtype=np.int64)
-
-
-def _windows(keypoints: FloatArray, markers: FloatArray, subject: Subject) -> Windows:
-    one = torch.ones(len(keypoints))
-    seen, true = (torch.from_numpy(values.astype(np.float32)) for values in (keypoints, markers))
-    return Windows(seen, true, one * subject.height_m, one * subject.mass_kg)
+    return np.array(
+        [k for first, end in runs for k in range(first, end - WINDOW_FRAMES + 1, WINDOW_FRAMES)], dtype=np.int64
+    )
 
 
 def make_pairs(window_set: WindowSet) -> list[Pair]:
     """Every window as a trial of half a second, in a folder of its subject."""
-    pairs, time_s = [], np.arange(N_FRAMES) / RATE_HZ
+    pairs, time_s = [], np.arange(WINDOW_FRAMES) / RATE_HZ
     width = len(str(len(window_set)))
     windows = window_set.windows
     for k, (name, what) in enumerate(zip(window_set.subjects, window_set.activities, strict=True)):
         subject = Subject(float(windows.height_m[k]), float(windows.mass_kg[k]))
         keypoints = Markers(KEYPOINTS.names, windows.keypoints[k].double().numpy(), time_s)
-        markers = Markers(ANATOMICAL_MARKERS.names, windows.markers[k].double().numpy(), time_s)
+        markers = Markers(windows.marker_set.names, windows.markers[k].double().numpy(), time_s)
         pairs.append(Pair(f"{name}/{what or 'window'}_{k + 1:0{width}d}", name, subject, keypoints, markers))
     return pairs

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trcaugment.body.windows import N_FRAMES, Windows
+from trcaugment.body.windows import Windows
 from trcaugment.datasets.dataset import Dataset, Found, Split
 from trcaugment.datasets.plausibility import sift
 from trcaugment.datasets.published_columns import (
@@ -29,7 +29,8 @@ from trcaugment.datasets.published_columns import (
     subject_names,
 )
 from trcaugment.errors import DatasetError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.marker_sets import KEYPOINTS, MarkerSet
+from trcaugment.markers import WINDOW_FRAMES
 
 LAYOUT = "windows in HDF5 (marker-enhancer)"
 _PER_WINDOW = 2
@@ -44,7 +45,7 @@ def is_hdf5_layout(path: Path) -> bool:
     return path.suffix in (".h5", ".hdf5") if path.is_file() else bool(_files(path))
 
 
-def read_hdf5_layout(path: Path) -> Dataset:
+def read_hdf5_layout(path: Path, marker_set: MarkerSet) -> Dataset:
     """Read a file of this layout, or all in a folder and its folders.
 
     Raises:
@@ -52,7 +53,7 @@ def read_hdf5_layout(path: Path) -> Dataset:
             they should be (see `sift`).
     """
     files = [path] if path.is_file() else _files(path)
-    read = [_read(file) for file in files]
+    read = [_read(file, marker_set) for file in files]
     window_set, left_out = sift(path, Found.join([found for found, _ in read]))
     splits = [split for _, split in read if split]
     joined = Split(*(tuple(n for s in splits for n in getattr(s, part)) for part in ("training", "validation", "test")))
@@ -63,7 +64,7 @@ def _files(path: Path) -> list[Path]:
     return sorted(path.rglob("*.h5"))
 
 
-def _read(path: Path) -> tuple[Found, Split | None]:
+def _read(path: Path, marker_set: MarkerSet) -> tuple[Found, Split | None]:
     info = read_info(path.parent / INFO_FILE)
     n = len(info["subjects"])
     with _tables(path) as (features, labels):
@@ -76,11 +77,11 @@ def _read(path: Path) -> tuple[Found, Split | None]:
                 f"{path}: expected {n} windows as in {INFO_FILE}, found features of {len(features)} and labels of "
                 f"{len(labels)}"
             )
-        columns = columns_of(KEYPOINTS, feature_names), columns_of(ANATOMICAL_MARKERS, label_names)
+        columns = columns_of(KEYPOINTS, feature_names), columns_of(marker_set, label_names)
         parts = []
         for first in range(0, n, _BLOCK_WINDOWS):
             block = slice(first, first + _BLOCK_WINDOWS)
-            parts.append(_windows(np.asarray(features[block]), np.asarray(labels[block]), columns))
+            parts.append(_windows(np.asarray(features[block]), np.asarray(labels[block]), columns, marker_set))
     if not parts:
         raise DatasetError(f"{path}: expected windows, found none")
     halves = [(k, half) for k in range(n) for half in range(_PER_WINDOW)]
@@ -120,7 +121,7 @@ def _contents(file: Any) -> str:
 
 
 def _names(path: Path, what: str, table: Any, known: dict[int, tuple[str, ...]]) -> tuple[str, ...]:
-    n_frames = _PER_WINDOW * N_FRAMES
+    n_frames = _PER_WINDOW * WINDOW_FRAMES
     if table.ndim != 3 or table.shape[1] != n_frames or table.shape[2] not in known or table.dtype.kind != "f":
         widths = " or ".join(str(width) for width in known)
         raise DatasetError(
@@ -131,12 +132,15 @@ def _names(path: Path, what: str, table: Any, known: dict[int, tuple[str, ...]])
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what 32 bits cannot hold becomes infinite, and is left out
-def _windows(features: NDArray[Any], labels: NDArray[Any], columns: tuple[list[int], list[int]]) -> Windows:
-    points = [
-        torch.from_numpy(values[:, :, chosen].astype(np.float32)).reshape(-1, N_FRAMES, len(chosen) // 3, 3)
+def _windows(
+    features: NDArray[Any], labels: NDArray[Any], columns: tuple[list[int], list[int]], marker_set: MarkerSet
+) -> Windows:
+    keypoints, markers = (
+        torch.from_numpy(values[:, :, chosen].astype(np.float32)).reshape(-1, WINDOW_FRAMES, len(chosen) // 3, 3)
         for values, chosen in zip((features, labels), columns, strict=True)
-    ]
-    person = torch.from_numpy(features[:, :, -2:].astype(np.float32)).reshape(-1, N_FRAMES, 2)
+    )
+    person = torch.from_numpy(features[:, :, -2:].astype(np.float32)).reshape(-1, WINDOW_FRAMES, 2)
     # Where height or mass changes within a window, they are neither; NaN has it left out.
     constant = (person.amax(dim=1) - person.amin(dim=1)).amax(dim=1, keepdim=True) < 1e-3
-    return Windows(*points, *torch.where(constant, person[:, 0], torch.nan).unbind(dim=1))
+    height_m, mass_kg = torch.where(constant, person[:, 0], torch.nan).unbind(dim=1)
+    return Windows(keypoints, markers, height_m, mass_kg, marker_set)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trcaugment.body.windows import N_FRAMES, Windows
+from trcaugment.body.windows import Windows
 from trcaugment.datasets.dataset import Dataset, Found, listed
 from trcaugment.datasets.plausibility import sift
 from trcaugment.datasets.published_columns import (
@@ -30,12 +30,12 @@ from trcaugment.datasets.published_columns import (
 from trcaugment.datasets.unpickling import load_npy
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.marker_sets import KEYPOINTS, MarkerSet
+from trcaugment.markers import WINDOW_FRAMES
 
 LAYOUT = "windows in .npy files (marker-augmentation)"
 _N_FEATURES, _N_RESPONSES = 3 * len(NPY_KEYPOINTS) + 2, 3 * len(NPY_MARKERS)
 _KEYPOINT_COLUMNS = columns_of(KEYPOINTS, NPY_KEYPOINTS)
-_MARKER_COLUMNS = columns_of(ANATOMICAL_MARKERS, NPY_MARKERS)
 _Floats = NDArray[np.float32]
 
 
@@ -45,7 +45,7 @@ def is_npy_layout(path: Path) -> bool:
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what 32 bits cannot hold becomes infinite, and is left out
-def read_npy_layout(folder: Path) -> Dataset:
+def read_npy_layout(folder: Path, marker_set: MarkerSet) -> Dataset:
     """Read a folder of this layout.
 
     Raises:
@@ -59,16 +59,18 @@ def read_npy_layout(folder: Path) -> Dataset:
     if not ids:
         raise DatasetError(f"{folder / INFO_FILE}: expected windows, found none")
     _check_files(folder, ids)
+    marker_columns = columns_of(marker_set, NPY_MARKERS)
     keypoints, markers = (
-        np.empty((len(ids), N_FRAMES, len(k)), np.float32) for k in (_KEYPOINT_COLUMNS, _MARKER_COLUMNS)
+        np.empty((len(ids), WINDOW_FRAMES, len(k)), np.float32) for k in (_KEYPOINT_COLUMNS, marker_columns)
     )
     person = np.empty((len(ids), 2), np.float32)
     for row, k in enumerate(ids):
         features = _table(folder / f"feature_{k}.npy", _N_FEATURES)
         keypoints[row], person[row] = features[:, _KEYPOINT_COLUMNS], _constant(folder / f"feature_{k}.npy", features)
-        markers[row] = _table(folder / f"responses_{k}.npy", _N_RESPONSES)[:, _MARKER_COLUMNS]
+        markers[row] = _table(folder / f"responses_{k}.npy", _N_RESPONSES)[:, marker_columns]
     size = person[:, :1, None]
-    windows = Windows(_points(keypoints * size), _points(markers * size), *torch.from_numpy(person).unbind(dim=1))
+    height_m, mass_kg = torch.from_numpy(person).unbind(dim=1)
+    windows = Windows(_points(keypoints * size), _points(markers * size), height_m, mass_kg, marker_set)
     places = tuple(f"feature_{k}.npy" for k in ids)
     window_set, left_out = sift(folder, Found(windows, subject_names(info), activities_of(info), places))
     strangers = _strangers(folder, ids)
@@ -102,8 +104,8 @@ def _table(path: Path, n_columns: int) -> NDArray[np.float64]:
     values = load_npy(path)
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
         raise DatasetError(f"{path}: expected an array of numbers, found {getattr(values, 'dtype', type(values))}")
-    if values.shape != (N_FRAMES, n_columns):
-        raise DatasetError(f"{path}: expected shape {(N_FRAMES, n_columns)}, found {values.shape}")
+    if values.shape != (WINDOW_FRAMES, n_columns):
+        raise DatasetError(f"{path}: expected shape {(WINDOW_FRAMES, n_columns)}, found {values.shape}")
     return values
 
 
@@ -127,7 +129,7 @@ def _scaled(info: dict[str, list[Any]]) -> tuple[str, ...]:
 
 
 def write_npy_layout(folder: Path, window_set: WindowSet) -> None:
-    """Fill a folder with windows in this layout; columns that are not known here (arms) are NaN.
+    """Fill a folder with windows in this layout; columns of other points, such as the arms, are NaN.
 
     Args:
         folder: an existing folder, beside which nothing is changed.
@@ -140,12 +142,13 @@ def write_npy_layout(folder: Path, window_set: WindowSet) -> None:
     keypoints, markers = (
         ((points - mid_hip) / height_m).flatten(start_dim=2).numpy() for points in (windows.keypoints, windows.markers)
     )
+    marker_columns = columns_of(windows.marker_set, NPY_MARKERS)
     for k in range(len(window_set)):
-        features = np.full((N_FRAMES, _N_FEATURES), np.nan, np.float32)
+        features = np.full((WINDOW_FRAMES, _N_FEATURES), np.nan, np.float32)
         features[:, _KEYPOINT_COLUMNS] = keypoints[k]
         features[:, -2:] = float(windows.height_m[k]), float(windows.mass_kg[k])
-        responses = np.full((N_FRAMES, _N_RESPONSES), np.nan, np.float32)
-        responses[:, _MARKER_COLUMNS] = markers[k]
+        responses = np.full((WINDOW_FRAMES, _N_RESPONSES), np.nan, np.float32)
+        responses[:, marker_columns] = markers[k]
         _save(folder / f"feature_{k}.npy", features)
         _save(folder / f"responses_{k}.npy", responses)
     n = len(window_set)

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from trcaugment.body.motions import RATE_HZ
 from trcaugment.chain.keypoints import find_keypoints, input_keypoints
 from trcaugment.datasets.paired import Pair
 from trcaugment.errors import DatasetError
 from trcaugment.formats.mot import read_table
 from trcaugment.formats.subjects_csv import SUBJECTS_FILE, find_row, read_subjects
-from trcaugment.marker_sets import ANATOMICAL_MARKERS
-from trcaugment.markers import FloatArray, Markers
+from trcaugment.marker_sets import MarkerSet
+from trcaugment.markers import RATE_HZ, FloatArray, Markers
 from trcaugment.osim.package import load_opensim
 
 LAYOUT = "OpenSim motions"
@@ -30,7 +29,7 @@ def is_motion_folder(path: Path) -> bool:
     return path.is_dir() and any(True for _ in path.rglob("*.mot"))
 
 
-def read_motions(folder: Path) -> list[Pair]:
+def read_motions(folder: Path, marker_set: MarkerSet) -> list[Pair]:
     """Trials at 60 Hz: where the model's keypoints and markers go in every motion.
 
     Raises:
@@ -49,16 +48,13 @@ def read_motions(folder: Path) -> list[Pair]:
     for file in files:
         path = _model_of(file, folder)
         if path not in models:
-            models[path] = _Model(path)
+            models[path] = _Model(path, marker_set)
         row = find_row(rows, folder, file)
         points = models[path].move(file)
+        markers = Markers(marker_set.names, points.select(marker_set), points.time_s)
         name = file.with_suffix("").relative_to(folder).as_posix()
-        pairs.append(Pair(name, row.name, row.subject, input_keypoints(points), _anatomical(points)))
+        pairs.append(Pair(name, row.name, row.subject, input_keypoints(points), markers))
     return pairs
-
-
-def _anatomical(points: Markers) -> Markers:
-    return Markers(ANATOMICAL_MARKERS.names, points.select(ANATOMICAL_MARKERS), points.time_s)
 
 
 def _model_of(file: Path, top: Path) -> Path:
@@ -78,7 +74,7 @@ def _model_of(file: Path, top: Path) -> Path:
 class _Model:
     """An OpenSim model, ready to be moved."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, marker_set: MarkerSet) -> None:
         opensim = load_opensim()
         opensim.Logger.setLevelString("Off")
         self.path = path
@@ -93,9 +89,9 @@ class _Model:
         self.coordinates = {coordinates.get(k).getName(): coordinates.get(k) for k in range(coordinates.getSize())}
         markers = self.model.getMarkerSet()
         self.markers = {markers.get(k).getName(): markers.get(k) for k in range(markers.getSize())}
-        missing = [name for name in ANATOMICAL_MARKERS if name not in self.markers]
+        missing = [name for name in marker_set if name not in self.markers]
         if missing:
-            raise DatasetError(f"{path}: expected the {len(ANATOMICAL_MARKERS)} markers, without {', '.join(missing)}")
+            raise DatasetError(f"{path}: expected the {len(marker_set)} markers, without {', '.join(missing)}")
         self._check_keypoints()
 
     def _check_keypoints(self) -> None:

@@ -13,7 +13,7 @@ from trcaugment.body.windows import Windows
 from trcaugment.datasets.dataset import Found, listed
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, SIDES
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, SIDES, MarkerSet
 from trcaugment.subject import HEIGHT_RANGE_M, MASS_RANGE_KG
 
 # From hips to neck, in heights, as the median over a window: 0.12 to 0.37 in generated windows, bad detectors included.
@@ -32,6 +32,13 @@ _PAIRS = [
     for side in SIDES
     for part, marker in _BESIDE.items()
 ]
+
+
+def _pairs(markers: MarkerSet) -> list[tuple[str, str]]:
+    """Keypoints and the markers beside them, of a set."""
+    return [pair for pair in _PAIRS if pair[1] in markers]
+
+
 # What is wrong with more windows than this is wrong with the data set.
 _MOST_IMPLAUSIBLE = 0.1
 _BLOCK_WINDOWS = 4096
@@ -78,25 +85,31 @@ def sift(path: Path, found: Found) -> tuple[WindowSet, tuple[str, ...]]:
 
 @dataclass(frozen=True)
 class _Measures:
-    """Sizes of every window in heights: finite (n,), trunk (n,), reach (n,), body (n,), pairs (n, n_pairs)."""
+    """Sizes of every window in heights: finite (n,), trunk (n,), reach (n,), body (n,), pairs (n, n_pairs).
+
+    And which pairs of a keypoint and a marker these are.
+    """
 
     finite: Tensor
     trunk: Tensor
     reach: Tensor
     body: Tensor
     pairs: Tensor
+    pair_names: list[tuple[str, str]]
 
 
 def _measure(windows: Windows) -> _Measures:
     n = len(windows.height_m)
     blocks = [slice(first, first + _BLOCK_WINDOWS) for first in range(0, n, _BLOCK_WINDOWS)]
-    parts = [_measure_block(windows.keypoints[k], windows.markers[k], windows.height_m[k]) for k in blocks]
+    parts = [_measure_block(windows, k) for k in blocks]
     finite = torch.isfinite(windows.height_m) & torch.isfinite(windows.mass_kg)
-    columns = [torch.cat([part[k] for part in parts]) for k in range(5)]
-    return _Measures(columns[0] & finite, *columns[1:])
+    complete, trunk, reach, body, pairs = (torch.cat([part[k] for part in parts]) for k in range(5))
+    return _Measures(complete & finite, trunk, reach, body, pairs, _pairs(windows.marker_set))
 
 
-def _measure_block(keypoints: Tensor, markers: Tensor, height_m: Tensor) -> tuple[Tensor, ...]:
+def _measure_block(windows: Windows, block: slice) -> tuple[Tensor, ...]:
+    keypoints, markers, height_m = windows.keypoints[block], windows.markers[block], windows.height_m[block]
+
     def seen(name: str) -> Tensor:
         return keypoints[:, :, KEYPOINTS.index(name)]
 
@@ -113,9 +126,10 @@ def _measure_block(keypoints: Tensor, markers: Tensor, height_m: Tensor) -> tupl
         legs.append(length(hip, knee) + length(knee, ankle))
     points = torch.cat([keypoints, markers], dim=2)
     reach = (points - hips[:, :, None]).norm(dim=-1).amax(dim=(1, 2)) / height_m
-    pairs = [length(seen(first), markers[:, :, ANATOMICAL_MARKERS.index(second)]) for first, second in _PAIRS]
+    own = windows.marker_set
+    pairs = [length(seen(first), markers[:, :, own.index(second)]) for first, second in _pairs(own)]
     finite = torch.isfinite(points).flatten(1).all(dim=1)
-    return finite, trunk, reach, trunk + (legs[0] + legs[1]) / 2, torch.stack(pairs, dim=1)
+    return finite, trunk, reach, trunk + (legs[0] + legs[1]) / 2, torch.stack(pairs or [0 * trunk], dim=1)
 
 
 def _refuse_systematic(path: Path, found: Found, measured: _Measures, kinds: dict[str, Tensor]) -> None:
@@ -161,7 +175,7 @@ def _check_group(path: Path, whose: str, measured: _Measures, index: list[int]) 
     apart = measured.pairs[index].median(dim=0).values
     worst = int(apart.argmax())
     if float(apart[worst]) > _PAIR_SHARE:
-        keypoint, marker = _PAIRS[worst]
+        keypoint, marker = measured.pair_names[worst]
         raise DatasetError(
             f"{path}: {whose}: mislabelled? Expected {marker} within {_PAIR_SHARE:g} of height from {keypoint}, found "
             f"it {float(apart[worst]):.2f} away; are the columns in another order, or left and right exchanged?"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,15 @@ INFO_FILE = "infoData.npy"
 SPLIT_FILES = ("subjectSplit.npy", "subjectSplit_curated.npy")
 
 
-def columns_of(wanted: Iterable[str], names: Sequence[str]) -> list[int]:
-    """Columns of x, y and z of the wanted points in a table of the named ones."""
+def columns_of(wanted: Collection[str], names: Sequence[str]) -> list[int]:
+    """Columns of x, y and z of the wanted points in a table of the named ones.
+
+    Raises:
+        DatasetError: the table has no columns of a point.
+    """
+    lost = [name for name in wanted if name not in names]
+    if lost:
+        raise DatasetError(f"this layout of data sets has no columns of {', '.join(lost)}; use pairs of TRC files")
     return [3 * names.index(name) + axis for name in wanted for axis in range(3)]
 
 

@@ -12,13 +12,17 @@ from trcaugment.datasets.dataset import Dataset
 from trcaugment.datasets.paired import Pair
 from trcaugment.datasets.plausibility import sift
 from trcaugment.errors import DatasetError, TrcAugmentError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, MarkerSet
 
 _TRIALS = "NAME_keypoints.trc and NAME_markers.trc, or .mot files with an .osim model"
 
 
-def load_dataset(path: Path) -> Dataset:
+def load_dataset(path: Path, marker_set: MarkerSet = ANATOMICAL_MARKERS) -> Dataset:
     """A data set of any layout, with its own split and an account of what was left out.
+
+    Args:
+        path: its file or folder.
+        marker_set: the markers that its windows get.
 
     Raises:
         DatasetError: it is not there, of no known layout, damaged, mislabelled, in another unit, or carries code.
@@ -27,19 +31,19 @@ def load_dataset(path: Path) -> Dataset:
         if not path.exists():
             raise DatasetError(f"{path}: there is no such file or folder")
         if npy_layout.is_npy_layout(path):
-            return npy_layout.read_npy_layout(path)
+            return npy_layout.read_npy_layout(path, marker_set)
         if hdf5_layout.is_hdf5_layout(path):
-            return hdf5_layout.read_hdf5_layout(path)
+            return hdf5_layout.read_hdf5_layout(path, marker_set)
         if path.is_file():
             raise DatasetError(f"{path}: no known data set, but a file; name the folder that it lies in")
         if not (paired.is_paired(path) or opensim_motions.is_motion_folder(path)):
             raise DatasetError(
                 f"{path}: no known data set; expected feature_0.npy, ..., or time_sequences.h5, or {_TRIALS}"
             )
-        return load_trials(path, *read_trials(path))
+        return load_trials(path, *read_trials(path, marker_set), marker_set)
 
 
-def read_trials(path: Path) -> tuple[str, list[Pair]]:
+def read_trials(path: Path, marker_set: MarkerSet = ANATOMICAL_MARKERS) -> tuple[str, list[Pair]]:
     """Name of the layout and the whole trials of a folder of paired TRCs or OpenSim motions.
 
     Raises:
@@ -49,7 +53,7 @@ def read_trials(path: Path) -> tuple[str, list[Pair]]:
         if paired.is_paired(path):
             return paired.LAYOUT, paired.read_pairs(path)
         if opensim_motions.is_motion_folder(path):
-            return opensim_motions.LAYOUT, opensim_motions.read_motions(path)
+            return opensim_motions.LAYOUT, opensim_motions.read_motions(path, marker_set)
         raise DatasetError(f"{path}: no trials; expected {_TRIALS}")
 
 
@@ -64,13 +68,13 @@ def _errors_with(path: Path) -> Iterator[None]:
         raise DatasetError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
 
 
-def load_trials(path: Path, layout: str, pairs: list[Pair]) -> Dataset:
+def load_trials(path: Path, layout: str, pairs: list[Pair], marker_set: MarkerSet = ANATOMICAL_MARKERS) -> Dataset:
     """The windows in whole trials.
 
     Raises:
         DatasetError: there are none, or they are not what they should be (see `sift`).
     """
-    found, unused = cut_pairs(pairs)
+    found, unused = cut_pairs(pairs, marker_set)
     window_set, left_out = sift(path, found)
-    missing = tuple(name for name in ANATOMICAL_MARKERS if any(name not in pair.markers.names for pair in pairs))
+    missing = tuple(name for name in marker_set if any(name not in pair.markers.names for pair in pairs))
     return Dataset(path, layout, window_set, left_out=(*unused, *left_out), missing_markers=missing)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from trcaugment.body.detector import KeypointErrors, disturb
-from trcaugment.body.windows import N_FRAMES, WindowGenerator, Windows
+from trcaugment.body.windows import WindowGenerator, Windows
 from trcaugment.errors import DatasetError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import WINDOW_FRAMES
 
 _BLOCK_WINDOWS = 1024  # generated at once, so that a large set needs hardly more memory than it has
 
@@ -35,8 +36,8 @@ class WindowSet:
     def __post_init__(self) -> None:
         n, windows = len(self.subjects), self.windows
         expected = {
-            "keypoints": (n, N_FRAMES, len(KEYPOINTS), 3),
-            "markers": (n, N_FRAMES, len(ANATOMICAL_MARKERS), 3),
+            "keypoints": (n, WINDOW_FRAMES, len(KEYPOINTS), 3),
+            "markers": (n, WINDOW_FRAMES, len(windows.marker_set), 3),
             "height_m": (n,),
             "mass_kg": (n,),
         }
@@ -84,7 +85,7 @@ class FixedWindows:
         if self.errors is None:
             return chosen
         seen = disturb(self.errors, chosen.keypoints, generator)
-        return Windows(seen, chosen.markers, chosen.height_m, chosen.mass_kg)
+        return replace(chosen, keypoints=seen)
 
 
 def generate_set(generator: WindowGenerator, n_subjects: int, n_windows: int, seed: int) -> WindowSet:

@@ -6,10 +6,9 @@ import torch
 from torch import Tensor
 
 from trcaugment.body.detector import KeypointErrors
-from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.population import Population
-from trcaugment.body.windows import N_FRAMES, WindowGenerator, make_library
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.body.windows import WindowGenerator, make_library
+from trcaugment.marker_sets import KEYPOINTS, MarkerSet
 from trcaugment.model.card import ALIGNMENT, FORMAT_VERSION, HOP_FRAMES, N_AXES, ORIGIN, Card, NetworkSizes
 from trcaugment.model.folder import Model
 from trcaugment.model.network import MarkerNetwork
@@ -20,18 +19,18 @@ _SEED, _N_MOTIONS, _N_WINDOWS = 7, 160, 4096
 _EVERY = 5  # neighbouring frames are nearly equal
 
 
-def make_baselines() -> list[Model]:
+def make_baselines(marker_set: MarkerSet) -> list[Model]:
     """Both baselines, always the same; they go the same ways as any model."""
     library = make_library([], _N_MOTIONS, _SEED)
     random = torch.Generator().manual_seed(_SEED)
-    windows = WindowGenerator(library, Population(), KeypointErrors()).draw(_N_WINDOWS, random)
+    windows = WindowGenerator(library, Population(), KeypointErrors(), marker_set).draw(_N_WINDOWS, random)
     frame = body_frame(windows.keypoints, windows.height_m)
     features = make_features(windows.keypoints, frame, windows.mass_kg)[:, ::_EVERY].flatten(0, 1)
     targets = to_body(windows.markers, frame)[:, ::_EVERY].flatten(0, 1)
-    return fit_baselines(features.double(), targets.double())
+    return fit_baselines(features.double(), targets.double(), marker_set)
 
 
-def fit_baselines(features: Tensor, targets: Tensor) -> list[Model]:
+def fit_baselines(features: Tensor, targets: Tensor, marker_set: MarkerSet) -> list[Model]:
     """Mean offsets and the linear map of samples in the body frame, in multiples of height.
 
     Both are networks of which nothing but the linear path is fitted. Mean offsets are a linear map too: each marker is
@@ -39,14 +38,15 @@ def fit_baselines(features: Tensor, targets: Tensor) -> list[Model]:
 
     Args:
         features: (n_samples, 47).
-        targets: (n_samples, 35, 3).
+        targets: (n_samples, n_markers, 3).
+        marker_set: which markers these are.
     """
     offsets, linear = _linear_network(features, targets), _linear_network(features, targets)
     keypoints = features[:, : N_AXES * len(KEYPOINTS)].reshape(len(features), -1, N_AXES)
     # Of each keypoint and marker: how much the way from one to the other varies.
     variance = torch.stack([(targets - place[:, None]).var(dim=0).sum(dim=-1) for place in keypoints.unbind(dim=1)])
     nearest = variance.argmin(dim=0)  # keypoint of each marker
-    weight = torch.zeros(len(ANATOMICAL_MARKERS), N_AXES, features.shape[1])
+    weight = torch.zeros(len(marker_set), N_AXES, features.shape[1])
     for axis in range(N_AXES):
         weight[torch.arange(len(nearest)), axis, N_AXES * nearest + axis] = 1.0
     path = offsets.linear_path
@@ -54,30 +54,30 @@ def fit_baselines(features: Tensor, targets: Tensor) -> list[Model]:
     with torch.no_grad():
         # The path reads standardized features, and its bias is what it says of mean ones: the markers' mean.
         path.weight.copy_(weight.flatten(0, 1) * offsets.deviation)
-    return [_model(MEAN_OFFSETS, offsets), _model(LINEAR_MAP, linear)]
+    return [_model(MEAN_OFFSETS, offsets, marker_set), _model(LINEAR_MAP, linear, marker_set)]
 
 
 def _linear_network(features: Tensor, targets: Tensor) -> MarkerNetwork:
     """A network whose LSTM adds nothing to its linear path."""
     with torch.random.fork_rng(devices=[]):
-        network = MarkerNetwork(NetworkSizes(hidden=1, n_layers=1))
+        network = MarkerNetwork(NetworkSizes(hidden=1, n_layers=1), len(KEYPOINTS), targets.shape[1])
     network.fit_linear_path(features, targets.flatten(1))
     return network.eval()
 
 
-def _model(name: str, network: MarkerNetwork) -> Model:
+def _model(name: str, network: MarkerNetwork, marker_set: MarkerSet) -> Model:
     people = Population()
     card = Card(
         format_version=FORMAT_VERSION,
         name=name,
         description="a baseline",
         created="",
+        input_set=KEYPOINTS.name,
         inputs=KEYPOINTS.names,
-        outputs=ANATOMICAL_MARKERS.names,
+        output_set=marker_set.name,
+        outputs=marker_set.names,
         origin=ORIGIN,
         alignment=ALIGNMENT,
-        rate_hz=RATE_HZ,
-        window_frames=N_FRAMES,
         hop_frames=HOP_FRAMES,
         sizes=network.sizes,
         training_data=("generated windows (trcaugment.body)",),

@@ -34,7 +34,7 @@ def coordinate_rmse(predicted: Tensor, true: Tensor) -> Tensor:
 
 def pair_distances(points: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
     """Distances between pairs of points in every frame, (..., n_pairs) from (..., n_points, 3)."""
-    first, second = (list(side) for side in zip(*pairs, strict=True))
+    first, second = ([pair[k] for pair in pairs] for k in range(2))
     distance: Tensor = (points[..., first, :] - points[..., second, :]).norm(dim=-1)
     return distance
 

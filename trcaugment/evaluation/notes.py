@@ -9,17 +9,17 @@ import numpy as np
 from trcaugment.datasets.paired import Pair
 from trcaugment.evaluation.sums import MPME, Sums, join, measure
 from trcaugment.evaluation.truth import time_difference
-from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.marker_sets import MarkerSet
 
 _FEW_PEOPLE = 10
 _FAR_MM = 100  # farther off than any model in any posture
 
 
-def on_truth(trials: Sequence[Pair]) -> Iterator[str]:
+def on_truth(trials: Sequence[Pair], marker_set: MarkerSet) -> Iterator[str]:
     """On markers that no truth has, and on gaps in the others."""
     known = {name for trial in trials for name in trial.markers.names}
-    if trials and len(known) < len(ANATOMICAL_MARKERS):
-        yield f"the truth has {len(known)} of {len(ANATOMICAL_MARKERS)} markers"
+    if trials and len(known) < len(marker_set):
+        yield f"the truth has {len(known)} of {len(marker_set)} markers"
     n_samples = sum(trial.markers.n_frames * len(trial.markers.names) for trial in trials)
     n_gaps = sum(int(np.isnan(trial.markers.positions).any(axis=2).sum()) for trial in trials)
     if n_gaps:

@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trcaugment.body.motions import RATE_HZ
 from trcaugment.body.windows import Windows
 from trcaugment.chain.augmentation import augment, predict_windows
 from trcaugment.chain.signals import JITTER_S, BoolArray, has_rate
@@ -20,7 +19,8 @@ from trcaugment.evaluation.notes import on_clocks, on_distance, on_intervals, on
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import MPME, NOT_PREDICTED, RMSE, Sums, join, sum_errors
 from trcaugment.evaluation.truth import arrange, at_times, time_difference
-from trcaugment.markers import FloatArray, Markers
+from trcaugment.marker_sets import MarkerSet
+from trcaugment.markers import RATE_HZ, FloatArray, Markers
 from trcaugment.model.folder import Model
 
 TRUTH = "truth"  # the row of the truth's own steadiness and jitter
@@ -65,21 +65,24 @@ def evaluate_windows(dataset: Dataset, models: Mapping[str, Model], track: Track
     for first in track(range(0, n_windows, _BLOCK_WINDOWS)):
         block = window_set.windows.select(torch.arange(first, min(first + _BLOCK_WINDOWS, n_windows)))
         predicted = {name: predict_arranged(block, model) for name, model in models.items()}
-        _add(sums, predicted, block.markers.double(), 1 / RATE_HZ)
+        _add(sums, predicted, (block.markers.double(), block.marker_set), 1 / RATE_HZ)
     parts = dataset.split.by_subject() if dataset.split else {}
     labels = {"activity": window_set.activities, "part": [parts.get(subject, "") for subject in subjects]}
     n_people = len(set(subjects))
     notes = (*(f"left out: {sentence}" for sentence in dataset.left_out), *dataset.notes, *on_intervals(n_people))
-    return Evaluation(_score(sums, subjects, labels), tuple(models), "windows", n_windows, n_people, {}, notes)
+    scores = _score(sums, window_set.windows.marker_set, subjects, labels)
+    return Evaluation(scores, tuple(models), "windows", n_windows, n_people, {}, notes)
 
 
 def predict_arranged(windows: Windows, model: Model) -> Tensor:
-    """Markers in m in the lab in the order of `ANATOMICAL_MARKERS`, NaN where the model has none, float64."""
+    """Markers in m in the lab in the order of the windows' own set, NaN where the model has none, float64."""
     keypoints, height_m, mass_kg = windows.keypoints.double(), windows.height_m.double(), windows.mass_kg.double()
-    return arrange(predict_windows(keypoints, height_m, mass_kg, model), model.card.outputs)
+    return arrange(predict_windows(keypoints, height_m, mass_kg, model), model.card.outputs, windows.marker_set)
 
 
-def evaluate_trials(trials: Sequence[Pair], models: Mapping[str, Model], track: Track = iter) -> Evaluation:
+def evaluate_trials(
+    trials: Sequence[Pair], models: Mapping[str, Model], marker_set: MarkerSet, track: Track = iter
+) -> Evaluation:
     """Evaluate models on whole trials, each through the same chain as `trcaugment predict`.
 
     Where the truth has other time stamps than the input, predictions are interpolated to the truth's.
@@ -87,6 +90,7 @@ def evaluate_trials(trials: Sequence[Pair], models: Mapping[str, Model], track: 
     Args:
         trials: the trials.
         models: name -> model.
+        marker_set: the markers to compare.
         track: shows progress while it hands on the numbers it is given.
     """
     sums: dict[str, list[Sums]] = {name: [] for name in (*models, TRUTH)}
@@ -95,32 +99,32 @@ def evaluate_trials(trials: Sequence[Pair], models: Mapping[str, Model], track: 
     for k in track(range(len(trials))):
         trial = trials[k]
         try:
-            predicted = {name: _predict_trial(trial, model) for name, model in models.items()}
+            predicted = {name: _predict_trial(trial, model, marker_set) for name, model in models.items()}
         except TrcAugmentError as error:
             failed[trial.name] = str(error)
             continue
         step_s, even = _steps(trial.markers.time_s)
-        _add(sums, predicted, _as_piece(trial.markers), step_s, even)
+        _add(sums, predicted, (_as_piece(trial.markers, marker_set), marker_set), step_s, even)
         done.append(trial)
     people = [trial.subject_name for trial in done]
     far = on_distance([trial.name for trial in done], [sums[name] for name in models])
-    notes = (*on_truth(done), *on_clocks(done), *far, *on_intervals(len(set(people))))
+    notes = (*on_truth(done, marker_set), *on_clocks(done), *far, *on_intervals(len(set(people))))
     labels = {"activity": [trial.activity for trial in done]}
-    scores = _score(sums, people, labels) if done else []
+    scores = _score(sums, marker_set, people, labels) if done else []
     return Evaluation(scores, tuple(models), "trials", len(done), len(set(people)), failed, notes)
 
 
-def _predict_trial(trial: Pair, model: Model) -> Tensor:
-    """Markers in m at the truth's time stamps in the order of `ANATOMICAL_MARKERS`, (1, n_frames, 35, 3)."""
+def _predict_trial(trial: Pair, model: Model, marker_set: MarkerSet) -> Tensor:
+    """Markers in m at the truth's time stamps in the order of the set, (1, n_frames, n_markers, 3)."""
     markers = augment(trial.keypoints, trial.subject, model).markers
     if time_difference(trial.keypoints, trial.markers):
         markers = at_times(markers, trial.markers.time_s)
-    return _as_piece(markers)
+    return _as_piece(markers, marker_set)
 
 
-def _as_piece(markers: Markers) -> Tensor:
-    """Positions in m in the order of `ANATOMICAL_MARKERS`, NaN where there are none, (1, n_frames, 35, 3)."""
-    return arrange(torch.tensor(markers.positions), markers.names)[None]
+def _as_piece(markers: Markers, marker_set: MarkerSet) -> Tensor:
+    """Positions in m in the order of the set, NaN where there are none, (1, n_frames, n_markers, 3)."""
+    return arrange(torch.tensor(markers.positions), markers.names, marker_set)[None]
 
 
 def _steps(time_s: FloatArray) -> tuple[float, BoolArray]:
@@ -138,22 +142,28 @@ def _steps(time_s: FloatArray) -> tuple[float, BoolArray]:
 def _add(
     sums: dict[str, list[Sums]],
     predicted: Mapping[str, Tensor],
-    true: Tensor,
+    truth: tuple[Tensor, MarkerSet],
     step_s: float,
     even: BoolArray | None = None,
 ) -> None:
     """Adds the sums of every model, and of the truth in the samples that the first model predicts."""
+    true, marker_set = truth
     for name, points in predicted.items():
-        sums[name].append(sum_errors(points, true, step_s, even))
+        sums[name].append(sum_errors(points, true, marker_set, step_s, even))
     first = next(iter(predicted.values()))
     seen = torch.where(first.isfinite().all(dim=-1, keepdim=True), true, torch.nan)
-    sums[TRUTH].append(sum_errors(seen, true, step_s, even))
+    sums[TRUTH].append(sum_errors(seen, true, marker_set, step_s, even))
 
 
-def _score(sums: Mapping[str, list[Sums]], people: Sequence[str], labels: Mapping[str, Sequence[str]]) -> list[Score]:
+def _score(
+    sums: Mapping[str, list[Sums]],
+    markers: MarkerSet,
+    people: Sequence[str],
+    labels: Mapping[str, Sequence[str]],
+) -> list[Score]:
     return [
         each
         for name, parts in sums.items()
-        for each in score(name, join(parts), people, labels)
+        for each in score(name, markers.names, join(parts), people, labels)
         if name != TRUTH or each.metric not in (MPME, RMSE, NOT_PREDICTED)
     ]

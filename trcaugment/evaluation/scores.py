@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from trcaugment.evaluation.sums import NOT_PREDICTED, Measures, Sums, join, measure
-from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import FloatArray
 
 N_RESAMPLES = 2000
@@ -43,11 +42,14 @@ class Score:
     n: int
 
 
-def score(model: str, sums: Sums, subjects: Sequence[str], labels: Mapping[str, Sequence[str]]) -> list[Score]:
+def score(
+    model: str, markers: Sequence[str], sums: Sums, subjects: Sequence[str], labels: Mapping[str, Sequence[str]]
+) -> list[Score]:
     """Score all pieces together, and by marker, label and subject.
 
     Args:
         model: the model's name.
+        markers: names of the markers, (n_markers,).
         sums: one row for each piece.
         subjects: whom each piece shows, (n_pieces,).
         labels: kind of group, such as "activity" -> each piece's group, "" where unknown, (n_pieces,).
@@ -56,7 +58,7 @@ def score(model: str, sums: Sums, subjects: Sequence[str], labels: Mapping[str, 
     people = sums.group(person, len(names))
     resampled = _resample(people)
     scores = list(_score_group(model, ("overall", "all"), people, resampled))
-    scores += _score_markers(model, people, resampled)
+    scores += _score_markers(model, markers, people, resampled)
     for kind, groups in labels.items():
         named = np.array([group or UNKNOWN for group in groups])
         for group in np.unique(named) if any(groups) else ():
@@ -76,11 +78,11 @@ def _score_group(model: str, group: tuple[str, str], people: Sums, resampled: Su
     yield from _rows(model, group, measure(_whole(people)), None if resampled is None else measure(resampled))
 
 
-def _score_markers(model: str, people: Sums, resampled: Sums | None) -> Iterator[Score]:
+def _score_markers(model: str, markers: Sequence[str], people: Sums, resampled: Sums | None) -> Iterator[Score]:
     """Scores of every marker that the truth ever has."""
     whole = measure(_whole(people), by_marker=True)
     drawn = None if resampled is None else measure(resampled, by_marker=True)
-    for k, marker in enumerate(ANATOMICAL_MARKERS):
+    for k, marker in enumerate(markers):
         if whole[NOT_PREDICTED][1][0, k]:
             yield from _rows(model, ("marker", marker), _column(whole, k), None if drawn is None else _column(drawn, k))
 

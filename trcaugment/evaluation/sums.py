@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trcaugment.chain.signals import BoolArray
 from trcaugment.evaluation.metrics import acceleration, pair_distances, position_error
-from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.marker_sets import MarkerSet
 from trcaugment.markers import FloatArray
 
 MPME, RMSE, RIGID, JITTER = "mpme_mm", "coordinate_rmse_mm", "rigid_sd_mm", "rms_acceleration_m_s2"
@@ -26,12 +26,12 @@ class Sums(NamedTuple):
     A sample is one marker in one frame. It is compared where both the truth and the prediction have it.
 
     Attributes:
-        n_true: samples that the truth has, (n_rows, 35).
-        n: samples compared, (n_rows, 35).
-        distance: position errors in m, (n_rows, 35).
-        square: squared position errors in m², (n_rows, 35).
-        n_accelerations: samples compared together with those before and after, (n_rows, 35).
-        square_acceleration: squared acceleration of the prediction in m²/s⁴, (n_rows, 35).
+        n_true: samples that the truth has, (n_rows, n_markers).
+        n: samples compared, (n_rows, n_markers).
+        distance: position errors in m, (n_rows, n_markers).
+        square: squared position errors in m², (n_rows, n_markers).
+        n_accelerations: samples compared together with those before and after, (n_rows, n_markers).
+        square_acceleration: squared acceleration of the prediction in m²/s⁴, (n_rows, n_markers).
         n_pairs: frames with both markers of a rigid pair, (n_rows, n_pairs).
         square_deviation: squared deviation of a predicted distance from its mean over the piece in m², of rigid pairs,
             (n_rows, n_pairs).
@@ -67,12 +67,15 @@ def join(parts: Sequence[Sums]) -> Sums:
     return Sums(*(np.concatenate(values) for values in zip(*parts, strict=True)))
 
 
-def sum_errors(predicted: Tensor, true: Tensor, step_s: float, even: BoolArray | None = None) -> Sums:
+def sum_errors(
+    predicted: Tensor, true: Tensor, marker_set: MarkerSet, step_s: float, even: BoolArray | None = None
+) -> Sums:
     """Sums of each piece.
 
     Args:
-        predicted: markers in m in the order of `ANATOMICAL_MARKERS`, NaN where none, (n_pieces, n_frames, 35, 3).
+        predicted: markers in m, NaN where none, (n_pieces, n_frames, n_markers, 3).
         true: the same, NaN where unknown.
+        marker_set: which markers these are.
         step_s: time from frame to frame in s.
         even: whether every frame but the first and last stands `step_s` from both its neighbours; None where all do.
     """
@@ -82,7 +85,7 @@ def sum_errors(predicted: Tensor, true: Tensor, step_s: float, even: BoolArray |
     size = acceleration(seen, step_s)
     if even is not None:
         size = torch.where(torch.from_numpy(even)[:, None], size, torch.nan)
-    distances = pair_distances(seen, ANATOMICAL_MARKERS.rigid_pairs)
+    distances = pair_distances(seen, marker_set.rigid_pairs)
     deviation = distances - distances.nanmean(dim=1, keepdim=True)
     n_pairs = _count(deviation)
     return Sums(
@@ -102,7 +105,7 @@ def measure(sums: Sums, *, by_marker: bool = False) -> Measures:
         by_marker: measure every marker on its own; rigid pairs are left out.
 
     Returns:
-        (n_rows,) values and samples, or (n_rows, 35) by marker. A value is NaN where there is no sample.
+        (n_rows,) values and samples, or (n_rows, n_markers) by marker. A value is NaN where there is no sample.
     """
     shaped = Sums(*(values[..., None] for values in sums)) if by_marker else sums
     compared = shaped.n.sum(axis=-1)

@@ -14,39 +14,44 @@ from trcaugment.chain.signals import find_segments, resample
 from trcaugment.datasets.dataset import listed
 from trcaugment.errors import DatasetError, MarkersError
 from trcaugment.formats.name_map import read_name_map
-from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.marker_sets import MarkerSet
 from trcaugment.markers import FloatArray, Markers
 
 SAME_TIME_S = 0.001  # time stamps are written with three decimals
 _INPUT_ENDING = "_keypoints"
 
 
-def read_names(values: Sequence[str]) -> dict[str, str]:
+def read_names(values: Sequence[str], marker_set: MarkerSet) -> dict[str, str]:
     """Our marker names -> those of the truth, from OURS=THEIRS or CSV files with two columns (ours, theirs).
+
+    Args:
+        values: names or paths of CSV files.
+        marker_set: our markers.
 
     Raises:
         MarkersError: neither form fits, a file cannot be read, a name is none of ours, or is given twice.
     """
-    found = read_name_map(values, ANATOMICAL_MARKERS.names)
+    found = read_name_map(values, marker_set.names)
     if found.affix is not None:
         raise MarkersError(f"names: expected the markers of the truth one by one, found '{found.affix.pattern}'")
     return found.theirs
 
 
-def rename(truth: Markers, names: Mapping[str, str]) -> Markers:
+def rename(truth: Markers, names: Mapping[str, str], marker_set: MarkerSet) -> Markers:
     """The truth's markers under our names; others are left out.
 
     Args:
         truth: the markers of a file.
         names: our names -> those of the file, where they differ.
+        marker_set: our markers.
 
     Raises:
         MarkersError: none of the markers is one of ours, or none of them has a sample.
     """
-    columns = {ours: names.get(ours, ours) for ours in ANATOMICAL_MARKERS if names.get(ours, ours) in truth.names}
+    columns = {ours: names.get(ours, ours) for ours in marker_set if names.get(ours, ours) in truth.names}
     if not columns:
         raise MarkersError(
-            f"expected true markers under our names ({', '.join(ANATOMICAL_MARKERS.names[:3])}, ...), found "
+            f"expected true markers under our names ({', '.join(marker_set.names[:3])}, ...), found "
             f"{listed(truth.names)}; say which is which with --names OURS=THEIRS or a CSV file"
         )
     positions = truth.select(columns.values())
@@ -55,19 +60,19 @@ def rename(truth: Markers, names: Mapping[str, str]) -> Markers:
     return replace(truth, names=tuple(columns), positions=positions)
 
 
-def unused(truth: Markers, names: Mapping[str, str]) -> tuple[str, ...]:
+def unused(truth: Markers, names: Mapping[str, str], marker_set: MarkerSet) -> tuple[str, ...]:
     """The truth's markers that `rename` leaves out."""
-    used = {names.get(ours, ours) for ours in ANATOMICAL_MARKERS}
+    used = {names.get(ours, ours) for ours in marker_set}
     return tuple(name for name in truth.names if name not in used)
 
 
-def arrange(positions: Tensor, names: Sequence[str]) -> Tensor:
-    """Positions of the named markers in the order of `ANATOMICAL_MARKERS`, NaN for those that are not there.
+def arrange(positions: Tensor, names: Sequence[str], marker_set: MarkerSet) -> Tensor:
+    """Positions of the named markers in the order of a marker set, NaN for those that are not there.
 
-    (..., 35, 3) from (..., n_markers, 3).
+    (..., len(marker_set), 3) from (..., n_names, 3).
     """
-    arranged = positions.new_full((*positions.shape[:-2], len(ANATOMICAL_MARKERS), 3), torch.nan)
-    for k, name in enumerate(ANATOMICAL_MARKERS):
+    arranged = positions.new_full((*positions.shape[:-2], len(marker_set), 3), torch.nan)
+    for k, name in enumerate(marker_set):
         if name in names:
             arranged[..., k, :] = positions[..., names.index(name), :]
     return arranged

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,17 +11,18 @@ import msgspec
 from trcaugment.errors import ModelError
 from trcaugment.formats.files import read_file
 from trcaugment.marker_sets import KEYPOINTS, OUTPUT_SETS, MarkerSet
+from trcaugment.markers import WINDOW_FRAMES
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DEFAULT_MODEL = "bilstm-attention-v2"
 WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
 HOP_FRAMES = 5  # of new models: less overlap shakes more, more gains nothing (benchmarks/choices.py)
 N_AXES = 3
+N_PERSON_FEATURES = 2  # height and mass
 # What a model's card says of these steps; a change of the steps needs other words.
 ORIGIN = "midpoint of RHip and LHip, smoothed by a parabola over the window"
 ALIGNMENT = "mean midHip-Neck axis is Y, mean left-to-right axis of hips and shoulders lies in +Z"
 _CARD_BYTES = 1_000_000  # far more than any card has: a foreign folder must not take all memory
-_OutputName = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x20]([^\x00-\x1f]*[^\x00-\x20])?\Z", max_length=100)]
 # Far more than anyone needs: a typing error must be told, and not computed for years.
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
@@ -29,9 +31,6 @@ class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Sizes and parts of the network; they travel with the weights.
 
     Attributes:
-        n_keypoints: keypoints in, three features each.
-        n_person_features: features after the keypoints that describe the person (height, mass).
-        n_markers: markers out, three targets each.
         hidden: LSTM units per direction.
         n_layers: LSTM layers after the attention: the main one and the additional ones (the report's nLayers + 1).
         bidirectional: whether the LSTM layers read the window backward too.
@@ -42,9 +41,6 @@ class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         spread: whether the network says how sure it is of every coordinate.
     """
 
-    n_keypoints: Count = 15
-    n_person_features: Annotated[int, msgspec.Meta(ge=0)] = 2
-    n_markers: Count = 35
     hidden: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 96
     n_layers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 2
     bidirectional: bool = True
@@ -52,16 +48,6 @@ class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     temporal_attention: Literal["none", "frames", "self"] = "none"
     linear_path: bool = True
     spread: bool = False
-
-    @property
-    def n_features(self) -> int:
-        """Number of input features."""
-        return N_AXES * self.n_keypoints + self.n_person_features
-
-    @property
-    def n_targets(self) -> int:
-        """Number of output coordinates."""
-        return N_AXES * self.n_markers
 
     @property
     def n_states(self) -> int:
@@ -77,12 +63,12 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         name: name of the model; a shipped model's folder has it too.
         description: one line for people.
         created: date of the training run (ISO 8601).
-        inputs: keypoints in order.
-        outputs: anatomical markers in order.
+        input_set: name of the marker set that it reads.
+        inputs: names of the keypoints of that set in order, as they were when it was trained.
+        output_set: name of the marker set that it predicts.
+        outputs: names of the markers of that set in order.
         origin: how the origin of a window is found.
         alignment: how a window is turned.
-        rate_hz: frames per second of a window.
-        window_frames: frames in a window.
         hop_frames: frames from one window to the next when a trial is augmented.
         sizes: sizes of the network.
         training_data: what it was trained on, with licences.
@@ -96,13 +82,13 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     name: str
     description: str
     created: str
+    input_set: str
     inputs: tuple[str, ...]
-    outputs: Annotated[tuple[_OutputName, ...], msgspec.Meta(max_length=200)]
+    output_set: str
+    outputs: tuple[str, ...]
     origin: str
     alignment: str
-    rate_hz: Annotated[float, msgspec.Meta(ge=10, le=1000)]
-    window_frames: Annotated[int, msgspec.Meta(ge=2, le=300)]
-    hop_frames: Count
+    hop_frames: Annotated[int, msgspec.Meta(ge=1, le=WINDOW_FRAMES)]
     sizes: NetworkSizes
     training_data: tuple[str, ...]
     height_m: tuple[float, float]
@@ -118,7 +104,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def markers(self) -> MarkerSet:
         """What the model predicts."""
-        return next(each for each in OUTPUT_SETS.values() if each.names == self.outputs)
+        return OUTPUT_SETS[self.output_set]
 
 
 def list_models() -> list[Card]:
@@ -142,32 +128,49 @@ def read_card(folder: Path) -> Card:
     """
     path = folder / CARD_FILE
     try:
-        card = msgspec.json.decode(read_at_most(path, _CARD_BYTES, "a model card"), type=Card)
+        content = read_at_most(path, _CARD_BYTES, "a model card")
+        _check_version(path, msgspec.json.decode(content, type=_Version).format_version)
+        card = msgspec.json.decode(content, type=Card)
     except OSError as error:
         raise ModelError(f"{path}: expected the card of a model, cannot read it ({error.strerror})") from error
     except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
         raise ModelError(f"{path}: not a model card of this version ({error})") from error
-    if card.format_version != FORMAT_VERSION:
-        raise ModelError(
-            f"{path}: expected format version {FORMAT_VERSION}, found {card.format_version}; update trcaugment"
-        )
-    sizes = card.sizes
-    if card.inputs != KEYPOINTS.names:
-        raise ModelError(f"{path}: expected the inputs {', '.join(KEYPOINTS)} in this order, found other ones")
-    if card.outputs not in [each.names for each in OUTPUT_SETS.values()]:
-        raise ModelError(f"{path}: expected the outputs of {' or '.join(OUTPUT_SETS)}, found other ones")
+    _check_set(path, (card.input_set, card.inputs), {KEYPOINTS.name: KEYPOINTS})
+    _check_set(path, (card.output_set, card.outputs), OUTPUT_SETS)
     if (card.origin, card.alignment) != (ORIGIN, ALIGNMENT):
         raise ModelError(f"{path}: made for another way of centering or turning windows; use its own trcaugment")
-    if card.hop_frames > card.window_frames:
-        raise ModelError(f"{path}: expected a hop within the window")
-    if (len(card.inputs), 2, len(card.outputs)) != (sizes.n_keypoints, sizes.n_person_features, sizes.n_markers):
-        raise ModelError(f"{path}: the network's sizes do not fit its inputs and {len(card.outputs)} outputs")
     for low, high in (card.height_m, card.body_mass_index):
         if not 0 < low <= high:
             raise ModelError(
                 f"{path}: expected heights and body mass indices from low to high, found {low:g} to {high:g}"
             )
     return card
+
+
+class _Version(msgspec.Struct, frozen=True):
+    """What has to be known of a card before the rest of it can be read."""
+
+    format_version: int
+
+
+def _check_version(path: Path, version: int) -> None:
+    if version > FORMAT_VERSION:
+        raise ModelError(f"{path}: expected format version {FORMAT_VERSION}, found {version}; update trcaugment")
+    if version < FORMAT_VERSION:
+        raise ModelError(
+            f"{path}: expected format version {FORMAT_VERSION}, found {version}; train the model's recipe again, or "
+            "edit the card as docs/training.md says"
+        )
+
+
+def _check_set(path: Path, stated: tuple[str, tuple[str, ...]], known: Mapping[str, MarkerSet]) -> None:
+    """Raises where a card's marker set is not known here, or has other names here than when the model was trained."""
+    name, names = stated
+    if name not in known:
+        expected = " or ".join(known)
+        raise ModelError(f"{path}: expected the marker set {expected}, found {name[:100]!r}; update trcaugment")
+    if names != known[name].names:
+        raise ModelError(f"{path}: expected the names of the marker set {name} in their order, found other ones")
 
 
 def find_folder(name_or_folder: str | Path) -> Path:

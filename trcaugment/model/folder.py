@@ -26,7 +26,6 @@ from trcaugment.model.card import (
     RECIPE_FILE,
     WEIGHTS_FILE,
     Card,
-    NetworkSizes,
     find_folder,
     read_at_most,
     read_card,
@@ -100,7 +99,7 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL, device: str = "auto")
     """
     folder = find_folder(name_or_folder)
     card = read_card(folder)
-    network = _make_network(card.sizes)
+    network = _make_network(card)
     _load_weights(network, folder / WEIGHTS_FILE, card.sha256)
     place = _device(device)
     return Model(card, network.eval().to(place), place)
@@ -129,10 +128,10 @@ def save_model(folder: Path, card: Card, network: MarkerNetwork, *, recipe: byte
     return signed
 
 
-def _make_network(sizes: NetworkSizes) -> MarkerNetwork:
+def _make_network(card: Card) -> MarkerNetwork:
     """A network without numbers: drawing them only to overwrite them would move the caller's random state."""
     with torch.device("meta"):
-        return MarkerNetwork(sizes)
+        return MarkerNetwork(card.sizes, len(card.inputs), len(card.outputs))
 
 
 def _load_weights(network: MarkerNetwork, path: Path, sha256: str) -> None:

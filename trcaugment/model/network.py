@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trcaugment.model.card import N_AXES, NetworkSizes
+from trcaugment.model.card import N_AXES, N_PERSON_FEATURES, NetworkSizes
 
 _RIDGE = 1e-3  # of the standardized features' variance
 _SMALLEST_DEVIATION = 1e-4  # of height, or m or kg: a feature that never varies must not blow up
@@ -42,19 +42,27 @@ class MarkerNetwork(nn.Module):
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, sizes: NetworkSizes) -> None:
-        """A network to be started by `fit_linear_path`; until then, one with a linear path predicts zeros."""
+    def __init__(self, sizes: NetworkSizes, n_keypoints: int, n_markers: int) -> None:
+        """A network to be started by `fit_linear_path`; until then, one with a linear path predicts zeros.
+
+        Args:
+            sizes: its sizes and parts.
+            n_keypoints: keypoints in, three features each, before height and mass.
+            n_markers: markers out, three targets each.
+        """
         super().__init__()
         self.sizes = sizes
-        self.register_buffer("mean", torch.zeros(sizes.n_features))
-        self.register_buffer("deviation", torch.ones(sizes.n_features))
-        self.reader = _lstm(sizes, 1) if sizes.spatial_attention else None
-        self.score = nn.Linear(sizes.n_states, sizes.n_keypoints) if sizes.spatial_attention else None
-        self.lstm = _lstm(sizes, sizes.n_layers)
+        self.n_keypoints = n_keypoints
+        n_features, n_targets = N_AXES * n_keypoints + N_PERSON_FEATURES, N_AXES * n_markers
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("deviation", torch.ones(n_features))
+        self.reader = _lstm(sizes, n_features, 1) if sizes.spatial_attention else None
+        self.score = nn.Linear(sizes.n_states, n_keypoints) if sizes.spatial_attention else None
+        self.lstm = _lstm(sizes, n_features, sizes.n_layers)
         self.temporal = _TEMPORAL_ATTENTION[sizes.temporal_attention](sizes.n_states)
-        self.output = nn.Linear(sizes.n_states, sizes.n_targets)
-        self.spread = nn.Linear(sizes.n_states, sizes.n_targets) if sizes.spread else None
-        self.linear_path = nn.Linear(sizes.n_features, sizes.n_targets) if sizes.linear_path else None
+        self.output = nn.Linear(sizes.n_states, n_targets)
+        self.spread = nn.Linear(sizes.n_states, n_targets) if sizes.spread else None
+        self.linear_path = nn.Linear(n_features, n_targets) if sizes.linear_path else None
         if self.linear_path is not None:  # training starts from it alone
             for layer in (self.output, self.linear_path):
                 nn.init.zeros_(layer.weight)
@@ -108,7 +116,7 @@ class MarkerNetwork(nn.Module):
         standardized = self._standardize(features)
         weights = self._weigh(standardized)
         # Times their number, so that even attention leaves the keypoints as they are.
-        per_feature = (weights * self.sizes.n_keypoints).repeat_interleave(N_AXES, dim=-1)
+        per_feature = (weights * self.n_keypoints).repeat_interleave(N_AXES, dim=-1)
         coordinates, person = standardized.tensor_split([per_feature.shape[-1]], dim=-1)
         hidden = self.temporal(self.lstm(torch.cat([coordinates * per_feature, person], dim=-1))[0])
         # Half precision would round positions to millimetres.
@@ -126,14 +134,13 @@ class MarkerNetwork(nn.Module):
 
     def _weigh(self, standardized: Tensor) -> Tensor:
         if self.reader is None or self.score is None:
-            n_keypoints = self.sizes.n_keypoints
-            return standardized.new_full((*standardized.shape[:2], n_keypoints), 1 / n_keypoints)
+            return standardized.new_full((*standardized.shape[:2], self.n_keypoints), 1 / self.n_keypoints)
         hidden, _ = self.reader(standardized)
         return torch.softmax(torch.tanh(self.score(hidden)), dim=-1, dtype=standardized.dtype)
 
 
-def _lstm(sizes: NetworkSizes, n_layers: int) -> nn.LSTM:
-    return nn.LSTM(sizes.n_features, sizes.hidden, n_layers, batch_first=True, bidirectional=sizes.bidirectional)
+def _lstm(sizes: NetworkSizes, n_features: int, n_layers: int) -> nn.LSTM:
+    return nn.LSTM(n_features, sizes.hidden, n_layers, batch_first=True, bidirectional=sizes.bidirectional)
 
 
 class FrameAttention(nn.Module):

@@ -16,7 +16,7 @@ from trcaugment.datasets.window_set import generate_set
 from trcaugment.errors import RecipeError, TrainingError
 from trcaugment.evaluation.metrics import coordinate_rmse, distance_error, mpme
 from trcaugment.formats.files import as_json, replace_file, why_not_written
-from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.marker_sets import MarkerSet
 from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.data import Batch, make_batch
 from trcaugment.training.fixed_data import FixedBatches, FixedData
@@ -125,9 +125,11 @@ def run_experiment(
         Results as they come.
 
     Raises:
-        RecipeError: the folder holds another experiment, or cannot be written.
+        RecipeError: the recipes' marker sets differ, or the folder holds another experiment or cannot be written.
         TrainingError: a file of an earlier run is damaged, or the errors grow beyond all numbers.
     """
+    if len({recipe.marker_set for recipe in recipes}) > 1:
+        raise RecipeError("expected recipes of one marker_set, since all get the same windows; found several")
     claim(folder, recipes, size)
     data: list[Batch] = []
     for seed in seeds:
@@ -202,7 +204,9 @@ def run(recipe: Recipe, folder: Path, size: Size, sets: Sequence[Batch], callbac
     fit(job, network, data, callbacks)
     n_epochs = int(torch.load(folder / LAST, weights_only=True)["epoch"]) + 1
     load_weights(network, folder / BEST)
-    result = Result(recipe.name, recipe.seed, *measure(network, test), n_epochs, time.monotonic() - started)
+    result = Result(
+        recipe.name, recipe.seed, *measure(network, test, recipe.markers), n_epochs, time.monotonic() - started
+    )
     try:
         replace_file(folder / RESULT_FILE, as_json(result))
         for checkpoint in (BEST, LAST):  # ten times as large as all the rest
@@ -215,14 +219,14 @@ def run(recipe: Recipe, folder: Path, size: Size, sets: Sequence[Batch], callbac
 def make_sets(recipe: Recipe, size: Size) -> list[Batch]:
     """Training, validation and test windows: of 80, 10 and 10 % of the generated people."""
     library = make_library([], recipe.motions.procedural, _DATA_SEED)
-    generator = WindowGenerator(library, recipe.population, recipe.keypoint_errors)
+    generator = WindowGenerator(library, recipe.population, recipe.keypoint_errors, recipe.markers)
     made = generate_set(generator, size.n_subjects, size.n_windows, _DATA_SEED)
     names = list(dict.fromkeys(made.subjects))
     ends = [0, *(round(share * len(names)) for share in (0.8, 0.9, 1.0))]
     return [make_batch(made.of_subjects(names[a:b]).windows) for a, b in pairwise(ends)]
 
 
-def measure(network: MarkerNetwork, test: Batch) -> tuple[float, float, float]:
+def measure(network: MarkerNetwork, test: Batch, markers: MarkerSet) -> tuple[float, float, float]:
     """Coordinate RMSE, MPME and error of rigid distances, in mm."""
     network = network.cpu().eval()
     with torch.inference_mode():
@@ -233,7 +237,7 @@ def measure(network: MarkerNetwork, test: Batch) -> tuple[float, float, float]:
     return (
         float(coordinate_rmse(found, true)),
         float(mpme(found, true)),
-        float(distance_error(found, true, ANATOMICAL_MARKERS.rigid_pairs)),
+        float(distance_error(found, true, markers.rigid_pairs)),
     )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import mse_loss
 
 from trcaugment.evaluation.metrics import axis_error, distance_error, mpme, position_error
-from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.marker_sets import MarkerSet
 from trcaugment.model.card import N_AXES
 from trcaugment.model.network import Prediction
 from trcaugment.training.recipe import Loss
@@ -20,21 +20,22 @@ def as_points(coordinates: Tensor) -> Tensor:
     return coordinates.reshape(*coordinates.shape[:2], -1, N_AXES)
 
 
-def training_loss(chosen: Loss, features: Tensor, targets: Tensor, predicted: Prediction) -> Tensor:
+def training_loss(chosen: Loss, markers: MarkerSet, features: Tensor, targets: Tensor, predicted: Prediction) -> Tensor:
     """Loss of one batch, in multiples of height (the mean squared error in their squares).
 
     Args:
         chosen: which terms, and how much of each.
+        markers: what is predicted, for its rigid pairs and axes.
         features: (n_windows, n_frames, n_features).
         targets: (n_windows, n_frames, n_targets).
         predicted: from `MarkerNetwork.run`.
     """
     found, true = as_points(predicted.markers), as_points(targets)
     loss = mse_loss(found, true) if chosen.kind == "mse" else mpme(found, true)
-    if chosen.rigid_weight:
-        loss = loss + chosen.rigid_weight * distance_error(found, true, ANATOMICAL_MARKERS.rigid_pairs)
-    if chosen.axis_weight:
-        loss = loss + chosen.axis_weight * axis_error(found, true, ANATOMICAL_MARKERS.axes)
+    if chosen.rigid_weight and markers.rigid_pairs:
+        loss = loss + chosen.rigid_weight * distance_error(found, true, markers.rigid_pairs)
+    if chosen.axis_weight and markers.axes:
+        loss = loss + chosen.axis_weight * axis_error(found, true, markers.axes)
     if chosen.attention_distance_weight:
         keypoints = as_points(features[..., : N_AXES * predicted.attention.shape[-1]])
         astray = attention_distance(predicted.attention, keypoints, true, position_error(found, true))

@@ -12,27 +12,25 @@ from torch.nn.functional import mse_loss
 
 from trcaugment.errors import DivergedError
 from trcaugment.evaluation.metrics import distance_error, mpme
-from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.data import Batch
 from trcaugment.training.loss import as_points, training_loss
-from trcaugment.training.recipe import Loss, Optimization
+from trcaugment.training.recipe import Recipe
 
 
 class MarkerRegression(LightningModule):
     """Loss, optimizer and what is logged."""
 
-    def __init__(self, network: MarkerNetwork, optimization: Optimization, loss: Loss) -> None:
-        """Args: the network to train and how."""
+    def __init__(self, network: MarkerNetwork, recipe: Recipe) -> None:
+        """Train a network after a recipe."""
         super().__init__()
         self.network = network
-        self.optimization = optimization
-        self.loss = loss
+        self.recipe = recipe
 
     def training_step(self, batch: Batch) -> Tensor:
         """Loss of one batch, in units of height."""
         features, targets, _ = batch
-        loss = training_loss(self.loss, features, targets, self.network.run(features))
+        loss = training_loss(self.recipe.loss, self.recipe.markers, features, targets, self.network.run(features))
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
@@ -46,7 +44,7 @@ class MarkerRegression(LightningModule):
         self.log("val_mse", mse_loss(predicted, targets), sync_dist=True)
         self.log("val_mse_mm2", mse_loss(points, truth), sync_dist=True)
         self.log("val_mpme_mm", mpme(points, truth), prog_bar=True, sync_dist=True)
-        self.log("val_distance_mm", distance_error(points, truth, ANATOMICAL_MARKERS.rigid_pairs), sync_dist=True)
+        self.log("val_distance_mm", distance_error(points, truth, self.recipe.markers.rigid_pairs), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
         """The root of the mean square over all batches, which no mean of their roots is.
@@ -67,7 +65,7 @@ class MarkerRegression(LightningModule):
 
         The learning rate stays as it is, or rises over one epoch and then falls as a cosine to a hundredth.
         """
-        chosen = self.optimization
+        chosen = self.recipe.optimization
         optimizer = torch.optim.AdamW(self.parameters(), lr=chosen.learning_rate, weight_decay=chosen.weight_decay)
         if chosen.schedule == "constant":
             return optimizer

@@ -11,11 +11,9 @@ import msgspec
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.errors import RecipeError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, OUTPUT_SETS, MarkerSet
 from trcaugment.model.card import Count, NetworkSizes
 
-# Keypoints, person features (height, mass) and markers of every window.
-_DATA_SIZES = (len(KEYPOINTS), 2, len(ANATOMICAL_MARKERS))
 # What all the random number generators take.
 Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
 # Of a folder: letters, digits, hyphens, dots and underlines, beginning with a letter or digit.
@@ -116,6 +114,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: name of the model and its folder.
         description: one line for people.
         seed: start of all random numbers; the same recipe repeats the same run.
+        marker_set: name of the marker set that the model predicts.
         licences: the motions' sources and licences, for the model card.
         generated: how often a window is a generated one, beside those of the data sets; 0 for never.
         datasets: local data sets to train on as well.
@@ -124,6 +123,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     description: str = ""
     seed: Seed = 1
+    marker_set: str = ANATOMICAL_MARKERS.name
     licences: tuple[str, ...] = ()
     generated: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 1.0
     datasets: tuple[DatasetChoice, ...] = ()
@@ -134,6 +134,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     network: NetworkSizes = NetworkSizes()
     loss: Loss = Loss()
     optimization: Optimization = msgspec.field(default_factory=Optimization)
+
+    @property
+    def markers(self) -> MarkerSet:
+        """What the model predicts."""
+        return OUTPUT_SETS[self.marker_set]
 
 
 def example_recipe() -> bytes:
@@ -160,10 +165,9 @@ def read_recipe(path: Path) -> Recipe:
         low, high = getattr(recipe.population, name)
         if low > high:
             raise RecipeError(f"{path}: expected population.{name} from low to high, found {low:g} before {high:g}")
-    sizes = recipe.network
-    if (sizes.n_keypoints, sizes.n_person_features, sizes.n_markers) != _DATA_SIZES:
-        raise RecipeError(f"{path}: windows have {_DATA_SIZES} keypoints, person features and markers")
-    if recipe.loss.attention_distance_weight and not sizes.spatial_attention:
+    if recipe.marker_set not in OUTPUT_SETS:
+        raise RecipeError(f"{path}: expected marker_set {' or '.join(OUTPUT_SETS)}, found {recipe.marker_set!r}")
+    if recipe.loss.attention_distance_weight and not recipe.network.spatial_attention:
         raise RecipeError(f"{path}: loss.attention_distance_weight needs network.spatial_attention")
     if not recipe.split.leave_out and recipe.split.validation + recipe.split.test >= 1:
         raise RecipeError(f"{path}: expected split.validation and split.test below 1 together; nobody is left to train")

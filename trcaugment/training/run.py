@@ -17,11 +17,9 @@ from lightning.pytorch import Callback, LightningDataModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, ProgressBar
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from trcaugment.body.motions import RATE_HZ
-from trcaugment.body.windows import N_FRAMES
 from trcaugment.errors import TrainingError
 from trcaugment.formats.files import why_not_written
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.model.card import ALIGNMENT, FORMAT_VERSION, HOP_FRAMES, ORIGIN, Card
 from trcaugment.model.folder import save_model
 from trcaugment.model.network import MarkerNetwork
@@ -87,7 +85,7 @@ def new_network(recipe: Recipe) -> MarkerNetwork:
     """The network with the weights that the recipe's seed gives; the caller's random numbers stay as they are."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
-        return MarkerNetwork(recipe.network)
+        return MarkerNetwork(recipe.network, len(KEYPOINTS), len(recipe.markers))
 
 
 def make_data(job: Job) -> DrawnData:
@@ -113,7 +111,7 @@ def fit(job: Job, network: MarkerNetwork, data: LightningDataModule, callbacks: 
     )
     with _lightning_kept_quiet(), _lightning_kept_interruptible():
         trainer = _trainer(job, [RunLog(folder / LOG), *callbacks, best])
-        module = MarkerRegression(network, recipe.optimization, recipe.loss)
+        module = MarkerRegression(network, recipe)
         try:
             trainer.fit(module, data, ckpt_path=str(folder / LAST) if job.resume else None, weights_only=True)
         except OSError as error:
@@ -214,12 +212,12 @@ def _card(recipe: Recipe, sources: Sources, validation_mse: float) -> Card:
         name=recipe.name,
         description=recipe.description,
         created=datetime.now(UTC).date().isoformat(),
+        input_set=KEYPOINTS.name,
         inputs=KEYPOINTS.names,
-        outputs=ANATOMICAL_MARKERS.names,
+        output_set=recipe.markers.name,
+        outputs=recipe.markers.names,
         origin=ORIGIN,
         alignment=ALIGNMENT,
-        rate_hz=RATE_HZ,
-        window_frames=N_FRAMES,
         hop_frames=HOP_FRAMES,
         sizes=recipe.network,
         training_data=(*sources.described, *recipe.licences),

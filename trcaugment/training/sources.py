@@ -48,7 +48,7 @@ class Sources:
 def make_generator(recipe: Recipe, base: Path) -> WindowGenerator:
     """The recipe's generator; relative folders start at `base`."""
     library = make_library(motion_files(recipe, base), recipe.motions.procedural, recipe.seed)
-    return WindowGenerator(library, recipe.population, recipe.keypoint_errors)
+    return WindowGenerator(library, recipe.population, recipe.keypoint_errors, recipe.markers)
 
 
 def make_sources(recipe: Recipe, base: Path) -> Sources:
@@ -72,7 +72,7 @@ def make_sources(recipe: Recipe, base: Path) -> Sources:
         validation.append((generator, recipe.generated))
         described.append("generated windows (trcaugment.body)")
         ranges.append((recipe.population.height_m, recipe.population.body_mass_index))
-    datasets = [load_dataset(base / choice.path) for choice in recipe.datasets]
+    datasets = [load_dataset(base / choice.path, recipe.markers) for choice in recipe.datasets]
     split = _split(recipe, datasets)
     for choice, dataset in zip(recipe.datasets, datasets, strict=True):
         errors = recipe.keypoint_errors if choice.add_errors else None
