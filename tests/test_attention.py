@@ -158,8 +158,8 @@ def test_wrong_usage_is_said_before_any_work(tmp_path: Path, without_attention: 
     trial.write_bytes(WALK.read_bytes())
     for arguments, said in (
         ((WALK, "-o", tmp_path / "a.txt"), "*.png, *.pdf, *.svg"),
-        ((WALK, "-o", tmp_path / "a.png", "--csv", tmp_path / "a.png"), "two outputs"),
-        ((trial, "-o", trial, "--overwrite"), "among the data"),
+        ((WALK, "-o", tmp_path / "a.png", "--csv", tmp_path / "a.png"), "several outputs"),
+        ((trial, "-o", trial, "--overwrite"), "is an input"),
         ((WALK, "-o", tmp_path / "none" / "a.png"), "there is no folder"),
         ((WALK, "-o", tmp_path / "a.png", "--model", "nonsense"), "no model 'nonsense'"),
         ((WALK, "-o", tmp_path / "a.png", "--model", without_attention), "expected a model with spatial attention"),

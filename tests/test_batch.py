@@ -365,7 +365,7 @@ def test_angles_are_found_per_subject_and_kept(
     assert result.exit_code == 1
     found = rows(outputs)
     assert found["anna/t00.trc"]["angles"] == "failed"
-    assert "ik_anna is in the way: move it, or add --overwrite" in found["anna/t00.trc"]["angles_reason"]
+    assert "ik_anna is in the way: it holds files that were not made here" in found["anna/t00.trc"]["angles_reason"]
     assert found["bert/t01.trc"]["angles"] == "solved"
     rms_m = found["bert/t01.trc"]["ik_marker_rms_m"]
     assert 0 < float(rms_m) <= float(found["bert/t01.trc"]["ik_marker_max_m"])

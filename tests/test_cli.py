@@ -199,7 +199,7 @@ def test_inputs_of_one_name_are_refused(tmp_path: Path) -> None:
     other.write_bytes(SQUAT.read_bytes())
     result = predict(SQUAT, other, "-o", tmp_path / "out")
     assert result.exit_code == 2
-    assert "several inputs would become" in result.output
+    assert "several outputs would become" in result.output
 
 
 def test_unknown_model_lists_the_shipped_ones(tmp_path: Path) -> None:

@@ -90,9 +90,11 @@ def test_exit_codes_of_wrong_usage_and_no_data_set(tmp_path):
 def test_a_folder_in_use_is_refused_before_anything_is_made(tmp_path, monkeypatch):
     monkeypatch.setattr("trcaugment.datasets.window_set.generate_set", lambda *_, **__: pytest.fail("made windows"))
     (tmp_path / "r.toml").write_text(RECIPE)
-    code, text = run("build", tmp_path / "r.toml", "--from", tmp_path / "r.toml")
-    assert code == 2
-    assert "found one in use" in text
+    (tmp_path / "used").touch()
+    for out, part in (("used", "found one in use"), ("r.toml", "is an input")):
+        code, text = run("build", tmp_path / out, "--from", tmp_path / "r.toml")
+        assert code == 2
+        assert part in text
     assert (tmp_path / "r.toml").read_text() == RECIPE
 
 

@@ -23,7 +23,7 @@ from trcaugment.datasets.dataset import Split
 from trcaugment.datasets.paired import read_pairs
 from trcaugment.datasets.reading import load_dataset, read_trials
 from trcaugment.datasets.window_set import WindowSet, generate_set
-from trcaugment.errors import DatasetError
+from trcaugment.errors import DatasetError, OutputError
 from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.markers import WINDOW_FRAMES, Markers
@@ -349,7 +349,7 @@ def test_nothing_is_built_over_something_nor_left_after_an_error(window_set, tmp
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").touch()
     for name in ("used", "used/file"):
-        with pytest.raises(DatasetError, match="expected a new or empty folder, found one in use"):
+        with pytest.raises(OutputError, match="expected a new or empty folder, found one in use"):
             write_dataset(tmp_path / name, window_set, "npy")
 
     def full(*_, **__):

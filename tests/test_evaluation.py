@@ -603,9 +603,9 @@ def test_wrong_usage_is_told_before_anything_is_computed(command, tmp_path, pair
         ([keypoints, "--truth", true, "--height", 158, "--mass", 58], "1.58 (m)"),
         ([keypoints, "--truth", true, *SIZE, "--model", "nonsense"], "no model 'nonsense'"),
         ([keypoints, "--truth", true, *SIZE, "--names", "nonsense"], "expected names as OURS=THEIRS"),
-        ([keypoints, "--truth", true, *SIZE, "--csv", true, "--overwrite"], "would lie among the data"),
+        ([keypoints, "--truth", true, *SIZE, "--csv", true, "--overwrite"], "is an input"),
         ([keypoints, "--truth", true, *SIZE, "--csv", tmp_path / "no" / "x.csv"], "there is no folder"),
-        ([keypoints, "--truth", true, *SIZE, "--csv", tmp_path / "x", "--json", tmp_path / "x"], "two outputs"),
+        ([keypoints, "--truth", true, *SIZE, "--csv", tmp_path / "x", "--json", tmp_path / "x"], "several outputs"),
         ([keypoints, "--truth", true, *SIZE, "--figure", tmp_path / "x.jpeg"], "expected a figure named"),
         ([tmp_path / "nowhere"], "does not exist"),
     ):

@@ -185,6 +185,9 @@ def test_usage_errors_come_before_any_work(planted, tmp_path):
     twice = run(squat, tmp_path / "squat.trc", "-o", tmp_path / "out")
     assert twice.exit_code == 2 and "would both become squat.mot" in twice.stderr
     assert not (tmp_path / "out").exists()
+    model = folder / "out" / "scaled.osim"
+    own = run(squat, "--model", model, "-o", folder / "out", "--overwrite")
+    assert own.exit_code == 2 and f"the output {model} is an input" in own.stderr
 
 
 def test_markers_that_no_model_knows_fail_with_both_lists(planted, tmp_path):

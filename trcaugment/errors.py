@@ -6,6 +6,7 @@
     ├── MarkerSetError    keypoints that a model needs are missing
     ├── SubjectError      height or mass is not that of a person
     ├── ModelError        a model folder is missing, damaged or of another format
+    ├── OutputError       an output would replace or hit what it must not, or cannot be written
     ├── ConversionError   a trial is refused, or a file is in the way of its output
     ├── ClusterError      the cluster for a batch is not there
     ├── MotionError       a .mot file cannot be read
@@ -47,6 +48,10 @@ class SubjectError(TrcAugmentError):
 
 class ModelError(TrcAugmentError):
     """A model folder is missing, damaged or of another format."""
+
+
+class OutputError(TrcAugmentError):
+    """An output would replace or hit what it must not, or cannot be written."""
 
 
 class ConversionError(TrcAugmentError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from dataclasses import asdict
@@ -142,16 +141,14 @@ def build(out: Path, source: Path, layout: str, subjects: int | None, windows: i
     pairs of NAME_keypoints.trc and NAME_markers.trc with subjects.csv: whole trials of motions, or half-second trials
     of generated windows. The same recipe makes the same windows.
     """
-    from trcaugment.datasets.building import check_new
-    from trcaugment.errors import DatasetError, RecipeError, TrcAugmentError
+    from trcaugment.errors import OutputError, RecipeError, TrcAugmentError
+    from trcaugment.formats.outputs import check_new_folder
 
     if source.is_dir() and (subjects or windows):
         raise click.UsageError("--subjects and --windows are for a recipe; a folder of motions has its own.")
-    if source.is_dir() and Path(os.path.realpath(out)).is_relative_to(os.path.realpath(source)):
-        raise click.UsageError(f"{out} would lie among the data in {source}; choose another place.")
     try:
-        check_new(out)  # before the long work
-    except DatasetError as error:
+        check_new_folder(out, [source])  # before the long work
+    except OutputError as error:
         raise click.UsageError(str(error)) from error
     console = Console(highlight=False, soft_wrap=True)
     try:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from trcaugment.errors import SubjectError, TrcAugmentError
+from trcaugment.errors import OutputError, SubjectError, TrcAugmentError
+from trcaugment.formats.outputs import check_outputs
 from trcaugment.subject import Subject
 
 if TYPE_CHECKING:
@@ -58,12 +59,13 @@ def ik(
     except SubjectError as error:
         raise click.UsageError(str(error)) from error
     kit = Kit(model, marker_set, scale_setup, ik_setup)
-    paths = prepare(inputs, output, overwrite)
+    own_files = [file for file in (static, model, marker_set, scale_setup, ik_setup) if file]
+    paths = prepare(inputs, output, overwrite, own_files)
     if not run(paths, subject, output, kit=kit, static=static, jobs=jobs):
         sys.exit(1)
 
 
-def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool) -> dict[str, Path]:
+def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Sequence[Path] = ()) -> dict[str, Path]:
     """Refuses what cannot be written, makes the folder, and returns the trials by the names of their outputs."""
     from trcaugment.osim.pipeline import SCALING_FILES, trial_files
 
@@ -72,15 +74,12 @@ def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool) -> dict[str, 
         if path.stem in paths:
             raise click.UsageError(f"{paths[path.stem]} and {path} would both become {path.stem}.mot; rename one.")
         paths[path.stem] = path
-    sources = {os.path.realpath(path) for path in paths.values()}
-    for file in (*SCALING_FILES, *(file for name in paths for file in trial_files(name))):
-        target = folder / file
-        if os.path.realpath(target) in sources:
-            raise click.UsageError(f"the output {target} is an input; choose another folder.")
-        if target.exists() and not overwrite:
-            raise click.UsageError(f"{target} exists; add --overwrite to replace it.")
+    targets = [folder / file for file in (*SCALING_FILES, *(file for name in paths for file in trial_files(name)))]
     try:
+        check_outputs(targets, [*paths.values(), *own_files], overwrite=overwrite)
         folder.mkdir(parents=True, exist_ok=True)
+    except OutputError as error:
+        raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"cannot write to {folder}: {error.strerror}.") from error
     return paths

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
+from trcaugment.errors import OutputError
+from trcaugment.formats import outputs
 from trcaugment.formats.files import replace_file, why_not_written
 
 FIGURE_KINDS = (".png", ".pdf", ".svg")
@@ -18,30 +18,16 @@ def check_outputs(targets: Sequence[Path], data: Sequence[Path], overwrite: bool
     """Refuse outputs that cannot be written or would fall among the data, through links too.
 
     Args:
-        targets: files to write.
+        targets: files to write, in folders that exist.
         data: files and folders that are read.
         overwrite: whether files that exist may be replaced.
     """
-    sources = [Path(os.path.realpath(source)) for source in data]
-    real = [Path(os.path.realpath(target)) for target in targets]
-    for target, place in zip(targets, real, strict=True):
-        if real.count(place) > 1:
-            raise click.UsageError(f"two outputs would become the one file {target}.")
-        if any(place.is_relative_to(source) for source in sources):
-            raise click.UsageError(f"the output {target} would lie among the data; choose another place.")
-        _check_place(target, place, overwrite)
-
-
-def _check_place(target: Path, place: Path, overwrite: bool) -> None:
     try:
-        if place.exists() and not overwrite:
-            raise click.UsageError(f"{target} exists; add --overwrite to replace it.")
-        if not place.parent.is_dir():
-            raise click.UsageError(f"there is no folder {target.parent}; create it first.")
-        if not os.access(place.parent, os.W_OK):
-            raise PermissionError(errno.EACCES, "its folder is read-only")
-    except OSError as error:
-        raise click.UsageError(f"{target} {why_not_written(error)}") from error
+        outputs.check_outputs(targets, data, overwrite=overwrite)
+        for target in targets:
+            outputs.check_folder_of(target)
+    except OutputError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def check_figure(target: Path) -> str:

@@ -13,8 +13,9 @@ import click
 from trcaugment.cli.osim_ik import prepare
 from trcaugment.cli.osim_ik import run as run_ik
 from trcaugment.cli.screen import say
-from trcaugment.errors import ModelError, SubjectError
+from trcaugment.errors import ModelError, OutputError, SubjectError
 from trcaugment.formats.files import SIDECAR_END, sidecar_path
+from trcaugment.formats.outputs import check_outputs
 from trcaugment.subject import StatedSubject
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def predict(
         model = load_model(DEFAULT_MODEL if model_name is None else model_name, device)
         if folder:
             Path(output).mkdir(parents=True, exist_ok=True)
-    except (SubjectError, ModelError) as error:
+    except (SubjectError, ModelError, OutputError) as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"cannot write to {output}: {error.strerror}.") from error
@@ -116,21 +117,17 @@ def _find_angles(outcomes: Sequence[Outcome], folder: Path) -> bool:
     return run_ik({path.stem: path for path in done}, subject, folder, kit=Kit(), jobs=os.cpu_count() or 1)
 
 
-def _check_outputs(inputs: tuple[Path, ...], outputs: list[Path], overwrite: bool) -> None:
-    """Refuses outputs that would be inputs or each other, through links too, before anything is computed."""
-    sources = {os.path.realpath(source) for source in inputs}
-    files = [file for output in outputs for file in (output, sidecar_path(output))]
+def _check_outputs(inputs: Sequence[Path], outputs: Sequence[Path], overwrite: bool) -> None:
+    """Refuse outputs and sidecars that would be inputs or each other, or that exist, before anything is computed.
+
+    Raises:
+        OutputError: the reason.
+    """
     for output in outputs:
-        if output.suffix.casefold() == sidecar_path(output).suffix:
-            raise click.UsageError(f"the output {output} has the name of its sidecar; choose one that ends in .trc.")
-    targets = [os.path.realpath(file) for file in files]
-    for file, real in zip(files, targets, strict=True):
-        if targets.count(real) > 1:
-            raise click.UsageError(f"several inputs would become the one output {file}.")
-        if real in sources:
-            raise click.UsageError(f"the output {file} is an input; choose another.")
-        if file.exists() and not overwrite and not _is_left_over(file):
-            raise click.UsageError(f"{file} exists; add --overwrite to replace it.")
+        if output.suffix.casefold() == SIDECAR_END:
+            raise OutputError(f"the output {output} has the name of its sidecar; choose one that ends in .trc.")
+    files = [file for output in outputs for file in (output, sidecar_path(output))]
+    check_outputs(files, inputs, overwrite=overwrite, is_ours=_is_left_over)
 
 
 def _is_left_over(file: Path) -> bool:

@@ -17,6 +17,7 @@ from trcaugment.conversion.report import Angles
 from trcaugment.conversion.sidecar import Sidecar, this_tool
 from trcaugment.errors import OsimError
 from trcaugment.formats.files import TEMPORARY_END, as_json, read_file, replace_file, why_not_written
+from trcaugment.formats.outputs import in_the_way
 from trcaugment.osim.pipeline import SCALING_FILES, trial_files
 
 STATE_FILE = "ik.json"
@@ -131,7 +132,7 @@ def _read_state(folder: Path, overwrite: bool) -> _State | None:
         return msgspec.json.decode(read_file(folder / STATE_FILE), type=_State)
     except (OSError, msgspec.DecodeError) as error:
         if not overwrite and folder.exists() and any(folder.iterdir()):
-            raise OsimError(f"{folder} is in the way: move it, or add --overwrite") from error
+            raise OsimError(in_the_way(folder, "it holds files that were not made here")) from error
         return None
 
 

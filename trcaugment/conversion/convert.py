@@ -29,6 +29,7 @@ from trcaugment.conversion.sidecar import (
 )
 from trcaugment.errors import ConversionError, TrcAugmentError
 from trcaugment.formats.files import as_json, read_file, replace_with_sidecar, sidecar_path, why_not_written
+from trcaugment.formats.outputs import in_the_way
 from trcaugment.formats.trc import format_trc, parse_trc, read_trc_bytes
 from trcaugment.markers import Markers
 from trcaugment.model.card import Card
@@ -179,20 +180,18 @@ def _made_before(conversion: Conversion, input_sha256: str, card: Card, settings
     origin = read_origin(target)
     if not target.exists():
         if account.exists() and origin is None and not settings.overwrite:
-            raise ConversionError(f"{account} is in the way: it is no sidecar. Move it, or add --overwrite.")
+            raise ConversionError(in_the_way(account, "it is no sidecar"))
         return None
     try:
         ours = origin is not None and origin.output.sha256 == sha256_of(read_file(target))
     except OSError as error:
-        raise ConversionError(f"{target} is in the way, and cannot be read ({error.strerror})") from error
+        raise ConversionError(in_the_way(target, f"it cannot be read ({error.strerror})")) from error
     sidecar = read_sidecar(target) if ours else None  # None too if an earlier version of this program made it
     if sidecar is not None and was_made_so(sidecar, input_sha256, card, conversion.person):
         refused = settings.strict and sidecar.findings
         return sidecar if sidecar.output.with_keypoints == settings.with_keypoints and not refused else None
     if not ours and not settings.overwrite:
-        raise ConversionError(
-            f"{target} is in the way: it was not made here, or was changed since. Move it, or add --overwrite."
-        )
+        raise ConversionError(in_the_way(target, "it was not made here, or was changed since"))
     return None
 
 

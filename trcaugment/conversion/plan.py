@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from trcaugment.conversion.convert import Conversion
-from trcaugment.conversion.folder import JSON_FILE
+from trcaugment.conversion.folder import CSV_FILE, JSON_FILE
 from trcaugment.conversion.sidecar import read_origin
 from trcaugment.formats.files import sidecar_path
+from trcaugment.formats.outputs import find_clashes
 from trcaugment.sessions.finding import FoundTrial, find_trials
 from trcaugment.sessions.tree import LeftOut
 
@@ -74,19 +74,11 @@ def make_plan(root: Path, subjects: Path | None, outputs: Path) -> Plan:
 
 def _clashing(planned: Sequence[PlannedTrial], outputs: Path) -> dict[str, str]:
     """Trials whose output, or its sidecar, would be another's, an input or the report: name -> why."""
-    sources = {os.path.realpath(each.conversion.source) for each in planned}
-    # Without letter case: on many disks two files cannot differ by that alone.
-    accounts = {each.name: str(sidecar_path(each.conversion.target)).casefold() for each in planned}
-    n_of = Counter(accounts.values())
-    reasons = {}
-    for each in planned:
-        if os.path.realpath(each.conversion.target) in sources:
-            reasons[each.name] = f"its output {each.conversion.target} is an input; choose another output folder"
-        elif accounts[each.name] == str(outputs / JSON_FILE).casefold():
-            reasons[each.name] = f"its sidecar would have the name of the batch's report, {JSON_FILE}; rename it"
-        elif n_of[accounts[each.name]] > 1:
-            reasons[each.name] = "another trial's name is the same but for letter case; rename one of them"
-    return reasons
+    files = {each.name: [each.conversion.target, sidecar_path(each.conversion.target)] for each in planned}
+    targets = [file for own in files.values() for file in own]
+    reports = [outputs / CSV_FILE, outputs / JSON_FILE]
+    clashes = find_clashes([*targets, *reports], [each.conversion.source for each in planned])
+    return {name: clashes[file] for name, own in files.items() for file in own if file in clashes}
 
 
 def _without_trial(outputs: Path, targets: set[Path]) -> list[LeftOut]:

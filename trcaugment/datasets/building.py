@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,6 +14,7 @@ from trcaugment.datasets.paired import Pair, write_pairs
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError, TrcError
 from trcaugment.formats.files import why_not_written
+from trcaugment.formats.outputs import check_new_folder
 
 
 def write_dataset(folder: Path, window_set: WindowSet, layout: str, trials: list[Pair] | None = None) -> None:
@@ -28,7 +27,8 @@ def write_dataset(folder: Path, window_set: WindowSet, layout: str, trials: list
         trials: the whole trials that the windows are from; without them each window is a trial of its own.
 
     Raises:
-        DatasetError: the folder holds something or cannot be written.
+        OutputError: the folder holds something or cannot be made.
+        DatasetError: it cannot be written.
     """
     with _new_folder(folder) as made:
         if layout == "npy":
@@ -37,27 +37,10 @@ def write_dataset(folder: Path, window_set: WindowSet, layout: str, trials: list
             write_pairs(made, make_pairs(window_set) if trials is None else trials)
 
 
-def check_new(folder: Path) -> None:
-    """Make sure that a data set may be made there.
-
-    Raises:
-        DatasetError: the folder holds something, is none, or cannot be made.
-    """
-    try:
-        in_use = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-        nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        if not in_use and not os.access(nearest, os.W_OK):
-            raise PermissionError(errno.EACCES, f"{nearest} is read-only")
-    except OSError as error:
-        raise DatasetError(f"{folder}: {why_not_written(error)}") from error
-    if in_use:
-        raise DatasetError(f"{folder}: expected a new or empty folder, found one in use; choose another")
-
-
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
     """A hidden folder whose content is in its place when it is complete; gone after an error."""
-    check_new(folder)
+    check_new_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         # An empty folder stays: it may be the working folder, a disk's, or in one that others own.
