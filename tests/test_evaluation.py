@@ -518,7 +518,7 @@ def test_gaps_are_no_truth_and_a_read_only_folder_is_told_first(command, pair, t
     (tmp_path / "kept").mkdir()
     result = command(pair[0], "--truth", pair[1], *SIZE, "--csv", tmp_path / "kept" / "e.csv")
     assert result.exit_code == 2
-    assert "its folder is read-only" in result.output
+    assert "kept is read-only" in result.output
 
 
 def test_a_folder_of_pairs_is_scored_by_subject_and_activity(command, tmp_path, walk, predicted_walk):
