@@ -21,9 +21,8 @@ from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.data import Batch, make_batch
 from trcaugment.training.fixed_data import FixedBatches, FixedData
 from trcaugment.training.loss import as_points
-from trcaugment.training.processes import Job
 from trcaugment.training.recipe import Recipe, read_recipe
-from trcaugment.training.run import fit, new_network
+from trcaugment.training.run import Job, fit, new_network
 from trcaugment.training.run_folder import BEST, LAST, load_weights
 
 # The report's Table 1: RMSE and MPME in mm, by our recipe.
@@ -200,7 +199,7 @@ def run(recipe: Recipe, folder: Path, size: Size, sets: Sequence[Batch], callbac
     resume = (folder / LAST).exists() and (folder / BEST).exists()
     if not resume:
         network.fit_linear_path(*data.linear_path_samples())
-    job = Job(recipe=recipe, base=".", folder=str(folder), resume=resume)
+    job = Job(recipe, folder, resume=resume)
     fit(job, network, data, callbacks)
     n_epochs = int(torch.load(folder / LAST, weights_only=True)["epoch"]) + 1
     load_weights(network, folder / BEST)

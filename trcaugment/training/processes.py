@@ -1,82 +1,30 @@
-"""Other processes that train with this one: one for each further GPU or share of the CPU."""
+"""Other processes that train with this one: one for each further GPU or share of the CPU.
+
+`torch.multiprocessing` starts them. Lightning's DDP finds its rank and the place to meet in the environment, as after
+`torchrun`.
+"""
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any
+import signal
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.synchronize import Semaphore
+from typing import Any
 
-import msgspec
 import torch
-from lightning.fabric.plugins.environments.lightning import LightningEnvironment, find_free_network_port
-from lightning.pytorch.strategies import DDPStrategy
+from lightning.fabric.plugins.environments.lightning import find_free_network_port
+from torch.multiprocessing.spawn import ProcessContext, ProcessException, ProcessRaisedException, start_processes
 
 from trcaugment.errors import RecipeError, TrainingError
 from trcaugment.training.recipe import Recipe
 
-READY = b"ready\n"
 _GRACE_S = 20.0
-
-
-class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """What every process of a run must know.
-
-    Attributes:
-        recipe: the recipe.
-        base: folder where the recipe's relative paths begin.
-        folder: folder of the run.
-        resume: go on from the last checkpoint.
-        n_processes: how many there are.
-        rank: number of this one; number 0 was started by the user and alone writes.
-        port: where they meet, on this machine.
-    """
-
-    recipe: Recipe
-    base: str
-    folder: str
-    resume: bool
-    n_processes: int = 1
-    rank: int = 0
-    port: int = 0
-
-    def strategy(self) -> DDPStrategy | str:
-        """Lightning's strategy for this process."""
-        if self.n_processes == 1:
-            return "auto"
-        return DDPStrategy(cluster_environment=_Here(self))
-
-
-class _Here(LightningEnvironment):
-    """Tells Lightning which process this is. Its own launchers would run the user's command again, or pickle all."""
-
-    def __init__(self, job: Job) -> None:
-        super().__init__()
-        self._job = job
-        self._main_port = job.port
-
-    @property
-    def creates_processes_externally(self) -> bool:
-        return True
-
-    @property
-    def main_address(self) -> str:
-        return "127.0.0.1"
-
-    @property
-    def main_port(self) -> int:
-        return self._main_port
-
-    def local_rank(self) -> int:
-        return self._job.rank
-
-    def node_rank(self) -> int:
-        return 0
+_POLL_S = 0.1
 
 
 def check_devices(recipe: Recipe, n: int) -> None:
@@ -95,103 +43,96 @@ def check_devices(recipe: Recipe, n: int) -> None:
         )
 
 
-@dataclass
-class Workers:
-    """The other processes of a run.
-
-    Attributes:
-        job: the work of this process.
-        processes: the others, in order of rank.
-        errors: what they say, each in a file.
-    """
-
-    job: Job
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    errors: list[IO[bytes]] = field(default_factory=list)
-
-    def wait(self) -> None:
-        """Wait until all have their data: training with one that died before would wait for it for long.
-
-        Raises:
-            TrainingError: one has ended.
-        """
-        for process in self.processes:
-            assert process.stdout is not None
-            if process.stdout.readline() != READY:
-                process.wait()
-                self.raise_if_ended()
-
-    def raise_if_ended(self, within_s: float = 0.0) -> None:
-        """Say so if one has ended, or does so soon.
-
-        Raises:
-            TrainingError: it has.
-        """
-        for rank, (process, errors) in enumerate(zip(self.processes, self.errors, strict=True), start=1):
-            try:
-                code = process.wait(within_s)
-            except subprocess.TimeoutExpired:
-                continue
-            errors.seek(0)
-            said = errors.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
-            where = f"process {rank + 1} of {self.job.n_processes}"
-            raise TrainingError(f"{where} ended with code {code}: {said[-1]}")
-
-
 @contextmanager
-def start_workers(job: Job) -> Iterator[Workers]:
-    """Start the other processes of a job; none of them outlives the `with` block, nor this process.
+def start_others(n_processes: int, work: Callable[[Callable[[], Any]], object]) -> Iterator[Callable[[], None]]:
+    """Start the processes beside this one; none of them outlives the `with` block, nor this process.
+
+    Args:
+        n_processes: processes in all, this one included.
+        work: what each of the others does; it calls its argument when it is ready to train. It must be picklable.
+
+    Yields:
+        A function that waits until all are ready: joining one that died before would block for half an hour.
 
     Raises:
         TrainingError: one of them ended early.
     """
-    if job.n_processes == 1:
-        yield Workers(job)
+    if n_processes == 1:
+        yield lambda: None
         return
     before, n_threads = dict(os.environ), torch.get_num_threads()
-    n_threads_each = max(1, n_threads // job.n_processes)
-    job = msgspec.structs.replace(job, port=find_free_network_port())
-    workers = Workers(job)
-    with ExitStack() as files:
-        try:
-            torch.set_num_threads(n_threads_each)
-            for rank in range(1, job.n_processes):
-                workers.errors.append(files.enter_context(tempfile.TemporaryFile()))
-                other = msgspec.structs.replace(job, rank=rank)
-                workers.processes.append(_start(other, n_threads_each, workers.errors[-1]))
-            yield workers
-            for process in workers.processes:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(_GRACE_S)
-        except RuntimeError:  # of torch, when another process is gone
-            workers.raise_if_ended(within_s=1.0)
-            raise
-        finally:
-            for process in workers.processes:
-                process.kill()
-                process.communicate()
-            if torch.distributed.is_initialized():
-                torch.distributed.destroy_process_group()
-            torch.set_num_threads(n_threads)
-            os.environ.clear()  # Lightning leaves the address of the meeting there
-            os.environ.update(before)
+    n_threads_each = max(1, n_threads // n_processes)
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_free_network_port())}
+    os.environ.update(meeting | {"LOCAL_RANK": "0", "NODE_RANK": "0", "OMP_NUM_THREADS": str(n_threads_each)})
+    torch.set_num_threads(n_threads_each)
+    ready = multiprocessing.get_context("spawn").Semaphore(0)
+    with _deaf_to_ctrl_c():
+        others: ProcessContext = start_processes(  # type: ignore[no-untyped-call]
+            _work, (work, ready, n_threads_each), nprocs=n_processes - 1, join=False
+        )
+    try:
+        yield lambda: _wait(others, ready)
+        _raise_if_ended(others, within_s=_GRACE_S)
+    except RuntimeError:  # of torch, when another process is gone
+        _raise_if_ended(others, within_s=1.0)
+        raise
+    finally:
+        for process in others.processes:
+            process.kill()
+            process.join()
+        if torch.distributed.is_initialized():
+            torch.distributed.destroy_process_group()
+        torch.set_num_threads(n_threads)
+        os.environ.clear()
+        os.environ.update(before)
 
 
-def _start(job: Job, n_threads: int, errors: IO[bytes]) -> subprocess.Popen[bytes]:
-    package = Path(__file__).parents[2]
-    environment: dict[str, Any] = os.environ | {
-        "PYTHONPATH": os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])]),
-        "OMP_NUM_THREADS": str(n_threads),
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "trcaugment.training.worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        env=environment,
-        start_new_session=True,  # Ctrl-C is for the first process, which ends the others
-    )
-    assert process.stdin is not None
-    process.stdin.write(msgspec.json.encode(job) + b"\n")
-    process.stdin.flush()
-    return process
+def _work(index: int, work: Callable[[Callable[[], Any]], object], ready: Semaphore, n_threads: int) -> None:
+    """One of the others, from its start to its end."""
+    threading.Thread(target=_end_with_the_first_process, daemon=True).start()
+    warnings.simplefilter("ignore")  # the first process shows them
+    torch.set_num_threads(n_threads)
+    os.environ["LOCAL_RANK"] = str(index + 1)
+    work(ready.release)
+
+
+def _end_with_the_first_process() -> None:
+    """Even if that was killed."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
+
+
+def _wait(others: ProcessContext, ready: Semaphore) -> None:
+    for _ in others.processes:
+        while not ready.acquire(timeout=_POLL_S):
+            _raise_if_ended(others)
+
+
+def _raise_if_ended(others: ProcessContext, within_s: float = 0.0) -> None:
+    """Name a process that failed by now, or does so soon.
+
+    Raises:
+        TrainingError: one has.
+    """
+    try:
+        others.join(within_s, grace_period=0.0)
+    except ProcessException as error:
+        where = f"process {error.error_index + 2} of {len(others.processes) + 1}"
+        if isinstance(error, ProcessRaisedException):  # the last line of its traceback: class, colon, message
+            raise TrainingError(f"{where} failed: {error.msg.strip().splitlines()[-1].partition(': ')[2]}") from error
+        raise TrainingError(f"{where} ended with {error.msg.partition('terminated with ')[2]}") from error
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that start here ignore Ctrl-C: it is for the first one, which ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

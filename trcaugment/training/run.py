@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import re
 import signal
+import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningDataModule, Trainer
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, ProgressBar
-from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from trcaugment.errors import TrainingError
 from trcaugment.formats.files import why_not_written
@@ -26,12 +29,29 @@ from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.data import DrawnData
 from trcaugment.training.log import RunLog
 from trcaugment.training.module import MarkerRegression
-from trcaugment.training.processes import Job, check_devices, start_workers
+from trcaugment.training.processes import check_devices, start_others
 from trcaugment.training.recipe import Recipe, check_files, read_recipe
 from trcaugment.training.run_folder import BEST, LAST, LOG, MODEL, claimed_folder, load_weights
 from trcaugment.training.sources import Sources, keep_split, make_sources
 
 _OUT_OF_MEMORY = re.compile("allocate memory|out of memory|not enough memory|ALLOC_FAILED", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What `fit` does.
+
+    Attributes:
+        recipe: the recipe.
+        folder: folder of the run.
+        resume: go on from the last checkpoint.
+        devices: processes that train together, this one included.
+    """
+
+    recipe: Recipe
+    folder: Path
+    resume: bool = False
+    devices: int = 1
 
 
 def train(
@@ -44,7 +64,8 @@ def train(
         folder: where the recipe, checkpoints, the log (`log/metrics.csv`) and, in `model/`, the
             result go.
         resume: go on from the last checkpoint in the folder; the recipe may have other epochs and patience by then.
-        devices: GPUs to train on, or processes on a machine without; the result is the same within rounding.
+        devices: GPUs to train on, or processes on a machine without; the result is the same within rounding. A script
+            that asks for several needs `if __name__ == "__main__":`, because the other processes import it.
         callbacks: Lightning callbacks, for progress.
 
     Returns:
@@ -60,23 +81,22 @@ def train(
     recipe = read_recipe(recipe_path)
     text = recipe_path.read_bytes()
     check_devices(recipe, devices)
-    job = Job(
-        recipe=recipe, base=str(recipe_path.parent.resolve()), folder=str(folder), resume=resume, n_processes=devices
-    )
-    check_files(recipe, recipe_path.parent)
+    base = recipe_path.parent
+    check_files(recipe, base)
+    job = Job(recipe, folder, resume=resume, devices=devices)
     with claimed_folder(folder, recipe, text, resume=resume), memory_errors_told():
         network = new_network(recipe)
         if resume:  # before the long work, learn whether both can be read
             load_weights(network, folder / BEST)
             load_weights(network, folder / LAST)
-        with start_workers(job) as workers:
-            sources = make_sources(recipe, recipe_path.parent)
+        with start_others(devices, partial(_train_beside, job, base)) as wait_for_others:
+            sources = make_sources(recipe, base)
             keep_split(folder, sources)
             data = DrawnData(sources.training, recipe, sources.validation)
             if not resume:
                 network.fit_linear_path(*data.linear_path_samples())
-            workers.wait()
-            validation_mse = fit(workers.job, network, data, callbacks)
+            wait_for_others()
+            validation_mse = fit(job, network, data, callbacks)
     load_weights(network, folder / BEST)
     return save_model(folder / MODEL, _card(recipe, sources, validation_mse), network, recipe=text)
 
@@ -88,10 +108,12 @@ def new_network(recipe: Recipe) -> MarkerNetwork:
         return MarkerNetwork(recipe.network, len(KEYPOINTS), len(recipe.markers))
 
 
-def make_data(job: Job) -> DrawnData:
-    """The batches of a job."""
-    sources = make_sources(job.recipe, Path(job.base))
-    return DrawnData(sources.training, job.recipe, sources.validation)
+def _train_beside(job: Job, base: Path, ready: Callable[[], object]) -> None:
+    """Another process's share of every batch; its weights come from the first process."""
+    with memory_errors_told():
+        sources = make_sources(job.recipe, base)
+        ready()
+        fit(job, new_network(job.recipe), DrawnData(sources.training, job.recipe, sources.validation))
 
 
 def fit(job: Job, network: MarkerNetwork, data: LightningDataModule, callbacks: Sequence[Callback] = ()) -> float:
@@ -100,7 +122,7 @@ def fit(job: Job, network: MarkerNetwork, data: LightningDataModule, callbacks: 
     Raises:
         TrainingError: a checkpoint or the log cannot be read or written, or the errors grow beyond all numbers.
     """
-    folder, recipe = Path(job.folder), job.recipe
+    folder, recipe = job.folder, job.recipe
     best = _Best(
         folder,
         filename=Path(BEST).stem,
@@ -110,7 +132,7 @@ def fit(job: Job, network: MarkerNetwork, data: LightningDataModule, callbacks: 
         enable_version_counter=False,
     )
     with _lightning_kept_quiet(), _lightning_kept_interruptible():
-        trainer = _trainer(job, [RunLog(folder / LOG), *callbacks, best])
+        trainer = _trainer(job, [_SigtermAsCtrlC(), RunLog(folder / LOG), *callbacks, best])
         module = MarkerRegression(network, recipe)
         try:
             trainer.fit(module, data, ckpt_path=str(folder / LAST) if job.resume else None, weights_only=True)
@@ -154,8 +176,9 @@ def _trainer(job: Job, callbacks: Sequence[Callback]) -> Trainer:
     averaging = [EMAWeightAveraging(decay=chosen.average)] if chosen.average else []
     return Trainer(
         accelerator="cuda" if torch.cuda.is_available() else "cpu",
-        devices=job.n_processes,
-        strategy=job.strategy(),
+        devices=job.devices,
+        strategy="ddp" if job.devices > 1 else "auto",
+        plugins=LightningEnvironment(),  # also where a cluster's variables would say otherwise
         precision="bf16-mixed" if chosen.precision == "bf16" else "32-true",
         max_epochs=chosen.epochs,
         callbacks=[EarlyStopping("val_mse", patience=chosen.patience), *averaging, *callbacks],
@@ -192,18 +215,27 @@ def _lightning_kept_quiet() -> Iterator[None]:
 
 @contextmanager
 def _lightning_kept_interruptible() -> Iterator[None]:
-    """Ctrl-C as Python has it: Lightning 2.6 makes SystemExit of it and has every later Ctrl-C ignored.
-
-    SIGTERM, as batch systems send it, is the same: Lightning makes an exit of it that says all is done.
-    """
+    """Ctrl-C as Python has it: Lightning 2.6 makes SystemExit of it and has every later Ctrl-C ignored."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
     except SystemExit as error:
-        if not isinstance(error, SIGTERMException) and not isinstance(error.__context__, KeyboardInterrupt):
+        if not isinstance(error.__context__, KeyboardInterrupt):
             raise
         signal.signal(signal.SIGINT, handler or signal.default_int_handler)
         raise KeyboardInterrupt from error
+
+
+class _SigtermAsCtrlC(Callback):
+    """SIGTERM, as batch systems send it, ends the first process as Ctrl-C does, and that process ends the others.
+
+    Lightning 2.6 would make an exit of it that says all is done, and with several processes wait for an answer of the
+    others inside the signal handler.
+    """
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, signal.default_int_handler if trainer.is_global_zero else signal.SIG_IGN)
 
 
 def _card(recipe: Recipe, sources: Sources, validation_mse: float) -> Card:
