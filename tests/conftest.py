@@ -8,6 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from trcaugment.model.card import Card
+
 # Before torch is loaded: on a busy machine, several threads that wait for each other take minutes instead of seconds.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -29,3 +31,26 @@ def opensim() -> ModuleType:
     module.Logger.removeFileSink()
     module.Logger.setLevelString("off")
     return module
+
+
+_LINEAR_PATH_BATCHES = 30  # in earnest 100, which would take most of the time of a short run
+
+
+@pytest.fixture
+def short_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A linear path from fewer windows."""
+    monkeypatch.setattr("trcaugment.training.data._LINEAR_PATH_BATCHES", _LINEAR_PATH_BATCHES)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Card]:
+    """One uninterrupted run of the tiny recipe: recipe, folder, card."""
+    from training_runs import write_recipe
+
+    from trcaugment.training.run import train
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trcaugment.training.data._LINEAR_PATH_BATCHES", _LINEAR_PATH_BATCHES)
+        base = tmp_path_factory.mktemp("finished")
+        recipe = write_recipe(base)
+        return recipe, base / "run", train(recipe, base / "run")

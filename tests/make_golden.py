@@ -4,7 +4,7 @@ python tests/make_golden.py
 """
 
 import numpy as np
-from test_augmentation import EXAMPLES, GOLDEN, SUBJECT, part
+from golden_walk import EXAMPLES, GOLDEN, SUBJECT, part
 
 from trcaugment import augment, load_model, read_trc
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from test_model import CARD, random_network
+from tiny_models import CARD, random_network
 
 from trcaugment.conversion.convert import Conversion
 from trcaugment.conversion.plan import make_plan

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from test_model import CARD, random_network
+from tiny_models import CARD, random_network
 
 import trcaugment.model.folder
 from trcaugment import Markers, Subject, augment, load_model, read_trc

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from golden_walk import EXAMPLES, GOLDEN, SUBJECT, part
 from scipy.interpolate import make_interp_spline
 from scipy.spatial.transform import Rotation
 
@@ -13,9 +14,6 @@ from trcaugment.chain import augmentation
 from trcaugment.errors import MarkersError, MarkerSetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, LANDMARKS
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
-GOLDEN = Path(__file__).parent / "golden" / "walk_first_second.npy"
-SUBJECT = Subject(1.584, 58.32)
 TOLERANCE_M = 1e-4
 
 
@@ -27,10 +25,6 @@ def model() -> Model:
 @pytest.fixture(scope="module")
 def walk() -> Markers:
     return read_trc(EXAMPLES / "walk.trc")
-
-
-def part(markers: Markers, start: int, stop: int) -> Markers:
-    return replace(markers, positions=markers.positions[start:stop], time_s=markers.time_s[start:stop])
 
 
 def without(markers: Markers, name: str, start: int, stop: int) -> Markers:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from short_trials import HEIGHT_M, MASS_KG, PERSON, contents, freeze, lose, short_walk, write_tiny_model
-from test_model import random_network
+from tiny_models import random_network
 
 import trcaugment.chain.augmentation
 import trcaugment.conversion.convert

@@ -1,6 +1,5 @@
 """Training from tiny recipes: it learns, it can be interrupted, and it refuses what it cannot do."""
 
-import csv
 import json
 import logging
 import os
@@ -19,6 +18,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from lightning.pytorch import Callback
+from training_runs import LONG, TINY, PowerCut, Stop, assert_same_weights, logged, raising, weights_of, write_recipe
 
 import trcaugment.training.data
 from trcaugment.body.windows import WindowGenerator, make_library
@@ -30,75 +30,15 @@ from trcaugment.training.data import DrawnBatches, DrawnData, make_batch
 from trcaugment.training.recipe import Recipe, motion_files, read_recipe
 from trcaugment.training.run import train
 
-TINY = """
-name = "tiny"
-description = "far too small"
-seed = 3
-licences = ["none needed"]
-
-[motions]
-procedural = 6
-
-[network]
-hidden = 8
-n_layers = 1
-
-[optimization]
-epochs = 3
-batches_per_epoch = 4
-batch_windows = 8
-learning_rate = 5e-3
-validation_windows = 32
-"""
-
-
-@pytest.fixture(autouse=True)
-def short_fit(monkeypatch):
-    """A linear path from fewer windows than in earnest, which would take most of the time."""
-    monkeypatch.setattr(trcaugment.training.data, "_LINEAR_PATH_BATCHES", 30)
-
-
-def write_recipe(folder, text=TINY):
-    folder.mkdir(exist_ok=True)
-    path = folder / "tiny.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def weights_of(folder):
-    return load_model(folder / "model", "cpu").network.state_dict()
-
-
-def assert_same_weights(first, second):
-    assert first.keys() == second.keys()
-    for name, tensor in first.items():
-        torch.testing.assert_close(tensor, second[name], rtol=0, atol=0, msg=name)
-
-
-def logged(folder, column="val_mse"):
-    """Every epoch's value; no epoch stands there twice."""
-    rows = list(csv.DictReader((folder / "log" / "metrics.csv").read_text(encoding="utf-8").splitlines()))
-    values = {int(row["epoch"]): float(row[column]) for row in rows}
-    assert len(values) == len(rows)
-    return values
+pytestmark = pytest.mark.usefixtures("short_fit")
 
 
 @pytest.fixture
 def unfinished(finished, tmp_path):
     """Folder of a run of the same recipe that was interrupted in its second epoch."""
-    with pytest.raises(_PowerCut):
-        train(finished[0], tmp_path / "unfinished", callbacks=[_Stop(raising(_PowerCut()))])
+    with pytest.raises(PowerCut):
+        train(finished[0], tmp_path / "unfinished", callbacks=[Stop(raising(PowerCut()))])
     return tmp_path / "unfinished"
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """One uninterrupted run: recipe, folder, card."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trcaugment.training.data, "_LINEAR_PATH_BATCHES", 30)
-        base = tmp_path_factory.mktemp("finished")
-        recipe = write_recipe(base)
-        return recipe, base / "run", train(recipe, base / "run")
 
 
 # --- a run
@@ -228,34 +168,12 @@ def test_a_batch_depends_on_its_seed_alone():
 # --- interrupted and resumed
 
 
-class _Stop(Callback):
-    """Ends the run in the middle of an epoch."""
-
-    def __init__(self, how, epoch=1, batch=2):
-        self.how, self.epoch, self.batch = how, epoch, batch
-
-    def on_train_batch_end(self, trainer, *args):
-        if (trainer.current_epoch, args[-1]) == (self.epoch, self.batch):
-            self.how()
-
-
-class _PowerCut(BaseException):
-    pass
-
-
-def raising(error):
-    def stop(*_):
-        raise error
-
-    return stop
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), _PowerCut()], ids=["ctrl-c", "error"])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), PowerCut()], ids=["ctrl-c", "error"])
 def test_an_interrupted_run_goes_on_to_the_same_end(finished, tmp_path, error):
     recipe, whole, card = finished
     handler = signal.getsignal(signal.SIGINT)
     with pytest.raises(type(error)):
-        train(recipe, tmp_path / "run", callbacks=[_Stop(raising(error))])
+        train(recipe, tmp_path / "run", callbacks=[Stop(raising(error))])
     assert signal.getsignal(signal.SIGINT) is handler  # Lightning shuts its ears to a second Ctrl-C
     assert not (tmp_path / "run" / "model").exists()
     resumed = train(recipe, tmp_path / "run", resume=True)
@@ -272,8 +190,9 @@ sys.path.insert(0, {str(Path(__file__).parent)!r})
 import trcaugment.training.data
 trcaugment.training.data._LINEAR_PATH_BATCHES = 30
 from pathlib import Path
-from test_training import _Stop, train
-train(Path(sys.argv[1]), Path(sys.argv[2]), callbacks=[_Stop(lambda: os.kill(os.getpid(), signal.SIGKILL))])
+from training_runs import Stop
+from trcaugment.training.run import train
+train(Path(sys.argv[1]), Path(sys.argv[2]), callbacks=[Stop(lambda: os.kill(os.getpid(), signal.SIGKILL))])
 """
     killed = subprocess.run(
         [sys.executable, "-c", script, recipe, tmp_path / "run"], check=False, capture_output=True, env=os.environ
@@ -288,8 +207,8 @@ train(Path(sys.argv[1]), Path(sys.argv[2]), callbacks=[_Stop(lambda: os.kill(os.
 
 def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(finished, tmp_path):
     recipe, whole, _ = finished
-    with pytest.raises(_PowerCut):
-        train(recipe, tmp_path / "run", callbacks=[_Stop(raising(_PowerCut()), epoch=0)])
+    with pytest.raises(PowerCut):
+        train(recipe, tmp_path / "run", callbacks=[Stop(raising(PowerCut()), epoch=0)])
     with pytest.raises(TrainingError, match=r"expected the checkpoints last\.ckpt and best\.ckpt to resume from"):
         train(recipe, tmp_path / "run", resume=True)
     train(recipe, tmp_path / "run")
@@ -595,9 +514,6 @@ def test_every_shipped_recipe_reads():
 
 
 # --- on the command line
-
-
-LONG = TINY.replace("epochs = 3", "epochs = 5000\npatience = 5000")
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])

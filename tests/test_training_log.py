@@ -5,14 +5,15 @@ import struct
 import pytest
 from click.testing import CliRunner
 from lightning.pytorch import Callback
-from test_training import TINY, _PowerCut, _Stop, logged, raising, short_fit, write_recipe  # noqa: F401
-from test_training import finished as finished
+from training_runs import TINY, PowerCut, Stop, logged, raising, write_recipe
 
 from trcaugment.cli import main
 from trcaugment.errors import TrainingError
 from trcaugment.figures import curves
 from trcaugment.training.log import read_log
 from trcaugment.training.run import train
+
+pytestmark = pytest.mark.usefixtures("short_fit")
 
 
 def test_the_log_has_a_row_per_epoch(finished):
@@ -26,13 +27,13 @@ class _CutAfterTheLog(Callback):
 
     def on_train_epoch_end(self, trainer, module):
         if trainer.current_epoch == 1:
-            raise _PowerCut
+            raise PowerCut
 
 
-@pytest.mark.parametrize("how", [_CutAfterTheLog(), _Stop(raising(_PowerCut()))], ids=["after the log", "in an epoch"])
+@pytest.mark.parametrize("how", [_CutAfterTheLog(), Stop(raising(PowerCut()))], ids=["after the log", "in an epoch"])
 def test_a_resumed_run_goes_on_in_the_same_curve(finished, tmp_path, how):
     recipe, whole, _ = finished
-    with pytest.raises(_PowerCut):
+    with pytest.raises(PowerCut):
         train(recipe, tmp_path / "run", callbacks=[how])
     assert list(logged(tmp_path / "run")) == ([0, 1] if isinstance(how, _CutAfterTheLog) else [0])
     train(recipe, tmp_path / "run", resume=True)
@@ -40,8 +41,8 @@ def test_a_resumed_run_goes_on_in_the_same_curve(finished, tmp_path, how):
 
 
 def test_a_file_that_is_no_log_is_kept_and_named(finished, tmp_path):
-    with pytest.raises(_PowerCut):
-        train(finished[0], tmp_path / "run", callbacks=[_Stop(raising(_PowerCut()))])
+    with pytest.raises(PowerCut):
+        train(finished[0], tmp_path / "run", callbacks=[Stop(raising(PowerCut()))])
     path = tmp_path / "run" / "log" / "metrics.csv"
     path.write_text("time,val_mse\n1,2\n", encoding="utf-8")
     with pytest.raises(TrainingError, match=r"metrics\.csv: expected a log with one row per epoch; move it away"):
@@ -59,8 +60,8 @@ def test_other_files_are_no_logs(tmp_path, data):
 
 
 def test_a_lost_log_begins_again(finished, tmp_path):
-    with pytest.raises(_PowerCut):
-        train(finished[0], tmp_path / "run", callbacks=[_Stop(raising(_PowerCut()))])
+    with pytest.raises(PowerCut):
+        train(finished[0], tmp_path / "run", callbacks=[Stop(raising(PowerCut()))])
     (tmp_path / "run" / "log" / "metrics.csv").unlink()
     train(finished[0], tmp_path / "run", resume=True)
     assert list(logged(tmp_path / "run")) == [1, 2]

@@ -2,9 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 import tomllib
 from pathlib import Path
@@ -14,28 +11,19 @@ import pytest
 import torch
 from click.testing import CliRunner
 from lightning.pytorch import Callback
-from test_training import (  # noqa: F401
-    LONG,
-    TINY,
-    _PowerCut,
-    _Stop,
-    assert_same_weights,
-    finished,
-    logged,
-    raising,
-    short_fit,
-    weights_of,
-    write_recipe,
-)
+from training_runs import TINY, PowerCut, Stop, assert_same_weights, logged, raising, weights_of, write_recipe
 
-import trcaugment.training.processes
 from trcaugment.cli import main
 from trcaugment.errors import TrainingError
 from trcaugment.model.folder import load_model
+from trcaugment.training import recipe
+from trcaugment.training.data import DrawnData
 from trcaugment.training.prefetch import Prefetched
-from trcaugment.training.processes import Job
-from trcaugment.training.recipe import Motions, example_recipe, read_recipe
-from trcaugment.training.run import make_data, train
+from trcaugment.training.recipe import example_recipe, read_recipe
+from trcaugment.training.run import train
+from trcaugment.training.sources import make_sources
+
+pytestmark = pytest.mark.usefixtures("short_fit")
 
 
 def with_optimization(*lines):
@@ -68,8 +56,8 @@ def test_the_best_epoch_of_averaged_weights_is_kept_also_over_a_resume(tmp_path)
     for name, value in averages[4 * best + 3].items():
         torch.testing.assert_close(kept[name], value, rtol=1e-5, atol=1e-6)
     assert not torch.allclose(kept["output.weight"], steps.weights[4 * best + 3]["output.weight"], rtol=1e-3)
-    with pytest.raises(_PowerCut):
-        train(recipe, tmp_path / "run", callbacks=[_Stop(raising(_PowerCut()))])
+    with pytest.raises(PowerCut):
+        train(recipe, tmp_path / "run", callbacks=[Stop(raising(PowerCut()))])
     train(recipe, tmp_path / "run", resume=True)
     assert_same_weights(kept, weights_of(tmp_path / "run"))
     assert logged(tmp_path / "run") == errors
@@ -84,12 +72,10 @@ def test_training_in_bf16_ends_near_that_in_32_bits_and_is_validated_in_32(tmp_p
     card, exact_card = train(recipe, tmp_path / "run"), train(exact, tmp_path / "exact" / "run")
     assert card.validation_mse != exact_card.validation_mse
     assert card.validation_mse == pytest.approx(exact_card.validation_mse, rel=0.05)
-    job = Job(recipe=read_recipe(recipe), base=str(tmp_path), folder=str(tmp_path), resume=False)
+    sources = make_sources(read_recipe(recipe), tmp_path)
+    data = DrawnData(sources.training, read_recipe(recipe), sources.validation)
     network = load_model(tmp_path / "run" / "model", "cpu").network
-    errors = [
-        (network(features).detach() - targets).square().mean()
-        for features, targets, _ in make_data(job).val_dataloader()
-    ]
+    errors = [(network(features).detach() - targets).square().mean() for features, targets, _ in data.val_dataloader()]
     assert card.validation_mse == pytest.approx(float(torch.stack(errors).mean()), rel=1e-5)
 
 
@@ -127,25 +113,10 @@ def test_batches_made_ahead_come_in_order_and_no_more_than_are_asked_for():
 # --- several processes
 
 
-@pytest.fixture
-def others(monkeypatch):
-    """The processes that a run starts."""
-    started = []
-    start = trcaugment.training.processes._start
-
-    def record(*args):
-        started.append(start(*args))
-        return started[-1]
-
-    monkeypatch.setattr(trcaugment.training.processes, "_start", record)
-    return started
-
-
-def test_two_processes_train_as_one(finished, tmp_path, others):  # noqa: F811
+def test_two_processes_train_as_one(finished, tmp_path):
     recipe, whole, card = finished
     environment, n_threads = dict(os.environ), torch.get_num_threads()
     two = train(recipe, tmp_path / "run", devices=2)
-    assert [process.returncode for process in others] == [0]
     assert (dict(os.environ), torch.get_num_threads()) == (environment, n_threads)
     assert not torch.distributed.is_initialized()
     for column in ("train_loss", "val_mse", "val_mpme_mm", "val_rmse_mm", "val_distance_mm"):
@@ -156,57 +127,11 @@ def test_two_processes_train_as_one(finished, tmp_path, others):  # noqa: F811
     assert [path.name for path in (tmp_path / "run" / "log").iterdir()] == ["metrics.csv"]
 
 
-def test_a_run_whose_other_process_is_lost_ends_and_goes_on(finished, tmp_path, others):  # noqa: F811
-    recipe, whole, _ = finished
-    with pytest.raises(TrainingError, match="process 2 of 2 ended with code -9"):
-        train(recipe, tmp_path / "run", devices=2, callbacks=[_Stop(lambda: others[0].kill())])
-    assert not torch.distributed.is_initialized()
-    assert list(logged(tmp_path / "run")) == [0]
-    train(recipe, tmp_path / "run", resume=True)  # with another number of processes
-    assert logged(tmp_path / "run") == pytest.approx(logged(whole), rel=1e-4)
-
-
-def test_the_other_process_says_why_it_cannot_begin(tmp_path, monkeypatch):
-    start = trcaugment.training.processes._start
-
-    def astray(job, *args):
-        recipe = msgspec.structs.replace(job.recipe, motions=Motions(folders=("lost",)))
-        return start(msgspec.structs.replace(job, recipe=recipe), *args)
-
-    monkeypatch.setattr(trcaugment.training.processes, "_start", astray)
-    with pytest.raises(TrainingError, match=r"process 2 of 2 ended with code 1: expected \.mot files in .*lost"):
-        train(write_recipe(tmp_path), tmp_path / "run", devices=2)
-
-
 @pytest.mark.parametrize("devices", [0, 3, 16])
 def test_batches_must_be_shared_out_evenly(tmp_path, devices):
     with pytest.raises(TrainingError, match=f"{devices} devices cannot share batches of 8 windows evenly"):
         train(write_recipe(tmp_path), tmp_path / "run", devices=devices)
     assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds the other process in /proc")
-def test_kill_9_of_the_first_process_ends_the_other(tmp_path):
-    recipe, folder = write_recipe(tmp_path, LONG), tmp_path / "run"
-    program = [sys.executable, "-c", "from trcaugment.cli import main; main()", "train", recipe, "-o", folder]
-    with subprocess.Popen([*program, "--devices", "2"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
-        deadline = time.monotonic() + 100
-        while not (folder / "last.ckpt").exists() and run.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        (other,) = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
-        assert b"trcaugment.training.worker" in Path(f"/proc/{other}/cmdline").read_bytes()
-        run.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 20
-    while is_alive(other) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not is_alive(other)
-
-
-def is_alive(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 # --- the example
@@ -233,7 +158,7 @@ def test_the_command_line_writes_an_example_once(tmp_path):
 def test_a_wheel_carries_the_example():
     root = Path(__file__).parents[1]
     build = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
-    installed = Path(trcaugment.training.recipe.__file__).with_name("example.toml").relative_to(root)
+    installed = Path(recipe.__file__).with_name("example.toml").relative_to(root)
     assert build["targets"]["wheel"]["force-include"]["examples/recipe.toml"] == installed.as_posix()
 
 

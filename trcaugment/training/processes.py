@@ -17,30 +17,12 @@ from multiprocessing.synchronize import Semaphore
 from typing import Any
 
 import torch
-from lightning.fabric.plugins.environments.lightning import find_free_network_port
 from torch.multiprocessing.spawn import ProcessContext, ProcessException, ProcessRaisedException, start_processes
 
-from trcaugment.errors import RecipeError, TrainingError
-from trcaugment.training.recipe import Recipe
+from trcaugment.errors import TrainingError
 
 _GRACE_S = 20.0
 _POLL_S = 0.1
-
-
-def check_devices(recipe: Recipe, n: int) -> None:
-    """Make sure that n processes can train together.
-
-    Raises:
-        RecipeError: the machine has fewer GPUs, or batches cannot be shared out evenly.
-    """
-    n_gpus = torch.cuda.device_count()
-    if n_gpus and n > n_gpus:
-        raise RecipeError(f"expected at most {n_gpus} devices, as many as this machine has GPUs, found {n}")
-    if n < 1 or recipe.optimization.batch_windows % n:
-        raise RecipeError(
-            f"{n} devices cannot share batches of {recipe.optimization.batch_windows} windows evenly; choose another "
-            "number of devices, or another optimization.batch_windows"
-        )
 
 
 @contextmanager
@@ -60,6 +42,8 @@ def start_others(n_processes: int, work: Callable[[Callable[[], Any]], object]) 
     if n_processes == 1:
         yield lambda: None
         return
+    from lightning.fabric.plugins.environments.lightning import find_free_network_port  # the others start without it
+
     before, n_threads = dict(os.environ), torch.get_num_threads()
     n_threads_each = max(1, n_threads // n_processes)
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(find_free_network_port())}

@@ -20,7 +20,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, ModelCheckpoint, ProgressBar
 
-from trcaugment.errors import TrainingError
+from trcaugment.errors import RecipeError, TrainingError
 from trcaugment.formats.files import why_not_written
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.model.card import ALIGNMENT, FORMAT_VERSION, HOP_FRAMES, ORIGIN, Card
@@ -29,7 +29,7 @@ from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.data import DrawnData
 from trcaugment.training.log import RunLog
 from trcaugment.training.module import MarkerRegression
-from trcaugment.training.processes import check_devices, start_others
+from trcaugment.training.processes import start_others
 from trcaugment.training.recipe import Recipe, check_files, read_recipe
 from trcaugment.training.run_folder import BEST, LAST, LOG, MODEL, claimed_folder, load_weights
 from trcaugment.training.sources import Sources, keep_split, make_sources
@@ -80,7 +80,7 @@ def train(
     """
     recipe = read_recipe(recipe_path)
     text = recipe_path.read_bytes()
-    check_devices(recipe, devices)
+    _check_devices(recipe, devices)
     base = recipe_path.parent
     check_files(recipe, base)
     job = Job(recipe, folder, resume=resume, devices=devices)
@@ -99,6 +99,22 @@ def train(
             validation_mse = fit(job, network, data, callbacks)
     load_weights(network, folder / BEST)
     return save_model(folder / MODEL, _card(recipe, sources, validation_mse), network, recipe=text)
+
+
+def _check_devices(recipe: Recipe, n: int) -> None:
+    """Make sure that n processes can train together.
+
+    Raises:
+        RecipeError: the machine has fewer GPUs, or batches cannot be shared out evenly.
+    """
+    n_gpus = torch.cuda.device_count()
+    if n_gpus and n > n_gpus:
+        raise RecipeError(f"expected at most {n_gpus} devices, as many as this machine has GPUs, found {n}")
+    if n < 1 or recipe.optimization.batch_windows % n:
+        raise RecipeError(
+            f"{n} devices cannot share batches of {recipe.optimization.batch_windows} windows evenly; choose another "
+            "number of devices, or another optimization.batch_windows"
+        )
 
 
 def new_network(recipe: Recipe) -> MarkerNetwork:
