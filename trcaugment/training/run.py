@@ -249,7 +249,7 @@ class _SigtermAsCtrlC(Callback):
     others inside the signal handler.
     """
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, signal.default_int_handler if trainer.is_global_zero else signal.SIG_IGN)
 
