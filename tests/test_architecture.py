@@ -83,3 +83,8 @@ def test_public_names_resolve_and_no_others():
         assert getattr(trcaugment, name).__doc__
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = trcaugment.nonsense
+
+
+@pytest.mark.parametrize("path", sorted(Path(__file__).parent.glob("*.py")), ids=lambda path: path.name)
+def test_no_test_imports_the_module_of_another(path):
+    assert not [name for name in imports(path) if name.startswith("test_")]
