@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from strategies import markers as any_markers
-from test_trc import assert_same, good_lines, same_folder, write_lines
+from trc_lines import assert_same, good_lines, same_folder, write_lines
 
 from trcaugment.errors import MarkersError, TrcError
 from trcaugment.formats.trc import format_trc, parse_trc, read_trc, write_trc
