@@ -230,7 +230,7 @@ _RIGHT_COORDINATES = (
 # laboratories counted alike: acromion 20 mm back, malleoli 6-9 mm back, the fifth metatarsal 10 mm back, the heel 5 mm
 # lower, all against our first places. Bimalleolar breadth agrees with ANSUR II (Gordon et al. 2014) to a centimetre.
 # Thigh and shank clusters sit anywhere by convention: OpenCap's places. Pelvis landmarks are drawn in pelvis.py.
-_MIDLINE_MARKERS = (Point("C7_study", "torso", (-0.0750, 0.4260, 0.0)),)
+_MIDLINE_MARKERS = (Point("C7_study", "torso", (-0.0790, 0.4240, 0.0)),)
 _RIGHT_MARKERS = (
     Point("r_shoulder_study", "torso", (-0.0200, 0.4040, 0.1390)),
     Point("r.ASIS_study", "pelvis", (0.0220, 0.0070, 0.1250)),
