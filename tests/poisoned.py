@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trcaugment.conversion.convert import Conversion, Outcome
     from trcaugment.conversion.run import Work
+    from trcaugment.conversion.trials import Conversion, Outcome
     from trcaugment.markers import Markers
     from trcaugment.osim.ik import MarkerErrors, Tasks
 

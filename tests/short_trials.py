@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from tiny_models import CARD, random_network
 
-from trcaugment.conversion.convert import Conversion
 from trcaugment.conversion.plan import make_plan
+from trcaugment.conversion.trials import Conversion
 from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.markers import Markers
 from trcaugment.model.folder import save_model

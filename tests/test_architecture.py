@@ -67,8 +67,10 @@ def test_imports_point_one_way_and_heavy_packages_stay_at_the_edges(path):
         "import trcaugment",
         "import trcaugment; trcaugment.read_trc, trcaugment.Subject, trcaugment.Markers",
         "from trcaugment.cli import main; main(['--help'], standalone_mode=False)",
+        "import trcaugment.conversion.plan, trcaugment.cli.batch_tables",
+        "import trcaugment.conversion.angles, trcaugment.cli.osim_ik, trcaugment.cli.osim_tables",
     ],
-    ids=["import", "reading", "help"],
+    ids=["import", "reading", "help", "dry run of a batch", "joint angles"],
 )
 def test_the_package_and_its_help_load_neither_torch_nor_opensim(code):
     report = "import sys; sys.exit(' '.join({'torch', 'opensim', 'lightning'} & set(sys.modules)) or 0)"

@@ -29,13 +29,13 @@ import trcaugment.conversion.run
 from trcaugment.cli import main
 from trcaugment.cli.batch_progress import BatchProgress
 from trcaugment.conversion.angles import PlannedPerson, find_angles
-from trcaugment.conversion.convert import Conversion, Outcome, Settings
 from trcaugment.conversion.folder import claimed
 from trcaugment.conversion.ik import Person
 from trcaugment.conversion.pools import _check_workers, local_pool
 from trcaugment.conversion.report import Angles
 from trcaugment.conversion.run import Work, run
 from trcaugment.conversion.sidecar import this_tool
+from trcaugment.conversion.trials import Conversion, Outcome, Settings
 from trcaugment.errors import ClusterError
 from trcaugment.formats.trc import write_trc
 from trcaugment.subject import Subject

@@ -57,6 +57,19 @@ def test_outputs_of_deleted_and_renamed_trials_are_told(cohort: Path) -> None:
         assert row["reason"] == f"made earlier from {cohort / name}, which is no trial of this batch"
 
 
+def test_no_name_of_a_trial_or_folder_is_too_odd(cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(cohort.parent)
+    (cohort / "S 1.b #[x]").mkdir()
+    names = ["-lead.1.2.trc", "S 1.b #[x]/é%&.trc.trc"]
+    (cohort / "a.trc").rename(cohort / names[0])
+    (cohort / "b.trc").rename(cohort / names[1])
+    cohort.rename("-lab.1 [ü]")
+    result = CliRunner().invoke(main, ["batch", "-o", "-out.b", "--jobs", "1", "--", "-lab.1 [ü]"])
+    assert result.exit_code == 0, result.output
+    assert [path.relative_to("-out.b").as_posix() for path in sorted(Path("-out.b").rglob("*.trc"))] == names
+    assert all(path.with_suffix(".json").is_file() for path in Path("-out.b").rglob("*.trc"))
+
+
 def test_a_trial_does_not_take_the_reports_name(cohort: Path) -> None:
     (cohort / "a.trc").rename(cohort / "Batch_Report.trc")
     result = batch(cohort)

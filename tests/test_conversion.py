@@ -22,7 +22,8 @@ import trcaugment.conversion.convert
 import trcaugment.conversion.sidecar
 import trcaugment.formats.files
 from trcaugment.cli import main
-from trcaugment.conversion.convert import Conversion, Outcome, Settings, convert
+from trcaugment.conversion.convert import convert
+from trcaugment.conversion.trials import Conversion, Outcome, Settings
 from trcaugment.formats.files import sidecar_path
 from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
@@ -408,6 +409,25 @@ def test_predict_writes_what_convert_does(tmp_path: Path, source: Path, folder: 
     code, output = predict(source, "-o", f"{tmp_path}/b/", "--model", folder)
     assert code == 0, output
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_no_name_of_a_file_or_folder_is_too_odd(
+    tmp_path: Path, source: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "-Lab 2.1 #%[ü]").mkdir()
+    monkeypatch.chdir(tmp_path / "-Lab 2.1 #%[ü]")
+    names = ["trial.1.2", "a b", "é#%[1]", "-lead", "x&y.trc", "end."]
+    for name in names:
+        Path(f"{name}.trc").write_bytes(source.read_bytes())
+    options = ["-o", "-out.b #[1]/", "--model", folder, "--height", HEIGHT_M, "--mass", MASS_KG]
+    files = [f"{name}.trc" for name in names]
+    result = CliRunner().invoke(main, ["predict", *map(str, options), "--", *files])
+    assert result.exit_code == 0, result.output
+    written = {path.name: path.read_bytes() for path in Path("-out.b #[1]").iterdir()}
+    assert written.keys() == {name + end for name in names for end in (".trc", ".json")}
+    assert json.loads(written["trial.1.2.json"])["made"]["input"] == str(Path("trial.1.2.trc").absolute())
+    markers = [read_trc(Path("-out.b #[1]", file)).positions for file in files]
+    assert all((each == markers[0]).all() for each in markers)
 
 
 def test_predict_estimates_a_height_and_says_how_well(tmp_path: Path, source: Path, folder: Path) -> None:

@@ -41,7 +41,7 @@ class Augmentation:
         filled: short gaps that were filled, keypoint -> spans of frames (first, after last).
         missing: longer gaps that were not, keypoint -> spans of frames; no marker is predicted there.
         without_body: spans of frames whose keypoints are no body of this height; no marker is predicted there either.
-        findings: what the guards found: reasons to look twice at the keypoints, or at height and mass.
+        findings: of the guards: reasons to look twice at the keypoints, or at height and mass.
     """
 
     markers: Markers

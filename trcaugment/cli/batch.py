@@ -17,11 +17,11 @@ from trcaugment.errors import ClusterError, ConversionError, DatasetError, Model
 from trcaugment.formats.files import why_not_written
 
 if TYPE_CHECKING:
-    from trcaugment.conversion.convert import Outcome
     from trcaugment.conversion.plan import Plan
     from trcaugment.conversion.pools import Pool
     from trcaugment.conversion.report import Angles
     from trcaugment.conversion.run import Work
+    from trcaugment.conversion.trials import Outcome
 
 _FOLDER = click.Path(path_type=Path)
 _WRONG_USAGE = (SessionsError, DatasetError, ModelError, ConversionError, ClusterError, OsimError)
@@ -70,8 +70,8 @@ def batch(
             show_plan(plan)
             failed = any(each.failed for each in plan.left_out)
         else:
-            from trcaugment.conversion.convert import Settings
             from trcaugment.conversion.run import Work
+            from trcaugment.conversion.trials import Settings
             from trcaugment.model.card import DEFAULT_MODEL
 
             settings = Settings(with_keypoints, strict, resume=True, overwrite=overwrite)
@@ -100,7 +100,7 @@ def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) 
     from trcaugment.conversion.run import loaded_model
     from trcaugment.osim.package import load_opensim
 
-    # What is wrong or not there is told before anything is done.
+    # A missing model or package is an error before any work.
     loaded_model(work.model, work.device)
     if with_ik and isinstance(where, int):
         load_opensim()

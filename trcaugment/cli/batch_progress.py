@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from trcaugment.cli.screen import say
 
 if TYPE_CHECKING:
-    from trcaugment.conversion.convert import Outcome
+    from trcaugment.conversion.trials import Outcome
 
 _LINE_EVERY_S = 30.0
 

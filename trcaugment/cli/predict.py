@@ -19,8 +19,8 @@ from trcaugment.formats.outputs import check_outputs
 from trcaugment.subject import StatedSubject
 
 if TYPE_CHECKING:
-    from trcaugment.conversion.convert import Outcome
     from trcaugment.conversion.sidecar import FrameRange, Sidecar
+    from trcaugment.conversion.trials import Outcome
 
 _RANGES_SHOWN = 4
 _FILE = click.Path(path_type=Path, readable=False)  # one that cannot be read stops no other
@@ -91,12 +91,13 @@ def predict(
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"cannot write to {output}: {error.strerror}.") from error
-    from trcaugment.conversion.convert import Conversion, Settings, convert
+    from trcaugment.conversion.convert import convert
+    from trcaugment.conversion.trials import Conversion, Settings
 
     conversions = [Conversion(source, target, person) for source, target in zip(inputs, outputs, strict=True)]
     outcomes = []
     for outcome in convert(conversions, model, Settings(with_keypoints, strict, overwrite=overwrite)):
-        _tell(outcome)
+        _show(outcome)
         outcomes.append(outcome)
     n_failed = sum(outcome.sidecar is None for outcome in outcomes)
     if n_failed and len(inputs) > 1:
@@ -139,7 +140,7 @@ def _is_left_over(file: Path) -> bool:
     return read_origin(file) is not None
 
 
-def _tell(outcome: Outcome) -> None:
+def _show(outcome: Outcome) -> None:
     conversion = outcome.conversion
     if outcome.sidecar is None:
         say(f"{click.style('failed', fg='red')}  {outcome.failure}", err=True)
@@ -158,9 +159,9 @@ def _account(sidecar: Sidecar) -> Iterator[str]:
     if sidecar.output.n_frames_predicted < source.n_frames:
         yield f"predicted in {sidecar.output.n_frames_predicted} of {_frames(source.n_frames)}, NaN in the others"
     renamed = [f"{name} is {own}" for name, own in sidecar.sources.items() if name != own]
-    for title, said in (("named", renamed), ("derived", sidecar.derived), ("noted", source.notes)):
-        if said:
-            yield f"{title}: {'; '.join(sentence.rstrip('.') for sentence in said)}"
+    for title, sentences in (("named", renamed), ("derived", sidecar.derived), ("noted", source.notes)):
+        if sentences:
+            yield f"{title}: {'; '.join(sentence.rstrip('.') for sentence in sentences)}"
     for title, gaps in (("filled", sidecar.filled), ("missing, left as NaN", sidecar.missing)):
         for name, ranges in gaps.items():
             yield f"{title}: {name} in {_count(ranges)} ({_list(ranges)})"

@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import numpy as np
 
@@ -27,6 +26,7 @@ from trcaugment.conversion.sidecar import (
     sha256_of,
     was_made_so,
 )
+from trcaugment.conversion.trials import Conversion, Outcome, Settings
 from trcaugment.errors import ConversionError, TrcAugmentError
 from trcaugment.formats.files import as_json, read_file, replace_with_sidecar, sidecar_path, why_not_written
 from trcaugment.formats.outputs import in_the_way
@@ -39,55 +39,6 @@ from trcaugment.subject import StatedSubject, Subject
 # Files that go through the network together. Ten seconds of keypoints are a fifth of a megabyte, so its batches are
 # full; a file of an hour goes alone, so memory does not grow with the number of files.
 _BYTES_AT_ONCE = 2_000_000
-
-
-@dataclass(frozen=True)
-class Conversion:
-    """A trial to convert.
-
-    Attributes:
-        source: keypoint file.
-        target: marker file; its folder is there.
-        person: height and mass.
-    """
-
-    source: Path
-    target: Path
-    person: StatedSubject
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How to convert.
-
-    Attributes:
-        with_keypoints: whether outputs get the input's keypoints too.
-        strict: whether a trial is refused in which a guard finds something.
-        resume: whether an output that was made just so is kept, and one that was made otherwise is made anew.
-        overwrite: whether files are replaced that this program did not write, or that were changed since.
-    """
-
-    with_keypoints: bool = False
-    strict: bool = False
-    resume: bool = False
-    overwrite: bool = False
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a trial.
-
-    Attributes:
-        conversion: the trial.
-        sidecar: how the output was made; None if there is none.
-        failure: why there is none.
-        kept: whether the output was there already.
-    """
-
-    conversion: Conversion
-    sidecar: Sidecar | None = None
-    failure: str | None = None
-    kept: bool = False
 
 
 @dataclass(frozen=True, eq=False)

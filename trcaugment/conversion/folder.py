@@ -37,7 +37,7 @@ def claimed(outputs: Path, folders: Iterable[Path]) -> Iterator[None]:
         except OSError as error:
             raise ConversionError(f"{error.filename or outputs} {why_not_written(error)}") from error
         for folder in {outputs, *folders}:
-            with suppress(OSError):  # those who write there will be told
+            with suppress(OSError):  # writing there will fail with the reason
                 folder.mkdir(parents=True, exist_ok=True)
                 _clear(folder)
         yield

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trcaugment.conversion.convert import Conversion
 from trcaugment.conversion.folder import CSV_FILE, JSON_FILE
 from trcaugment.conversion.sidecar import read_origin
+from trcaugment.conversion.trials import Conversion
 from trcaugment.formats.files import sidecar_path
 from trcaugment.formats.outputs import find_clashes
 from trcaugment.sessions.finding import FoundTrial, find_trials

@@ -9,10 +9,10 @@ from typing import Literal
 
 import msgspec
 
-from trcaugment.conversion.convert import Outcome
 from trcaugment.conversion.folder import CSV_FILE, JSON_FILE
 from trcaugment.conversion.plan import Plan, PlannedTrial
 from trcaugment.conversion.sidecar import GuardFinding, read_origin
+from trcaugment.conversion.trials import Outcome
 from trcaugment.formats.files import as_csv, as_json, replace_file
 
 Result = Literal["converted", "kept", "failed", "left out", "not reached"]

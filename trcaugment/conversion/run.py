@@ -10,8 +10,9 @@ from functools import cache
 
 import torch
 
-from trcaugment.conversion.convert import Conversion, Outcome, Settings, convert
+from trcaugment.conversion.convert import convert
 from trcaugment.conversion.pools import Pool
+from trcaugment.conversion.trials import Conversion, Outcome, Settings
 from trcaugment.errors import TrcAugmentError
 from trcaugment.model.folder import Model, load_model
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from trcaugment import __version__
-from trcaugment.chain.augmentation import Augmentation
 from trcaugment.chain.signals import Span
 from trcaugment.formats.files import read_file, sidecar_path
 from trcaugment.markers import RATE_HZ
 from trcaugment.model.card import Card
 from trcaugment.subject import StatedSubject
+
+if TYPE_CHECKING:
+    from trcaugment.chain.augmentation import Augmentation  # which loads torch
 
 FORMAT_VERSION = 2
 _PROGRAM = "trcaugment"

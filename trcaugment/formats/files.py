@@ -46,9 +46,9 @@ def replace_with_sidecar(path: Path, data: bytes, sidecar: bytes) -> None:
         OSError: one cannot be written.
     """
     account = sidecar_path(path)
-    with _written_beside(path, data) as (target, new), _written_beside(account, sidecar) as (account, told):
+    with _written_beside(path, data) as (target, new), _written_beside(account, sidecar) as (account, new_account):
         target.unlink(missing_ok=True)
-        told.replace(account)
+        new_account.replace(account)
         new.replace(target)
 
 

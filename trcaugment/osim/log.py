@@ -1,4 +1,4 @@
-"""OpenSim listened to and held to its word: its log goes where we say, its failures become errors."""
+"""Redirects OpenSim's log to a file; failed calls raise OsimError."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class OpensimLog:
         if result is False:
             with self.path.open("rb") as file:
                 file.seek(start)
-                said = _ERROR_LINE.findall(file.read().decode(errors="replace"))
-            reason = f"OpenSim says: {_one_sentence(said[-1])}" if said else "OpenSim failed and gave no reason."
+                errors = _ERROR_LINE.findall(file.read().decode(errors="replace"))
+            reason = f"OpenSim says: {_one_sentence(errors[-1])}" if errors else "OpenSim failed and gave no reason."
             raise OsimError(f"{what}: {reason}")
         return result
 
