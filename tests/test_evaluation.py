@@ -487,6 +487,15 @@ def test_the_command_prints_and_writes_a_known_error(command, pair, tmp_path):
     assert len(rows) == len(written["scores"])
     by_marker = [r for r in rows if (r["model"], r["group_kind"], r["metric"]) == (MODEL, "marker", MPME)]
     assert len(by_marker) == 20
+    assert "error budget of" in result.output
+    budget = {
+        r["metric"]: float(r["value"])
+        for r in rows
+        if (r["model"], r["group_kind"], r["group"]) == (MODEL, "budget", "all")
+    }
+    # What stays in the lab turns with a walking person's segments, by some degrees.
+    assert budget["constant_per_person_mm"] == pytest.approx(5, abs=0.5)
+    assert 0.5 < budget["moving_mm"] < 3
     np.testing.assert_allclose([float(r["value"]) for r in by_marker], 5, atol=1e-3)
     assert files[2].read_bytes().startswith(b"\x89PNG")
     again = command(pair[0], "--truth", pair[1], *SIZE, "--csv", files[1])

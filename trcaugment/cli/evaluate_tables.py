@@ -8,6 +8,8 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from trcaugment.evaluation.baselines import LINEAR_MAP, MEAN_OFFSETS
+from trcaugment.evaluation.budget import ALL_MARKERS, BIASES, BUDGET, COMMON, CONSTANT, MOVING
 from trcaugment.evaluation.run import TRUTH, Evaluation
 from trcaugment.evaluation.scores import Score
 from trcaugment.evaluation.sums import JITTER, MPME, NOT_PREDICTED, RIGID, RMSE
@@ -33,6 +35,9 @@ def show(console: Console, found: Evaluation) -> None:
         groups = list(dict.fromkeys(score.group for score in found.scores if score.group_kind == kind))
         if len(groups) > 1:
             _show_groups(console, found, scores, (kind, groups))
+    for name in found.models:
+        if name not in (LINEAR_MAP, MEAN_OFFSETS):
+            _show_budget(console, scores, name)
     for note in found.notes:
         console.print(f"note: {note}", soft_wrap=True)
 
@@ -57,6 +62,37 @@ def _show_groups(console: Console, found: Evaluation, scores: _Scores, groups: t
     console.print(table)
     if len(names) > _MOST_ROWS:
         console.print(f"and {len(names) - _MOST_ROWS} more {kind}s; --csv and --json have them all")
+
+
+def _show_budget(console: Console, scores: _Scores, model: str) -> None:
+    """What of a model's errors is a common bias, stays with a person, and moves."""
+    markers = list(dict.fromkeys(group for name, kind, group, _ in scores if (name, kind) == (model, BUDGET)))
+    if not markers:
+        return
+    titles = ("forward", "up", "outward", "constant", "moving", "people")
+    console.print(f"error budget of {model}: true minus predicted in the frames of the segments, mm")
+    table = _table("marker", titles)
+    for marker in markers:
+        of_marker = {
+            metric: scores.get((model, BUDGET, marker, metric)) for metric in (*BIASES, COMMON, CONSTANT, MOVING)
+        }
+        axes = [_bias(of_marker[metric]) for metric in BIASES]
+        constant = of_marker[CONSTANT]
+        table.add_row(
+            f"{marker} (mean)" if marker == ALL_MARKERS else marker,
+            *(["", "", f"size {_cell(of_marker[COMMON])}"] if marker == ALL_MARKERS else axes),
+            *(_cell(of_marker[metric]) for metric in (CONSTANT, MOVING)),
+            str(constant.n if constant else 0),
+        )
+    console.print(table)
+
+
+def _bias(score: Score | None) -> str:
+    if score is None:
+        return "-"
+    return f"{score.value:+.0f}" + (
+        f" ({score.low:+.0f} {score.high:+.0f})" if score.low is not None and score.high is not None else ""
+    )
 
 
 def _table(title: str, columns: tuple[str, ...]) -> Table:

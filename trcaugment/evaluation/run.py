@@ -15,11 +15,12 @@ from trcaugment.chain.signals import JITTER_S, BoolArray, has_rate
 from trcaugment.datasets.dataset import Dataset
 from trcaugment.datasets.paired import Pair
 from trcaugment.errors import TrcAugmentError
+from trcaugment.evaluation.budget import SegmentSums, error_budget, sum_segment_errors
 from trcaugment.evaluation.notes import on_clocks, on_distance, on_intervals, on_truth
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import MPME, NOT_PREDICTED, RMSE, Sums, join, sum_errors
 from trcaugment.evaluation.truth import arrange, at_times, time_difference
-from trcaugment.marker_sets import MarkerSet
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, MarkerSet
 from trcaugment.markers import RATE_HZ, FloatArray, Markers
 from trcaugment.model.folder import Model
 
@@ -60,17 +61,19 @@ def evaluate_windows(dataset: Dataset, models: Mapping[str, Model], track: Track
         track: shows progress while it hands on the numbers it is given.
     """
     sums: dict[str, list[Sums]] = {name: [] for name in (*models, TRUTH)}
+    segments: dict[str, list[SegmentSums]] = {name: [] for name in models}
     window_set = dataset.window_set
     n_windows, subjects = len(window_set), window_set.subjects
     for first in track(range(0, n_windows, _BLOCK_WINDOWS)):
         block = window_set.windows.select(torch.arange(first, min(first + _BLOCK_WINDOWS, n_windows)))
         predicted = {name: predict_arranged(block, model) for name, model in models.items()}
         _add(sums, predicted, (block.markers.double(), block.marker_set), 1 / RATE_HZ)
+        _add_segments(segments, predicted, (block.markers.double(), block.marker_set))
     parts = dataset.split.by_subject() if dataset.split else {}
     labels = {"activity": window_set.activities, "part": [parts.get(subject, "") for subject in subjects]}
     n_people = len(set(subjects))
     notes = (*(f"left out: {sentence}" for sentence in dataset.left_out), *dataset.notes, *on_intervals(n_people))
-    scores = _score(sums, window_set.windows.marker_set, subjects, labels)
+    scores = _score(sums, window_set.windows.marker_set, subjects, labels) + _budget(segments, subjects)
     return Evaluation(scores, tuple(models), "windows", n_windows, n_people, {}, notes)
 
 
@@ -94,6 +97,7 @@ def evaluate_trials(
         track: shows progress while it hands on the numbers it is given.
     """
     sums: dict[str, list[Sums]] = {name: [] for name in (*models, TRUTH)}
+    segments: dict[str, list[SegmentSums]] = {name: [] for name in models}
     done: list[Pair] = []
     failed: dict[str, str] = {}
     for k in track(range(len(trials))):
@@ -105,12 +109,13 @@ def evaluate_trials(
             continue
         step_s, even = _steps(trial.markers.time_s)
         _add(sums, predicted, (_as_piece(trial.markers, marker_set), marker_set), step_s, even)
+        _add_segments(segments, predicted, (_as_piece(trial.markers, marker_set), marker_set))
         done.append(trial)
     people = [trial.subject_name for trial in done]
     far = on_distance([trial.name for trial in done], [sums[name] for name in models])
     notes = (*on_truth(done, marker_set), *on_clocks(done), *far, *on_intervals(len(set(people))))
     labels = {"activity": [trial.activity for trial in done]}
-    scores = _score(sums, marker_set, people, labels) if done else []
+    scores = _score(sums, marker_set, people, labels) + _budget(segments, people) if done else []
     return Evaluation(scores, tuple(models), "trials", len(done), len(set(people)), failed, notes)
 
 
@@ -153,6 +158,20 @@ def _add(
     first = next(iter(predicted.values()))
     seen = torch.where(first.isfinite().all(dim=-1, keepdim=True), true, torch.nan)
     sums[TRUTH].append(sum_errors(seen, true, marker_set, step_s, even))
+
+
+def _add_segments(
+    segments: dict[str, list[SegmentSums]], predicted: Mapping[str, Tensor], truth: tuple[Tensor, MarkerSet]
+) -> None:
+    """Adds what the error budget needs, which knows the segments of the anatomical markers and of no other set."""
+    true, marker_set = truth
+    for name, points in predicted.items():
+        if marker_set.names == ANATOMICAL_MARKERS.names:
+            segments[name].append(sum_segment_errors(points, true))
+
+
+def _budget(segments: Mapping[str, list[SegmentSums]], people: Sequence[str]) -> list[Score]:
+    return [row for name, parts in segments.items() if parts for row in error_budget(name, parts, people)]
 
 
 def _score(

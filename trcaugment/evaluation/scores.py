@@ -23,7 +23,7 @@ class Score:
 
     Attributes:
         model: name of the model.
-        group_kind: "overall", "marker", "activity", "part" (of a data set's own split) or "subject".
+        group_kind: "overall", "marker", "activity", "part" (of a data set's own split), "subject" or "budget".
         group: name of the marker, activity, part or subject; "all" overall.
         metric: name of the measure with its unit, such as "mpme_mm".
         value: the measure.

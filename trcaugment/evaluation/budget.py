@@ -1,0 +1,168 @@
+"""The error budget: what of the error all people share, what stays with a person, and what moves.
+
+Errors are seen in the frames of the segments that the markers sit on (pelvis, trunk, thighs, shanks, feet, made of
+the predicted markers), as true minus predicted position along forward, up and outward; on the midline outward is
+right. A bias that people share is a wrong mean place, which a better generator puts right; what stays with a person
+is body and palpation, which the person's own static trial can show; what moves within a trial is what joint angles
+feel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import scipy.stats
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from trcaugment.evaluation.scores import Score
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, SIDES, Side
+from trcaugment.markers import FloatArray
+
+BUDGET, ALL_MARKERS = "budget", "all"
+BIASES = ("bias_forward_mm", "bias_up_mm", "bias_outward_mm")
+COMMON, CONSTANT, MOVING = "common_bias_mm", "constant_per_person_mm", "moving_mm"
+_CONFIDENCE = 0.95
+_SEGMENTS = {
+    "pelvis": ("ASIS", "PSIS", "HJC"),
+    "trunk": ("C7", "shoulder"),
+    "thigh": ("knee", "mknee", "thigh1", "thigh2", "thigh3"),
+    "shank": ("ankle", "mankle", "sh1", "sh2", "sh3"),
+    "foot": ("calc", "toe", "5meta"),
+}
+_SEGMENT_OF = {part: segment for segment, parts in _SEGMENTS.items() for part in parts}
+
+
+class SegmentSums(NamedTuple):
+    """Sums of errors in segment frames over the frames of each piece (a trial or window), one row each.
+
+    Attributes:
+        n: samples compared, (n_pieces, 35).
+        error: errors along forward, up and outward in m, (n_pieces, 35, 3).
+        square: squared errors in m², (n_pieces, 35).
+    """
+
+    n: FloatArray
+    error: FloatArray
+    square: FloatArray
+
+
+def segment_axes(points: Tensor) -> Tensor:
+    """Forward, up and outward axis of the segment of every marker, as rows, (..., 35, 3, 3) from (..., 35, 3).
+
+    NaN where a marker that a frame is made of is missing.
+    """
+    sides = {side: _on_side(points, side) for side in SIDES}
+    axes = points.new_empty(*points.shape, 3)
+    for k, mark in enumerate(ANATOMICAL_MARKERS.landmarks):
+        segment = _SEGMENT_OF[mark.part]
+        outward = -1.0 if mark.side == "left" else 1.0
+        if segment in ("pelvis", "trunk"):
+            frame = _midline_frame(segment, sides["right"], sides["left"])
+        else:
+            frame = _limb_frame(segment, sides[mark.side], outward)
+        axes[..., k, :, :] = frame * points.new_tensor([[1.0], [1.0], [outward]])
+    return axes
+
+
+def _on_side(points: Tensor, side: Side) -> dict[str, Tensor]:
+    """Part -> its places on one side, (..., 3)."""
+    return {mark.part: points[..., k, :] for k, mark in enumerate(ANATOMICAL_MARKERS.landmarks) if mark.side == side}
+
+
+def _midline_frame(segment: str, right: dict[str, Tensor], left: dict[str, Tensor]) -> Tensor:
+    """Frame of the pelvis or the trunk, (..., 3, 3): forward, up, right."""
+    middle = {part: (right[part] + left[part]) / 2 for part in right}
+    across = {part: right[part] - left[part] for part in right}
+    if segment == "trunk":
+        upward, sideways = _square(middle["shoulder"] - middle["HJC"], across["shoulder"])
+        return torch.stack([torch.linalg.cross(upward, sideways), upward, sideways], dim=-2)
+    sideways, forward = _square(across["ASIS"] + across["HJC"], middle["ASIS"] - middle["PSIS"])
+    return torch.stack([forward, torch.linalg.cross(sideways, forward), sideways], dim=-2)
+
+
+def _limb_frame(segment: str, at: dict[str, Tensor], outward: float) -> Tensor:
+    """Frame of one thigh, shank or foot, (..., 3, 3): forward, up, right; outward is +1 on the right side, else -1."""
+    if segment == "foot":
+        ahead = (at["toe"] + at["5meta"]) / 2 - at["calc"]
+        forward, sideways = _square(ahead, outward * (at["5meta"] - at["toe"]))
+        return torch.stack([forward, torch.linalg.cross(sideways, forward), sideways], dim=-2)
+    knee, ankle = (at["knee"] + at["mknee"]) / 2, (at["ankle"] + at["mankle"]) / 2
+    along, lateral, medial = (
+        (at["HJC"] - knee, "knee", "mknee") if segment == "thigh" else (knee - ankle, "ankle", "mankle")
+    )
+    upward, sideways = _square(along, outward * (at[lateral] - at[medial]))
+    return torch.stack([torch.linalg.cross(upward, sideways), upward, sideways], dim=-2)
+
+
+def _square(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Directions of the first vector, and of what of the second is at right angles to it, (..., 3)."""
+    kept = normalize(first, dim=-1)
+    return kept, normalize(second - (second * kept).sum(dim=-1, keepdim=True) * kept, dim=-1)
+
+
+def sum_segment_errors(predicted: Tensor, true: Tensor) -> SegmentSums:
+    """Sums of pieces of predicted and true positions in m, NaN where missing, (n_pieces, n_frames, 35, 3)."""
+    error = torch.einsum("...ij,...j->...i", segment_axes(predicted), true - predicted)
+    seen = error.isfinite().all(dim=-1)
+    error = torch.where(seen[..., None], error, 0.0)
+    total, square = error.sum(dim=1), error.square().sum(dim=(1, 3))
+    return SegmentSums(*(each.double().numpy() for each in (seen.sum(dim=1), total, square)))
+
+
+def error_budget(model: str, sums: Sequence[SegmentSums], subjects: Sequence[str]) -> list[Score]:
+    """The budget of each marker that any person shows, both sides together, and the mean over these markers.
+
+    Args:
+        model: the model's name.
+        sums: sums of pieces.
+        subjects: whom each piece shows, (n_pieces,).
+
+    Returns:
+        Scores of the group kind `BUDGET` in mm, whose groups are markers without their side; n is the number of people.
+        Common bias along each axis: mean over people of their mean errors (t interval over people). Its size; the mean
+        over people of the size of their mean error; and the root mean square about each trial's mean.
+    """
+    joined = SegmentSums(*(np.concatenate(values) for values in zip(*sums, strict=True)))
+    constant, moving = _by_person(joined, subjects)
+    rows: list[Score] = []
+    sizes: list[list[float]] = []
+    for part in dict.fromkeys(mark.part for mark in ANATOMICAL_MARKERS.landmarks):
+        columns = [k for k, mark in enumerate(ANATOMICAL_MARKERS.landmarks) if mark.part == part]
+        seen = np.isfinite(constant[:, columns, 0]).any(axis=1)
+        if seen.any():
+            found = list(_of_part(constant[seen][:, columns], moving[seen][:, columns]))
+            rows += [Score(model, BUDGET, part, *row, int(seen.sum())) for row in found]
+            sizes.append([value for metric, value, _, _ in found if metric not in BIASES])
+    for metric, size in zip((COMMON, CONSTANT, MOVING), np.mean(sizes, axis=0) if sizes else (), strict=False):
+        rows.append(Score(model, BUDGET, ALL_MARKERS, metric, float(size), None, None, len(set(subjects))))
+    return rows
+
+
+def _by_person(sums: SegmentSums, subjects: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+    """Every person's mean error (n_people, 35, 3) and RMS about the mean of each trial (n_people, 35) in mm, or NaN."""
+    names, person = np.unique(subjects, return_inverse=True)
+    n, error, within = (np.zeros((len(names), *each.shape[1:])) for each in sums)
+    spread = sums.square - (sums.error**2).sum(axis=2) / np.maximum(sums.n, 1)
+    for total, values in ((n, sums.n), (error, sums.error), (within, np.maximum(spread, 0))):
+        np.add.at(total, person, values)
+    count = np.where(n > 0, n, np.nan)
+    return 1e3 * error / count[..., None], 1e3 * np.sqrt(within / count)
+
+
+def _of_part(constant: FloatArray, moving: FloatArray) -> Iterator[tuple[str, float, float | None, float | None]]:
+    """Metric, value and interval of one marker, from (n_people, n_sides, 3) and (n_people, n_sides) in mm."""
+    people = np.nanmean(constant, axis=1)
+    common, n_people = people.mean(axis=0), len(people)
+    if n_people > 1:
+        error = people.std(axis=0, ddof=1) / np.sqrt(n_people)
+        half = scipy.stats.t.ppf((1 + _CONFIDENCE) / 2, n_people - 1) * error
+    for k, metric in enumerate(BIASES):
+        ends = (float(common[k] - half[k]), float(common[k] + half[k])) if n_people > 1 else (None, None)
+        yield metric, float(common[k]), *ends
+    yield COMMON, float(np.linalg.norm(common)), None, None
+    yield CONSTANT, float(np.nanmean(np.linalg.norm(constant, axis=2))), None, None
+    yield MOVING, float(np.nanmean(moving)), None, None
