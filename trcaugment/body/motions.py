@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
+from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES, other_side
 from trcaugment.errors import MotionError
 from trcaugment.formats.mot import read_table
 from trcaugment.markers import RATE_HZ, FloatArray
@@ -50,8 +50,7 @@ def _mirror_table() -> tuple[list[int], FloatArray]:
     order, sign = [], []
     for coordinate in COORDINATES:
         name = coordinate.name
-        other = name[:-2] + {"_r": "_l", "_l": "_r"}[name[-2:]] if name[-2:] in ("_r", "_l") else name
-        order.append(COORDINATE_INDEX[other])
+        order.append(COORDINATE_INDEX[other_side(name)])
         sign.append(-1.0 if name in _MIDLINE_FLIPS else 1.0)
     return order, np.array(sign)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from trcaugment.body.skeleton import Vec3, left_name
+from trcaugment.body.skeleton import Vec3, other_side
 
 
 class Shape(NamedTuple):
@@ -37,5 +37,5 @@ _RIGHT = (
 SHAPES = (
     *_MIDLINE,
     *_RIGHT,
-    *(s._replace(body=left_name(s.body), center=(s.center[0], s.center[1], -s.center[2])) for s in _RIGHT),
+    *(s._replace(body=other_side(s.body), center=(s.center[0], s.center[1], -s.center[2])) for s in _RIGHT),
 )

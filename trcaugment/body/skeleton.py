@@ -268,9 +268,9 @@ _RIGHT_KEYPOINTS = (
 )
 
 
-def left_name(name: str) -> str:
-    """The left side's name for a body, joint or coordinate of the right side."""
-    return name.removesuffix("_r") + "_l" if name.endswith("_r") else name
+def other_side(name: str) -> str:
+    """Name of the same body, joint or coordinate on the other side; its own in the middle."""
+    return name[:-2] + {"_r": "_l", "_l": "_r"}.get(name[-2:], name[-2:])
 
 
 def _flip(vector: Vec3) -> Vec3:
@@ -286,32 +286,32 @@ def _flip_turn(vector: Vec3) -> Vec3:
 def _left_joint(joint: Joint) -> Joint:
     return replace(
         joint,
-        name=left_name(joint.name),
-        parent=left_name(joint.parent),
-        child=left_name(joint.child),
+        name=other_side(joint.name),
+        parent=other_side(joint.parent),
+        child=other_side(joint.child),
         offset=_flip(joint.offset),
         child_offset=_flip(joint.child_offset),
         orientation=_flip_turn(joint.orientation),
-        rotations=tuple(Axis(_flip_turn(a.axis), left_name(a.coordinate), a.coefficients) for a in joint.rotations),
-        translations=tuple(Axis(_flip(a.axis), left_name(a.coordinate), a.coefficients) for a in joint.translations),
+        rotations=tuple(Axis(_flip_turn(a.axis), other_side(a.coordinate), a.coefficients) for a in joint.rotations),
+        translations=tuple(Axis(_flip(a.axis), other_side(a.coordinate), a.coefficients) for a in joint.translations),
     )
 
 
 def _both_sides(midline: tuple[Point, ...], right: tuple[Point, ...]) -> tuple[Point, ...]:
-    pairs = ((p, Point(LANDMARKS[p.name].partner, left_name(p.body), _flip(p.offset))) for p in right)
+    pairs = ((p, Point(LANDMARKS[p.name].partner, other_side(p.body), _flip(p.offset))) for p in right)
     return midline + tuple(point for pair in pairs for point in pair)
 
 
 BODIES: tuple[Body, ...] = (
     *_MIDLINE_BODIES,
     *_RIGHT_BODIES,
-    *(Body(left_name(b.name), b.mass_kg, _flip(b.mass_center), b.inertia) for b in _RIGHT_BODIES),
+    *(Body(other_side(b.name), b.mass_kg, _flip(b.mass_center), b.inertia) for b in _RIGHT_BODIES),
 )
 JOINTS: tuple[Joint, ...] = (*_MIDLINE_JOINTS, *_RIGHT_JOINTS, *(_left_joint(j) for j in _RIGHT_JOINTS))
 COORDINATES: tuple[Coordinate, ...] = (
     *_MIDLINE_COORDINATES,
     *_RIGHT_COORDINATES,
-    *(c._replace(name=left_name(c.name)) for c in _RIGHT_COORDINATES),
+    *(c._replace(name=other_side(c.name)) for c in _RIGHT_COORDINATES),
 )
 MARKERS: tuple[Point, ...] = _both_sides(_MIDLINE_MARKERS, _RIGHT_MARKERS)
 KEYPOINTS: tuple[Point, ...] = _both_sides(_MIDLINE_KEYPOINTS, _RIGHT_KEYPOINTS)

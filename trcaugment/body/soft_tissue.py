@@ -22,8 +22,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from trcaugment.body.skeleton import COORDINATE_INDEX, POINT_INDEX, POINTS, Vec3, left_name
-from trcaugment.marker_sets import LANDMARKS
+from trcaugment.body.skeleton import COORDINATE_INDEX, POINT_INDEX, POINTS, Vec3, other_side
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, LANDMARKS, SIDES
 
 _MOST = 1.4  # right angles; nothing slides on for ever
 
@@ -75,7 +75,7 @@ _SEEN = (
 _PELVIS_DEPTH_M = 0.195
 _TURNED = (0.086, -0.074, 0.0)
 DRIVERS = tuple(
-    sorted({name for slide in (*_SKIN, *_SEEN) for name in (slide.coordinate, left_name(slide.coordinate))})
+    sorted({name for slide in (*_SKIN, *_SEEN) for name in (slide.coordinate, other_side(slide.coordinate))})
 )
 _DRIVER_INDEX = [COORDINATE_INDEX[name] for name in DRIVERS]
 
@@ -84,8 +84,8 @@ def draw_skin_slides(n: int, generator: torch.Generator) -> Tensor:
     """How far the markers of n people slide per right angle of each driver, (n, n_drivers, n_points, 3) in m."""
     slides = _draw(_SKIN, n, generator)
     moved = torch.zeros(n, len(DRIVERS), 3)
-    for side in "rL":  # each side carries half of the pelvis frame
-        asis, psis = (slides[:, :, POINT_INDEX[f"{side}.{name}_study"]] for name in ("ASIS", "PSIS"))
+    for side in SIDES:  # each side carries half of the pelvis frame
+        asis, psis = (slides[:, :, POINT_INDEX[ANATOMICAL_MARKERS.named(part, side)]] for part in ("ASIS", "PSIS"))
         tilt = (asis[..., 1:2] - psis[..., 1:2]) / _PELVIS_DEPTH_M
         moved += 0.5 * (asis * torch.tensor([1.0, 1.0, 0.0]) + tilt * torch.tensor(_TURNED))
     for name in ("RHJC_study", "LHJC_study"):
@@ -107,7 +107,7 @@ def _draw(slides: tuple[Slide, ...], n: int, generator: torch.Generator) -> Tens
             own = torch.randn(n, 3, generator=generator)
             # Both sides of a person are much alike.
             per_angle = (mean + spread * (0.9 * person + 0.45 * own)) * torch.tensor([1.0, 1.0, sign])
-            coordinate = slide.coordinate if sign > 0 else left_name(slide.coordinate)
+            coordinate = slide.coordinate if sign > 0 else other_side(slide.coordinate)
             drawn[:, DRIVERS.index(coordinate), POINT_INDEX[point]] = per_angle
     return drawn
 

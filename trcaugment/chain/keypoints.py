@@ -30,8 +30,12 @@ _TELL = "say which is which with --names RKnee=NAME or a CSV file"
 _SKIN = {
     alias for mark in ANATOMICAL_MARKERS.landmarks for alias in mark.aliases if not alias.casefold().endswith("_study")
 }
-_ONLY_SKIN = {f"{side}{part}" for part in ("ASIS", "PSIS") for side in ("r.", "L.")} | {
-    f"{side}_{part}" for part in ("mknee", "mankle", "calc", "5meta", "thigh1", "sh1") for side in "rL"
+_ONLY_SKIN = {
+    alias
+    for mark in ANATOMICAL_MARKERS.landmarks
+    if mark.part in ("ASIS", "PSIS", "mknee", "mankle", "calc", "5meta", "thigh1", "sh1")
+    for alias in mark.aliases
+    if not alias.casefold().endswith("_study")
 }
 _ANATOMICAL = "The file holds anatomical markers: it comes from optical motion capture or was augmented already."
 

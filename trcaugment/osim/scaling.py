@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from trcaugment.body.skeleton import other_side
 from trcaugment.errors import OsimError
 from trcaugment.markers import Markers
 from trcaugment.osim.ik import Tasks, run_ik, usable_frames, write_ik_trial
@@ -249,7 +250,7 @@ def _odd(factors: Sequence[Factor]) -> list[str]:
     ]
     by_name = {f.measurement.name: f.value for f in factors}
     for name, right in by_name.items():
-        left = by_name.get(name.removesuffix("_r") + "_l") if name.endswith("_r") else None
+        left = by_name.get(other_side(name)) if name.endswith("_r") else None
         if left is not None and abs(right / left - 1) > _MOST_ASYMMETRY:
             said.append(f"{name.removesuffix('_r')}: right {right:.2f} and left {left:.2f} differ by more than 10 %")
     return said

@@ -11,16 +11,19 @@ from torch import Tensor
 from trcaugment.body.windows import Windows
 from trcaugment.chain.filling import carry, most_likely
 from trcaugment.chain.signals import BoolArray
-from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.markers import FloatArray
+from trcaugment.marker_sets import KEYPOINTS, SIDES, Side
+from trcaugment.markers import RATE_HZ, FloatArray
 
-_RATE_HZ = 60.0
 _LONGEST_GAP = 60  # frames; twice a window
 _APART_S = 1000.0  # between windows, so that nothing is carried from one to the next
 
 
-def _foot(side: str, *others: str) -> tuple[str, ...]:
-    return tuple(side + part for part in ("Heel", "SmallToe", "BigToe", *others))
+def _named(side: Side, *parts: str) -> tuple[str, ...]:
+    return tuple(KEYPOINTS.named(part, side) for part in parts)
+
+
+def _foot(side: Side, *others: str) -> tuple[str, ...]:
+    return _named(side, "Heel", "SmallToe", "BigToe", *others)
 
 
 # What goes missing together, and how often: pose models without small toes (BlazePose) or feet (COCO_17), feet and legs
@@ -28,11 +31,15 @@ def _foot(side: str, *others: str) -> tuple[str, ...]:
 _GROUPS: dict[tuple[str, ...], float] = {
     **{(name,): 1.0 for name in KEYPOINTS},
     ("RSmallToe", "LSmallToe"): 6.0,
-    _foot("R") + _foot("L"): 4.0,
-    **{group: 0.5 for s in "RL" for group in ((s + "SmallToe", s + "BigToe"), (s + "Shoulder", "Neck"))},
-    **{_foot(side): 1.0 for side in "RL"},
-    **{_foot(side, "Ankle"): 0.5 for side in "RL"},
-    **{_foot(side, "Ankle", "Knee"): 0.5 for side in "RL"},
+    _foot("right") + _foot("left"): 4.0,
+    **{
+        group: 0.5
+        for side in SIDES
+        for group in (_named(side, "SmallToe", "BigToe"), (*_named(side, "Shoulder"), "Neck"))
+    },
+    **{_foot(side): 1.0 for side in SIDES},
+    **{_foot(side, "Ankle"): 0.5 for side in SIDES},
+    **{_foot(side, "Ankle", "Knee"): 0.5 for side in SIDES},
 }
 _MISSING = np.stack([np.isin(KEYPOINTS.names, group) for group in _GROUPS])
 
@@ -90,7 +97,7 @@ def _fill(
     # The rest of the trial would tell it; the window's own hidden frames do as well.
     usual = np.median(own.reshape(n, n_frames, -1, 3), axis=1) * ~absent[:, None, None]
     usual = np.repeat(usual, n_frames, axis=0)
-    time_s = (np.arange(n_frames) / _RATE_HZ + _APART_S * np.arange(n)[:, None]).ravel()
+    time_s = (np.arange(n_frames) / RATE_HZ + _APART_S * np.arange(n)[:, None]).ravel()
     wanted = inside.ravel()
     carried = own.copy()
     for k in range(own.shape[1]):
