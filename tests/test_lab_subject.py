@@ -9,6 +9,7 @@ import pytest
 from trcaugment import Subject, augment, load_model, read_trc
 
 
+@pytest.mark.slow
 def test_the_default_model_has_its_stated_error_on_the_lab_subject(shared_data):
     """Mean over frames, then over markers, of the distance between predicted and optical marker."""
     folder = shared_data / "lab" / "subject4"
