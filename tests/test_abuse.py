@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import resource
 import struct
 import subprocess
 import sys
@@ -139,6 +138,7 @@ def test_a_megabyte_takes_neither_the_memory_nor_the_day(tmp_path: Path, text: s
         "try:\n    find_keypoints(read_trc(sys.argv[1]))\nexcept TrcAugmentError as error:\n"
         "    assert len(str(error)) < 3000\n"
     )
+    resource = pytest.importorskip("resource", reason="Windows has no such limits")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program, tmp_path / "big.trc"],
@@ -396,6 +396,7 @@ def test_thousands_of_other_tensors_are_refused_in_one_line(folder: Path) -> Non
 def test_sizes_in_a_card_take_no_memory(folder: Path) -> None:
     sizes = NetworkSizes(hidden=8192, n_layers=64)
     edit_card(folder, sizes={name: getattr(sizes, name) for name in sizes.__struct_fields__})
+    resource = pytest.importorskip("resource", reason="Windows has no such limits")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert "not the weights" in refusal(folder)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
@@ -440,6 +441,7 @@ def test_a_pipe_is_no_input(tmp_path: Path, folder: Path) -> None:
 def test_a_disk_that_is_full_keeps_what_was_there(tmp_path: Path, folder: Path) -> None:
     output = tmp_path / "out.trc"
     output.write_text("precious")
+    resource = pytest.importorskip("resource", reason="Windows has no such limits")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5000, before[1]))
     try:
