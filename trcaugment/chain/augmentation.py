@@ -12,7 +12,7 @@ from torch import Tensor
 
 from trcaugment.chain.checks import Finding
 from trcaugment.chain.keypoints import find_keypoints
-from trcaugment.chain.preparation import PreparedTrial, prepare
+from trcaugment.chain.preparation import AS_USUAL, Preparation, PreparedTrial, prepare
 from trcaugment.chain.signals import BoolArray, Span, find_gaps, resample
 from trcaugment.chain.windows import add_windows, cut
 from trcaugment.errors import ModelError
@@ -38,6 +38,8 @@ class Augmentation:
         markers: the model's markers at the input's time stamps; NaN in frames where a keypoint is missing.
         sources: keypoint -> the input's name that it came from.
         derived: one sentence for each point computed from others.
+        preparation: how the keypoints were prepared.
+        outliers: samples that leave their path and come back, keypoint -> spans of frames (first, after last).
         filled: short gaps that were filled, keypoint -> spans of frames (first, after last).
         missing: longer gaps that were not, keypoint -> spans of frames; no marker is predicted there.
         without_body: spans of frames whose keypoints are no body of this height; no marker is predicted there either.
@@ -47,19 +49,22 @@ class Augmentation:
     markers: Markers
     sources: dict[str, str]
     derived: tuple[str, ...]
+    preparation: Preparation
+    outliers: dict[str, list[Span]]
     filled: dict[str, list[Span]]
     missing: dict[str, list[Span]]
     without_body: list[Span]
     findings: tuple[Finding, ...]
 
 
-def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
+def augment(markers: Markers, subject: Subject, model: Model, how: Preparation = AS_USUAL) -> Augmentation:
     """Predict the anatomical markers of a trial.
 
     Args:
         markers: the trial's keypoints, at any rate and under the names of any known pose model.
         subject: the person's height and mass.
         model: from `load_model`.
+        how: how the keypoints are prepared.
 
     Returns:
         The markers at the trial's own time stamps, with an account of derived, filled and missing keypoints.
@@ -69,7 +74,7 @@ def augment(markers: Markers, subject: Subject, model: Model) -> Augmentation:
         MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
             no frame has all keypoints.
     """
-    return augment_prepared([_prepared(markers, subject, model)], model)[0]
+    return augment_prepared([_prepared(markers, subject, model, how)], model)[0]
 
 
 def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augmentation]:
@@ -83,6 +88,8 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augm
             Markers(model.card.outputs, positions, trial.markers.time_s, trial.markers.unit),
             trial.keypoints.sources,
             trial.keypoints.derived,
+            trial.how,
+            _spans(trial.outliers),
             _spans(trial.filled),
             _spans(trial.missing),
             find_gaps(trial.without_body),
@@ -114,8 +121,8 @@ def attend(markers: Markers, subject: Subject, model: Model) -> FloatArray:
     return _through_windows([trial], model, partial(_attend_windows, model=model))[0]
 
 
-def _prepared(markers: Markers, subject: Subject, model: Model) -> PreparedTrial:
-    return prepare(markers, find_keypoints(markers), subject=subject, card=model.card)
+def _prepared(markers: Markers, subject: Subject, model: Model, how: Preparation = AS_USUAL) -> PreparedTrial:
+    return prepare(markers, find_keypoints(markers), subject=subject, card=model.card, how=how)
 
 
 def predict_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model: Model) -> Tensor:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from trcaugment.chain.checks import Finding, check_rate, check_size, frames_without_body, watch
 from trcaugment.chain.keypoints import Keypoints
+from trcaugment.chain.leaps import find_leaps, watch_leaps
+from trcaugment.chain.outliers import find_outliers, watch_outliers
 from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, model_frames, model_grid, to_model_grid
 from trcaugment.chain.windows import IntArray, blend_weights, window_starts
 from trcaugment.errors import MarkersError
@@ -15,6 +19,20 @@ from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import RATE_HZ, WINDOW_FRAMES, FloatArray, Markers
 from trcaugment.model.card import Card
 from trcaugment.subject import Subject
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """How keypoints are prepared; what is found is reported either way.
+
+    Attributes:
+        keep_outliers: whether outliers stay as they are; else they are gaps.
+    """
+
+    keep_outliers: bool = False
+
+
+AS_USUAL = Preparation()
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +64,8 @@ class PreparedTrial:
         subject: the person.
         markers: the trial as it was read.
         keypoints: as found.
+        how: how they were prepared.
+        outliers: samples that leave their keypoint's path, (n_frames, 15).
         filled: samples of short gaps, which were filled, (n_frames, 15).
         missing: samples of longer gaps, (n_frames, 15).
         without_body: frames whose keypoints are no body of this height, (n_frames,).
@@ -56,6 +76,8 @@ class PreparedTrial:
     subject: Subject
     markers: Markers
     keypoints: Keypoints
+    how: Preparation
+    outliers: BoolArray
     filled: BoolArray
     missing: BoolArray
     without_body: BoolArray
@@ -63,7 +85,9 @@ class PreparedTrial:
     segments: tuple[Segment, ...]
 
 
-def prepare(markers: Markers, keypoints: Keypoints, *, subject: Subject, card: Card) -> PreparedTrial:
+def prepare(
+    markers: Markers, keypoints: Keypoints, *, subject: Subject, card: Card, how: Preparation = AS_USUAL
+) -> PreparedTrial:
     """Check and fill a trial's keypoints, and bring them to a model's rate.
 
     Args:
@@ -71,6 +95,7 @@ def prepare(markers: Markers, keypoints: Keypoints, *, subject: Subject, card: C
         keypoints: found in it by `find_keypoints`.
         subject: the person.
         card: of the model.
+        how: how to prepare them.
 
     Raises:
         MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
@@ -78,17 +103,31 @@ def prepare(markers: Markers, keypoints: Keypoints, *, subject: Subject, card: C
     """
     check_rate(markers)
     check_size(keypoints.positions, subject, markers.unit)
-    positions, filled = fill_gaps(keypoints.positions, markers.time_s)
+    outliers = find_outliers(keypoints.positions, markers.time_s)
+    trusted = np.where(outliers[:, :, None], np.nan, keypoints.positions)
+    leaps = find_leaps(trusted, markers.time_s)
+    positions, filled = _fill(keypoints.positions if how.keep_outliers else trusted, markers.time_s, leaps)
     missing = np.asarray(np.isnan(positions).any(axis=2))
     without_body = frames_without_body(positions, subject)
     usable = np.asarray(~missing.any(axis=1) & ~without_body)
     if not usable.any():
         raise MarkersError(_nothing_to_predict(missing))
     frames = model_frames(markers.time_s, RATE_HZ)
-    spans = find_segments(usable, markers.time_s)
+    spans = find_segments(usable, markers.time_s, leaps=leaps)
     segments = tuple(_segment(positions[a:b], frames[a:b], (a, b), card) for a, b in spans)
-    findings = tuple(watch(keypoints.positions, markers.time_s, subject, card))
-    return PreparedTrial(subject, markers, keypoints, filled, missing, without_body, findings, segments)
+    findings = (
+        *watch(keypoints.positions, markers.time_s, subject, card),
+        *watch_outliers(outliers, markers.time_s, kept=how.keep_outliers),
+        *watch_leaps(leaps),
+    )
+    return PreparedTrial(subject, markers, keypoints, how, outliers, filled, missing, without_body, findings, segments)
+
+
+def _fill(positions: FloatArray, time_s: FloatArray, leaps: Sequence[int]) -> tuple[FloatArray, BoolArray]:
+    """Short gaps filled, but none across a leap: what is on its other side belongs to another body."""
+    spans = list(pairwise([0, *leaps, len(time_s)]))
+    parts = [fill_gaps(positions[a:b], time_s[a:b]) for a, b in spans]
+    return np.concatenate([part for part, _ in parts]), np.concatenate([filled for _, filled in parts])
 
 
 def _segment(positions: FloatArray, frames: FloatArray, span: Span, card: Card) -> Segment:

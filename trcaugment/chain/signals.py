@@ -7,6 +7,7 @@ numbers, and then nothing changes on the way there or back.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -65,20 +66,23 @@ def fill_gaps(positions: FloatArray, time_s: FloatArray, max_gap_s: float = MAX_
     return filled, is_filled
 
 
-def find_segments(complete: BoolArray, time_s: FloatArray, max_gap_s: float = MAX_GAP_S) -> list[Span]:
-    """Runs of complete frames as (start, stop), stop excluded, also parted where the time stamps leap.
+def find_segments(
+    complete: BoolArray, time_s: FloatArray, max_gap_s: float = MAX_GAP_S, *, leaps: Sequence[int] = ()
+) -> list[Span]:
+    """Runs of complete frames as (start, stop), stop excluded, also parted where time stamps or the body leap.
 
     Args:
         complete: whether each frame has all its points, (n_frames,).
         time_s: increasing time stamps in s, (n_frames,).
         max_gap_s: a leap this long, measured as in `fill_gaps`, parts a segment: the frames were never written.
+        leaps: increasing first frames after leaps of the body.
     """
     longest_s = max_gap_s - _CLOCK_S + _typical_step_s(time_s)
-    leaps = np.flatnonzero(np.diff(time_s) >= longest_s) + 1
+    parting = np.union1d(np.flatnonzero(np.diff(time_s) >= longest_s) + 1, np.asarray(leaps, dtype=np.int64))
     segments = []
     for start, stop in find_gaps(complete):
-        first, last = np.searchsorted(leaps, [start + 1, stop])
-        segments += list(pairwise([start, *leaps[first:last].tolist(), stop]))
+        first, last = np.searchsorted(parting, [start + 1, stop])
+        segments += list(pairwise([start, *parting[first:last].tolist(), stop]))
     return segments
 
 

@@ -104,7 +104,7 @@ def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | O
         markers = parse_trc(data, conversion.source)
         keypoints = find_keypoints(markers)
         subject, height_error_m = _subject(keypoints, conversion.person)
-        trial = prepare(markers, keypoints, subject=subject, card=card)
+        trial = prepare(markers, keypoints, subject=subject, card=card, how=settings.preparation)
         if settings.strict and trial.findings:
             reasons = "; ".join(finding.message for finding in trial.findings)
             raise ConversionError(f"refused, as --strict asks: {reasons}")
@@ -140,7 +140,9 @@ def _made_before(conversion: Conversion, input_sha256: str, card: Card, settings
     sidecar = read_sidecar(target) if ours else None  # None too if an earlier version of this program made it
     if sidecar is not None and was_made_so(sidecar, input_sha256, card, conversion.person):
         refused = settings.strict and sidecar.findings
-        return sidecar if sidecar.output.with_keypoints == settings.with_keypoints and not refused else None
+        as_asked = (settings.with_keypoints, settings.preparation)
+        made_so = (sidecar.output.with_keypoints, sidecar.preparation) == as_asked
+        return sidecar if made_so and not refused else None
     if not ours and not settings.overwrite:
         raise ConversionError(in_the_way(target, "it was not made here, or was changed since"))
     return None

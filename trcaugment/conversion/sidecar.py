@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from trcaugment import __version__
+from trcaugment.chain.preparation import Preparation
 from trcaugment.chain.signals import Span
 from trcaugment.formats.files import read_file, sidecar_path
 from trcaugment.markers import RATE_HZ
@@ -93,6 +94,8 @@ class Sidecar(_Part, frozen=True):
         output: the marker file.
         sources: keypoint -> the input's name that it came from.
         derived: one sentence for each point computed from others.
+        preparation: how the keypoints were prepared.
+        outliers: samples that leave their path and come back, keypoint -> frames.
         filled: short gaps that were filled, keypoint -> frames.
         missing: longer gaps that were left, keypoint -> frames; no marker is predicted there.
         without_body: frames whose keypoints are no body of this height; no marker is predicted there either.
@@ -108,6 +111,8 @@ class Sidecar(_Part, frozen=True):
     output: OutputFile
     sources: dict[str, str]
     derived: tuple[str, ...]
+    preparation: Preparation
+    outliers: dict[str, tuple[FrameRange, ...]]
     filled: dict[str, tuple[FrameRange, ...]]
     missing: dict[str, tuple[FrameRange, ...]]
     without_body: tuple[FrameRange, ...]
@@ -167,6 +172,8 @@ def make_sidecar(
         output=output,
         sources=result.sources,
         derived=result.derived,
+        preparation=result.preparation,
+        outliers=_by_keypoint(result.outliers),
         filled=_by_keypoint(result.filled),
         missing=_by_keypoint(result.missing),
         without_body=_frames(result.without_body),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from trcaugment.chain.preparation import AS_USUAL, Preparation
 from trcaugment.conversion.sidecar import Sidecar
 from trcaugment.subject import StatedSubject
 
@@ -33,12 +34,14 @@ class Settings:
         strict: whether a trial is refused in which a guard finds something.
         resume: whether an output that was made just so is kept, and one that was made otherwise is made anew.
         overwrite: whether files are replaced that this program did not write, or that were changed since.
+        preparation: how keypoints are prepared.
     """
 
     with_keypoints: bool = False
     strict: bool = False
     resume: bool = False
     overwrite: bool = False
+    preparation: Preparation = AS_USUAL
 
 
 @dataclass(frozen=True)

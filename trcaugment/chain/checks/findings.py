@@ -12,14 +12,14 @@ from scipy.ndimage import grey_closing, grey_opening
 from trcaugment.chain.signals import BoolArray, Span, find_gaps
 from trcaugment.markers import FloatArray
 
-Guard = Literal["height", "population", "posture", "speed", "swap", "frozen", "segments"]
+Guard = Literal["height", "population", "posture", "speed", "swap", "frozen", "segments", "outliers", "leap"]
 
 _JOINED_S = 0.5  # what pauses for less is one thing
 _MOST_LISTED = 4
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something about a trial that its user should know; it changes no prediction.
+    """Something about a trial that its user should know.
 
     Attributes:
         guard: the guard that found it.

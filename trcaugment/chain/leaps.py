@@ -1,0 +1,79 @@
+"""Leaps: the whole body is elsewhere from one frame to the next, as when a tracker goes on with another person.
+
+Left and right may be exchanged at once without a leap, so midpoints of both sides are watched, and Neck. A body leaps
+where most of these go farther in a frame than their velocities before and after explain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from trcaugment.chain.checks.findings import Finding, listed
+from trcaugment.chain.signals import BoolArray
+from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import FloatArray
+
+# Less far no leap is told from motion and noise, in m: 1.3 times the extremes of sprints, jumps and generated trials
+# at 10 to 60 Hz, which grow with time steps above 1/30 s (python benchmarks/guards.py).
+LEAST_M = 0.15
+LEAST_STEP_S = 1 / 30
+# So many of the eight points leap; of seen ones, a quarter may stay.
+SHARE_LEAPING = 0.75
+FEWEST_SEEN = 4
+_PARTS = [
+    KEYPOINTS.both(part) for part in dict.fromkeys(mark.part for mark in KEYPOINTS.landmarks if mark.side == "right")
+]
+_POINTS = [[KEYPOINTS.index("Neck")] * 2, *_PARTS]
+
+
+def find_leaps(positions: FloatArray, time_s: FloatArray) -> list[int]:
+    """First frames after leaps of the body.
+
+    Args:
+        positions: keypoints in m without outliers, (n_frames, 15, 3), NaN where missing.
+        time_s: increasing time stamps in s, (n_frames,).
+    """
+    right, left = (positions[:, [pair[side] for pair in _POINTS]] for side in range(2))
+    points = (right + left) / 2
+    frames = np.flatnonzero(np.isfinite(points).all(axis=2).sum(axis=1) >= FEWEST_SEEN)
+    if len(frames) < 2:
+        return []
+    points, time_s = points[frames], time_s[frames]
+    step_s = np.diff(time_s)
+    leap_m = _unexplained(points, step_s)
+    limit_m = LEAST_M * np.maximum(1.0, step_s / LEAST_STEP_S)
+    leaping = (leap_m > limit_m[:, None]).sum(axis=1)
+    seen = np.isfinite(leap_m).sum(axis=1)
+    found = (seen >= FEWEST_SEEN) & (leaping >= SHARE_LEAPING * seen)
+    return [int(frame) for frame in frames[1:][_highest(found, leap_m)]]
+
+
+def watch_leaps(leaps: Sequence[int]) -> list[Finding]:
+    """A finding on leaps, if there are any, from `find_leaps`."""
+    if not leaps:
+        return []
+    where = listed([f"{frame} and {frame + 1}" for frame in leaps])
+    message = (
+        f"expected a body that moves on, found it elsewhere from one frame to the next (between frames {where}): "
+        "another person, or a lost track? Both sides were treated as trials of their own"
+    )
+    return [Finding("leap", message, [(frame, frame + 1) for frame in leaps])]
+
+
+def _unexplained(points: FloatArray, step_s: FloatArray) -> FloatArray:
+    """How much farther than by the mean of the velocities before and after, in m, (n_frames - 1, n_points)."""
+    step = np.diff(points, axis=0)
+    velocity = step / step_s[:, None, None]
+    before, after = np.roll(velocity, 1, axis=0), np.roll(velocity, -1, axis=0)
+    before[0], after[-1] = after[0], before[-1]
+    before, after = np.where(np.isnan(before), after, before), np.where(np.isnan(after), before, after)
+    return np.asarray(np.linalg.norm(step - step_s[:, None, None] * (before + after) / 2, axis=2))
+
+
+def _highest(found: BoolArray, leap_m: FloatArray) -> BoolArray:
+    """One leap moves the velocities beside it too: of neighbours the farthest counts, (n_frames - 1,)."""
+    far_m = np.where(found, np.nansum(leap_m, axis=1), 0.0)
+    padded = np.pad(far_m, 1)
+    return found & (far_m >= padded[:-2]) & (far_m > padded[2:])
