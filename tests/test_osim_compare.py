@@ -143,6 +143,20 @@ def test_opensims_own_header_is_read(tmp_path):
     np.testing.assert_allclose(read_motion(path).values["knee_angle_r"], KNEE, atol=1e-7)
 
 
+def test_a_time_stamp_that_stands_twice_and_a_header_without_a_unit_are_noted(tmp_path):
+    good = read_motion(write_mot(tmp_path / "good.mot", knee_angle_r=KNEE))
+    twice = write_mot(tmp_path / "twice.mot", time_s=[*TIME_S[:5], *TIME_S[4:]], knee_angle_r=[*KNEE[:5], *KNEE[4:]])
+    found = read_motion(twice)
+    np.testing.assert_array_equal(found.time_s, good.time_s)
+    np.testing.assert_array_equal(found.values["knee_angle_r"], good.values["knee_angle_r"])
+    (note,) = found.notes
+    line = twice.read_text().splitlines().index("endheader") + 1 + 1 + 6
+    assert note == f"1 row has the time stamp of the row before (first: line {line}): left out."
+    simm = read_motion(write_mot(tmp_path / "simm.mot", header="datacolumns 2\n", knee_angle_r=KNEE))
+    np.testing.assert_array_equal(simm.values["knee_angle_r"], good.values["knee_angle_r"])
+    assert simm.notes == ("The header has no inDegrees: angles are taken for degrees.",)
+
+
 def test_motions_without_common_time_or_coordinates_and_time_that_runs_back_are_refused(tmp_path):
     with pytest.raises(OsimError, match=r"at least two frames in common, found 0 to 2.98333 s and 10 to 12.9833 s"):
         compare(motion(knee_angle_r=KNEE), motion(TIME_S + 10, knee_angle_r=KNEE))

@@ -29,7 +29,7 @@ def run(*args):
 
 
 def angles_deg(path):
-    labels, table, in_degrees = read_table(path)
+    labels, table, in_degrees, _ = read_table(path)
     assert in_degrees
     return {label: table[:, k] for k, label in enumerate(labels)}
 
@@ -136,7 +136,7 @@ def test_errors_per_marker_and_frame_are_those_of_opensims_own_report(planted):
     folder, *_ = planted
     with (folder / "out" / "walk_errors.csv").open() as file:
         rows = list(csv.DictReader(file))
-    labels, table, _ = read_table(folder / "out" / "walk_ik_marker_errors.sto")
+    labels, table, *_ = read_table(folder / "out" / "walk_ik_marker_errors.sto")
     np.testing.assert_allclose(
         [float(r["rms_mm"]) for r in rows], 1000 * table[:, labels.index("marker_error_RMS")], atol=0.02
     )

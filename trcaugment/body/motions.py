@@ -28,7 +28,7 @@ def read_mot(path: Path) -> FloatArray:
     Raises:
         MotionError: not a motion file, too short, or without any known coordinate.
     """
-    labels, table, in_degrees = read_table(path)
+    labels, table, in_degrees, _ = read_table(path).with_unit(path)
     known = [(k, COORDINATE_INDEX[label]) for k, label in enumerate(labels) if label in COORDINATE_INDEX]
     if not known:
         raise MotionError(f"{path}: expected coordinates such as hip_flexion_r, found {', '.join(labels[1:6])}")

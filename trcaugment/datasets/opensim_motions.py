@@ -115,7 +115,7 @@ class _Model:
 
     def _read(self, file: Path) -> tuple[FloatArray, dict[str, FloatArray]]:
         """Time stamps at 60 Hz and the known coordinates in rad or m at each."""
-        labels, table, in_degrees = read_table(file)
+        labels, table, in_degrees, _ = read_table(file).with_unit(file)
         names = [_coordinate(label) for label in labels]
         known = [name for name in self.coordinates if name in names]
         if not known:

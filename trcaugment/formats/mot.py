@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,11 +11,37 @@ from trcaugment.errors import MotionError
 from trcaugment.markers import FloatArray
 
 
-def read_table(path: Path) -> tuple[list[str], FloatArray, bool]:
-    """Labels, values (n_frames, n_labels, time first) and whether angles are in degrees, of a `.mot` or `.sto` file.
+class MotionTable(NamedTuple):
+    """What a motion file holds.
+
+    Attributes:
+        labels: of the columns, "time" first.
+        values: (n_frames, n_labels).
+        in_degrees: whether angles are in degrees, or else in radians; None where the header does not say.
+        notes: what was repaired, one sentence each.
+    """
+
+    labels: list[str]
+    values: FloatArray
+    in_degrees: bool | None
+    notes: tuple[str, ...]
+
+    def with_unit(self, path: Path) -> MotionTable:
+        """The same.
+
+        Raises:
+            MotionError: the header does not say whether angles are in degrees.
+        """
+        if self.in_degrees is None:
+            raise MotionError(f"{path}: expected a header line inDegrees=yes or inDegrees=no, found none; write it")
+        return self
+
+
+def read_table(path: Path) -> MotionTable:
+    """Read a `.mot` or `.sto` file, of OpenSim or SIMM; a row with the time stamp of the one before is left out.
 
     Raises:
-        MotionError: not a motion file.
+        MotionError: not a motion file, or a row has another number of cells, or a cell is no number.
     """
     if path.exists() and not path.is_file():
         raise MotionError(f"{path}: expected a motion file, found a folder, pipe or device")  # may never end
@@ -25,19 +52,53 @@ def read_table(path: Path) -> tuple[list[str], FloatArray, bool]:
     stripped = [line.strip().lower() for line in lines]
     if "endheader" not in stripped:
         raise MotionError(f"{path}: expected a line 'endheader' as in OpenSim motion files, found none")
-    head = stripped.index("endheader")
-    labels = lines[head + 1].split() if head + 1 < len(lines) else []
-    try:
-        table = np.array([line.split() for line in lines[head + 2 :] if line.strip()], dtype=np.float64)
-    except ValueError as error:
+    head = stripped.index("endheader") + 1
+    while head < len(lines) and not stripped[head]:
+        head += 1
+    labels = lines[head].split() if head < len(lines) else []
+    if len(labels) < 2 or labels[0].lower() != "time":
         raise MotionError(
-            f"{path}: expected numbers in {len(labels)} columns after line {head + 2} ({error})"
-        ) from error
-    if table.ndim != 2 or table.shape[1] != len(labels) or labels[0].lower() != "time":
-        raise MotionError(f"{path}: expected a column 'time' and one value per label, found shape {table.shape}")
+            f"{path}: expected a column 'time' and others in line {head + 1}, found {' '.join(labels[:5]) or 'nothing'}"
+        )
+    numbers = [head + 2 + k for k, line in enumerate(stripped[head + 1 :]) if line]
+    values = _values(path, lines, numbers, len(labels))
+    kept = np.ones(len(values), dtype=bool)
+    kept[1:] = np.diff(values[:, 0]) != 0
+    notes = []
+    if not kept.all():
+        left_out = [number for number, keep in zip(numbers, kept.tolist(), strict=True) if not keep]
+        rows = f"{len(left_out)} rows have" if len(left_out) > 1 else "1 row has"
+        notes.append(f"{rows} the time stamp of the row before (first: line {left_out[0]}): left out.")
+    return MotionTable(labels, values[kept], _in_degrees(path, stripped[: head - 1]), tuple(notes))
+
+
+def _values(path: Path, lines: list[str], numbers: list[int], n_labels: int) -> FloatArray:
+    """Rows as numbers, (n_rows, n_labels)."""
+    rows = []
+    for number in numbers:
+        cells = lines[number - 1].split()
+        if len(cells) != n_labels:
+            raise MotionError(f"{path}, line {number}: expected one value per label ({n_labels}), found {len(cells)}")
+        try:
+            rows.append([float(cell) for cell in cells])
+        except ValueError as error:
+            comma = "; export it with decimal points" if "," in lines[number - 1] else ""
+            raise MotionError(
+                f"{path}, line {number}: expected numbers in {n_labels} columns ({error}){comma}"
+            ) from error
+    if not rows:
+        raise MotionError(f"{path}: expected rows below the labels 'time', ..., found none")
+    return np.array(rows, dtype=np.float64)
+
+
+def _in_degrees(path: Path, header: list[str]) -> bool | None:
     # OpenSim's own files also explain inDegrees in a sentence.
-    said = [line.replace(" ", "") for line in stripped[:head]]
-    units = [line.removeprefix("indegrees=") for line in said if line.startswith("indegrees=")]
-    if units not in (["yes"], ["no"]):
-        raise MotionError(f"{path}: expected one header line inDegrees=yes or inDegrees=no, found {units or 'none'}")
-    return labels, table, units == ["yes"]
+    stated = [line.replace(" ", "") for line in header]
+    units = {line.removeprefix("indegrees=") for line in stated if line.startswith("indegrees=")}
+    if not units:
+        return None
+    if units not in ({"yes"}, {"no"}):
+        raise MotionError(
+            f"{path}: expected one header line inDegrees=yes or inDegrees=no, found {', '.join(sorted(units))}"
+        )
+    return units == {"yes"}

@@ -25,10 +25,12 @@ class Motion:
     Attributes:
         time_s: increasing time stamps in s, (n_frames,).
         values: coordinate -> values, (n_frames,), NaN where missing; angles in degrees, translations in mm.
+        notes: what was repaired or assumed, one sentence each.
     """
 
     time_s: FloatArray
     values: dict[str, FloatArray]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -94,10 +96,14 @@ def read_motion(path: Path) -> Motion:
     Raises:
         MotionError: not a motion file, its time does not increase, or a coordinate stands twice.
     """
-    labels, table, in_degrees = read_table(path)
+    labels, table, in_degrees, notes = read_table(path)
+    if in_degrees is None:
+        in_degrees = True  # as SIMM writes them
+        notes = (*notes, "The header has no inDegrees: angles are taken for degrees.")
     time_s = table[:, 0]
     if not (np.diff(time_s) > 0).all():
-        raise MotionError(f"{path}: expected increasing time stamps")
+        k = int(np.argmin(np.diff(time_s) > 0))
+        raise MotionError(f"{path}: expected increasing time stamps, found {time_s[k + 1]:g} s after {time_s[k]:g} s")
     values = {}
     for label, column in zip(labels[1:], table.T[1:], strict=True):
         name = label.removesuffix("/value").rsplit("/", 1)[-1]
@@ -107,7 +113,7 @@ def read_motion(path: Path) -> Motion:
             raise MotionError(f"{path}: the coordinate {name} is there more than once")
         column = column * 1000 if unit_of(name) == MILLIMETERS else column if in_degrees else np.rad2deg(column)
         values[name] = np.asarray(column, dtype=np.float64)
-    return Motion(time_s, values)
+    return Motion(time_s, values, notes)
 
 
 def compare(first: Motion, second: Motion) -> Comparison:

@@ -258,7 +258,7 @@ def run_ik(setup: Path, log: OpensimLog) -> tuple[MarkerErrors, Markers]:
     log.checked(tool.run, f"inverse kinematics of {name}")
     for end in ("_ik_marker_errors.sto", "_ik_model_marker_locations.sto"):
         setup.with_name(_opensim_name(name) + end).replace(setup.with_name(name + end))
-    labels, table, _ = read_table(setup.with_name(f"{name}_ik_model_marker_locations.sto"))
+    labels, table, *_ = read_table(setup.with_name(f"{name}_ik_model_marker_locations.sto"))
     names = tuple(label.removesuffix("_tx") for label in labels[1::3])
     placed = Markers(names, table[:, 1:].reshape(len(table), -1, 3), table[:, 0])
     measured = read_trc(setup.with_name(f"{name}_ik.trc"))
