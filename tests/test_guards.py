@@ -256,3 +256,14 @@ def test_of_real_recordings_only_the_one_with_lost_feet_is_told_about(shared_dat
             found = watch(find_keypoints(file).positions, file.time_s, person, card)
             told |= {path.stem: [finding.guard for finding in found]} if found else {}
     assert told == {"lying": ["segments"]}
+
+
+def test_keypoints_of_a_single_camera_are_refused(walk):
+    flat = walk.copy()
+    flat[..., 2] = 0
+    turned = flat @ Rotation.from_euler("xyz", [20, 40, 60], degrees=True).as_matrix().T
+    for positions in (flat, turned):
+        with pytest.raises(MarkersError, match="three dimensions, found one that is flat"):
+            check_size(positions, ADULT, "m")
+    check_size(walk, ADULT, "m")
+    check_size(np.full_like(walk, np.nan), ADULT, "m")

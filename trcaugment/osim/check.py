@@ -17,6 +17,7 @@ import numpy as np
 from trcaugment.markers import Markers
 from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import opensim_log
+from trcaugment.osim.marker_data import find_misread
 from trcaugment.osim.model import open_model
 
 
@@ -71,6 +72,7 @@ class Check:
         alike: marker of the model -> marker of the file that is spelled a little differently.
         ik: what the inverse kinematics set-up would do, if there is one.
         scaling: what the scaling set-up would do, if there is one.
+        misread: sentences on what OpenSim's Scale tool would read otherwise than `read_trc` did.
     """
 
     matched: tuple[str, ...]
@@ -80,6 +82,7 @@ class Check:
     alike: dict[str, str]
     ik: IkCheck | None
     scaling: ScaleCheck | None
+    misread: tuple[str, ...] = ()
 
 
 def check(
@@ -88,6 +91,7 @@ def check(
     marker_set: Path | None = None,
     ik_setup: Path | None = None,
     scale_setup: Path | None = None,
+    file: Path | None = None,
 ) -> Check:
     """Compare the markers of a file with those of a model and its set-ups.
 
@@ -97,6 +101,7 @@ def check(
         marker_set: a marker-set file whose markers are added to the model.
         ik_setup: an inverse kinematics set-up.
         scale_setup: a scaling set-up.
+        file: the file itself, to learn what OpenSim would misread in it.
 
     Raises:
         OsimError: there is no opensim, or a file is not what it should be.
@@ -105,6 +110,7 @@ def check(
         names = _Names(markers, open_model(model, marker_set, log))
         ik = _check_ik(open_document("InverseKinematicsTool", ik_setup, log), names) if ik_setup else None
         scaling = _check_scaling(open_document("ScaleTool", scale_setup, log), names) if scale_setup else None
+        misread = find_misread(file, markers, log) if file else ()
     both = [name for name in markers.names if name in names.in_model]
     only_in_file = tuple(name for name in markers.names if name not in names.in_model)
     only_in_model = tuple(name for name in names.in_model if name not in markers.names)
@@ -116,6 +122,7 @@ def check(
         {name: other for name in only_in_model for other in only_in_file if _key(name) == _key(other)},
         ik,
         scaling,
+        misread,
     )
 
 
