@@ -17,6 +17,8 @@ from weakref import WeakSet
 from trcaugment.errors import ClusterError
 
 _PATIENCE_S = 10  # for a scheduler and its first worker
+# A trial of half an hour goes to a worker as it is; Dask would warn of tasks of more than 10 MB.
+_LARGE_TASKS, _LARGEST_TASK = "distributed.admin.large-graph-warning-threshold", "1 GB"
 _GRACE_S = 5  # after Ctrl-C: enough to finish most tasks, and nobody waits longer
 
 
@@ -61,6 +63,7 @@ def dask_pool(address: str) -> Iterator[tuple[Pool, int]]:
         CancelledError: the scheduler was lost on the way.
     """
     try:
+        from dask import config
         from distributed.client import Client, ClosedClientError
         from distributed.comm.addressing import resolve_address
     except ImportError as error:
@@ -72,7 +75,7 @@ def dask_pool(address: str) -> Iterator[tuple[Pool, int]]:
         client = Client(address, timeout=_PATIENCE_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterError(f"expected a Dask scheduler at {address}, found none ({error})") from error
-    with client:
+    with config.set({_LARGE_TASKS: _LARGEST_TASK}), client:
         _check_workers(client, address)
         try:
             yield client.get_executor(pure=False), sum(client.nthreads().values())
