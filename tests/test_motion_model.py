@@ -109,11 +109,11 @@ def test_feet_on_the_floor_are_flat_for_everybody(activity):
     rng, generator = np.random.default_rng(4), torch.Generator().manual_seed(4)
     plain = [make_motion(activity, rng) for _ in range(15)]
     seen = [perturb(torch.from_numpy(motion)[None], generator)[0].numpy() for motion in plain]
-    for motions, most in ((plain, 5.0), (seen, 6.5)):
+    for motions in (plain, seen):
         pitch = [pitches_deg(motion) for motion in motions]
         assert np.median([own.std(axis=0).mean() for own in pitch]) < 4.5  # recorded people: 3 to 4 degrees
         assert abs(np.mean([own.mean() for own in pitch])) < 7.0  # -5 to -2
-        assert np.std([own.mean() for own in pitch]) < most + 2
+        assert np.std([own.mean() for own in pitch]) < 8.0  # 4 to 5.5
 
 
 def test_thighs_turn_inward_over_feet_that_stay():

@@ -13,7 +13,7 @@ from trcaugment.body.skeleton import BODIES, COORDINATE_INDEX, COORDINATES, POIN
 from trcaugment.body.windows import make_library
 from trcaugment.errors import MotionError
 
-HIP, KNEE, TX = (COORDINATE_INDEX[name] for name in ("hip_flexion_r", "knee_angle_r", "pelvis_tx"))
+HIP, KNEE, TILT, TX = (COORDINATE_INDEX[name] for name in ("hip_flexion_r", "knee_angle_r", "pelvis_tilt", "pelvis_tx"))
 
 
 def write_mot(path, labels, rows, in_degrees=True):
@@ -265,6 +265,9 @@ def test_perturbed_motions_stay_near_and_within_ranges_but_the_pelvis_path_is_ke
     assert torch.equal(coordinates, before)  # never in place
     assert torch.equal(changed[..., 3:6], coordinates[..., 3:6])
     assert torch.equal(changed, perturb(coordinates, generator(2)))
+    law = [TILT, HIP, KNEE, COORDINATE_INDEX["ankle_angle_r"]]
+    pitch = (changed - coordinates).mean(dim=1)[:, law] @ torch.tensor([1.0, 1.0, -1.0, 1.0])
+    assert float(pitch.abs().quantile(0.7)) < 0.05  # a foot on the floor stays flat but for 2 degrees
     hip = (changed - coordinates)[..., COORDINATE_INDEX["hip_rotation_r"]].mean(dim=1)
     assert 0.06 < float(hip.std()) < 0.13  # 0.10 rad, less where the range ends
     for name in ("hip_flexion_r", "knee_angle_l", "ankle_angle_r", "lumbar_extension"):

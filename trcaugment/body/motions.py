@@ -125,14 +125,14 @@ class MotionLibrary:
 
 # Standard deviations of a window's constant change of posture in rad: of both sides alike, and of each side besides.
 _POSTURE_SPREAD = {
-    "knee_angle": (0.04, 0.03),
-    "ankle_angle": (0.04, 0.03),
-    "hip_adduction": (0.04, 0.05),
-    "hip_rotation": (0.06, 0.08),
+    "knee_angle": (0.05, 0.02),
+    "ankle_angle": (0.05, 0.02),
+    "hip_adduction": (0.04, 0.03),
+    "hip_rotation": (0.06, 0.04),
     "subtalar_angle": (0.06, 0.10),
 }
 _TILT_SPREAD = 0.06
-_PITCH_SPREAD = 0.035  # of the foot against the floor
+_PITCH_SPREAD = (0.035, 0.015)  # of the feet against the floor
 # A pelvis tilted forward by a degree more goes with a back straighter by half a degree (people in sitting and squats).
 _LUMBAR_ON_TILT = -0.5
 _LUMBAR_SPREAD = {"lumbar_extension": 0.09, "lumbar_bending": 0.05, "lumbar_rotation": 0.07}
@@ -156,19 +156,21 @@ def perturb(coordinates: Tensor, generator: torch.Generator) -> Tensor:
     def shift(name: str, by: Tensor) -> Tensor:
         """Change a coordinate in place; how much it gave way, as a few degrees beyond the range are the most."""
         index, coordinate = COORDINATE_INDEX[name], COORDINATES[COORDINATE_INDEX[name]]
-        before = changed[..., index]
-        after = (before + by).clamp(coordinate.low - 0.1, coordinate.high + 0.1)
+        after = (changed[..., index] + by).clamp(coordinate.low - 0.1, coordinate.high + 0.1)
+        given = after - changed[..., index]
         changed[..., index] = after
-        return after - before
+        return given
 
     tilt = normal(_TILT_SPREAD)
     shift("pelvis_tilt", tilt)
     for name, spread in _LUMBAR_SPREAD.items():
         shift(name, normal(spread) + (_LUMBAR_ON_TILT * tilt if name == "lumbar_extension" else 0.0))
+    pitch = normal(_PITCH_SPREAD[0])
     alike = {name: normal(spread) for name, (spread, _) in _POSTURE_SPREAD.items()}
     for side in "rl":
         turned = {
             name: shift(f"{name}_{side}", alike[name] + normal(own)) for name, (_, own) in _POSTURE_SPREAD.items()
         }
-        shift(f"hip_flexion_{side}", turned["knee_angle"] - turned["ankle_angle"] - tilt + normal(_PITCH_SPREAD))
+        kept = turned["knee_angle"] - turned["ankle_angle"] - tilt
+        shift(f"hip_flexion_{side}", kept + pitch + normal(_PITCH_SPREAD[1]))
     return changed

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
 from scipy.ndimage import gaussian_filter1d
 
 from trcaugment.body.cycles import CYCLES
+from trcaugment.body.floor import keep_apart, plant_feet
 from trcaugment.body.key_poses import KEY_POSES, SOLE_ON_FLOOR, Key, Pose, Rng
-from trcaugment.body.kinematics import BodySizes, forward_kinematics
 from trcaugment.body.motion_model import motion_models
-from trcaugment.body.skeleton import BODIES, COORDINATE_INDEX, COORDINATES, GENERIC_HEIGHT_M, POINT_INDEX
-from trcaugment.marker_sets import KEYPOINTS, SIDES
+from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
 from trcaugment.markers import RATE_HZ, FloatArray
 
 # How often each activity is drawn, beside the others: oftener what people record and what varies most.
@@ -36,6 +34,7 @@ ACTIVITIES: dict[str, float] = {
     "lie": 1.0,
     "random": 1.0,
 }
+_BOTH_FEET_STAY = ("sit_to_stand", "squat", "stand", "bend", "reach", "calf_raise")
 _ARM = ("arm_flex", "arm_add", "arm_rot", "elbow_flex")
 
 
@@ -49,16 +48,19 @@ def make_motion(activity: str, rng: Rng) -> FloatArray:
     Returns:
         Values of all coordinates in rad or m at 60 Hz, feet on the ground, (n_frames, n_coordinates).
     """
-    if activity in motion_models():
-        return plant_feet(_of_model(activity, rng))
+    motion = _of_model(activity, rng) if activity in motion_models() else np.deg2rad(_procedural(activity, rng))
+    return plant_feet(keep_apart(motion) if activity in _BOTH_FEET_STAY else motion)
+
+
+def _procedural(activity: str, rng: Rng) -> FloatArray:
+    """A motion in degrees, pelvis at the origin, (n_frames, n_coordinates)."""
     if activity in CYCLES:
         motion = CYCLES[activity](rng)
     elif activity == "random":
         motion = _random_motion(rng)
     else:
         motion = _through(KEY_POSES[activity](rng), rng)
-    motion += _tremble(len(motion), rng)
-    return plant_feet(np.deg2rad(motion))
+    return motion + _tremble(len(motion), rng)
 
 
 def _of_model(activity: str, rng: Rng) -> FloatArray:
@@ -132,22 +134,3 @@ def _tremble(n_frames: int, rng: Rng) -> FloatArray:
     slow *= rng.uniform(0.3, 1.5) / max(float(slow.std()), 1e-9)
     slow[:, 3:6] = 0.0
     return np.asarray(slow)
-
-
-_GROUND_POINTS = [POINT_INDEX[KEYPOINTS.named(part, side)] for side in SIDES for part in ("Heel", "SmallToe", "BigToe")]
-
-
-def plant_feet(motion: FloatArray) -> FloatArray:
-    """Moves the pelvis so that the lowest foot point stands on the ground (Y = 0) and does not slide."""
-    one = torch.ones(1, dtype=torch.float64)
-    scale = torch.ones(1, len(BODIES), 3, dtype=torch.float64)
-    sizes = BodySizes.from_scale(scale, one * GENERIC_HEIGHT_M, one * 75.0)
-    planted = motion.copy()
-    planted[:, 3:6] = 0.0
-    feet = forward_kinematics(sizes, torch.from_numpy(planted)[None], _GROUND_POINTS)[0].numpy()
-    lowest = feet[..., 1].argmin(axis=1)
-    speed = np.diff(feet, axis=0)[np.arange(len(feet) - 1), lowest[1:]]
-    planted[1:, [3, 5]] = -np.cumsum(speed[:, [0, 2]], axis=0)
-    planted[:, 4] = -feet[..., 1].min(axis=1)
-    planted[:, 3:6] = gaussian_filter1d(planted[:, 3:6], 2.0, axis=0, mode="nearest")
-    return planted
