@@ -81,7 +81,7 @@ def on_real_trials(model: Model) -> None:
 
 
 def on_bent_legs(model: Model) -> None:
-    """Length of the right thigh, which bending must not change: hip joint center to the middle of the knee markers."""
+    """Length of the right thigh, straight and bent: hip joint center to the middle of the knee markers."""
     print(f"\n{'real trials, thigh (mm)':28s}{'straight leg':>14s}{'bent leg':>14s}")
     for name, subject in TRIALS:
         recording = read_trc(SHARED / name)

@@ -126,8 +126,7 @@ def error_budget(model: str, sums: Sequence[SegmentSums], subjects: Sequence[str
         Common bias along each axis: mean over people of their mean errors (t interval over people). Its size; the mean
         over people of the size of their mean error; and the root mean square about each trial's mean.
     """
-    joined = SegmentSums(*(np.concatenate(values) for values in zip(*sums, strict=True)))
-    constant, moving = _by_person(joined, subjects)
+    constant, moving = by_person(sums, subjects)
     rows: list[Score] = []
     sizes: list[list[float]] = []
     for part in dict.fromkeys(mark.part for mark in ANATOMICAL_MARKERS.landmarks):
@@ -142,8 +141,14 @@ def error_budget(model: str, sums: Sequence[SegmentSums], subjects: Sequence[str
     return rows
 
 
-def _by_person(sums: SegmentSums, subjects: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-    """Every person's mean error (n_people, 35, 3) and RMS about the mean of each trial (n_people, 35) in mm, or NaN."""
+def by_person(parts: Sequence[SegmentSums], subjects: Sequence[str]) -> tuple[FloatArray, FloatArray]:
+    """Every person's mean error (n_people, 35, 3) and RMS about the mean of each trial (n_people, 35) in mm, or NaN.
+
+    Args:
+        parts: sums of pieces.
+        subjects: whom each piece shows, (n_pieces,); people come in the order of their names.
+    """
+    sums = SegmentSums(*(np.concatenate(values) for values in zip(*parts, strict=True)))
     names, person = np.unique(subjects, return_inverse=True)
     n, error, within = (np.zeros((len(names), *each.shape[1:])) for each in sums)
     spread = sums.square - (sums.error**2).sum(axis=2) / np.maximum(sums.n, 1)

@@ -103,13 +103,13 @@ def evaluate_trials(
     for k in track(range(len(trials))):
         trial = trials[k]
         try:
-            predicted = {name: _predict_trial(trial, model, marker_set) for name, model in models.items()}
+            predicted = {name: predict_trial(trial, model, marker_set) for name, model in models.items()}
         except TrcAugmentError as error:
             failed[trial.name] = str(error)
             continue
         step_s, even = _steps(trial.markers.time_s)
-        _add(sums, predicted, (_as_piece(trial.markers, marker_set), marker_set), step_s, even)
-        _add_segments(segments, predicted, (_as_piece(trial.markers, marker_set), marker_set))
+        _add(sums, predicted, (as_piece(trial.markers, marker_set), marker_set), step_s, even)
+        _add_segments(segments, predicted, (as_piece(trial.markers, marker_set), marker_set))
         done.append(trial)
     people = [trial.subject_name for trial in done]
     far = on_distance([trial.name for trial in done], [sums[name] for name in models])
@@ -119,15 +119,15 @@ def evaluate_trials(
     return Evaluation(scores, tuple(models), "trials", len(done), len(set(people)), failed, notes)
 
 
-def _predict_trial(trial: Pair, model: Model, marker_set: MarkerSet) -> Tensor:
+def predict_trial(trial: Pair, model: Model, marker_set: MarkerSet) -> Tensor:
     """Markers in m at the truth's time stamps in the order of the set, (1, n_frames, n_markers, 3)."""
     markers = augment(trial.keypoints, trial.subject, model).markers
     if time_difference(trial.keypoints, trial.markers):
         markers = at_times(markers, trial.markers.time_s)
-    return _as_piece(markers, marker_set)
+    return as_piece(markers, marker_set)
 
 
-def _as_piece(markers: Markers, marker_set: MarkerSet) -> Tensor:
+def as_piece(markers: Markers, marker_set: MarkerSet) -> Tensor:
     """Positions in m in the order of the set, NaN where there are none, (1, n_frames, n_markers, 3)."""
     return arrange(torch.tensor(markers.positions), markers.names, marker_set)[None]
 
