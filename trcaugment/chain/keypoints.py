@@ -15,15 +15,10 @@ from trcaugment.formats.affixes import find_affix
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, OTHER_KEYPOINTS, name_key
 from trcaugment.markers import FloatArray, Markers
 
-_FEET = frozenset(mark.name for mark in KEYPOINTS.landmarks if mark.part in ("Heel", "SmallToe", "BigToe"))
-_SHOULDERS = frozenset({"Neck", "RShoulder", "LShoulder"})
-_WITH_FEET = "choose a pose model with heels and toes, such as HALPE_26, COCO_133 or BODY_25"
-# What is missing tells which marker set the file was made with.
-_RESEMBLES = {
-    _FEET: f"The file resembles COCO_17, which has no foot points and cannot be augmented; {_WITH_FEET}.",
-    frozenset({"RSmallToe", "LSmallToe"}): f"The file resembles BLAZEPOSE, which has no small toes; {_WITH_FEET}.",
-    _SHOULDERS: "The file resembles HALPE_26_LOWER, which has no shoulders; track the whole body.",
-}
+# Without them there is no body; Neck is between the shoulders, and what else is absent is filled in.
+_NEEDED = tuple(mark.name for mark in KEYPOINTS.landmarks if mark.part in ("Shoulder", "Hip", "Knee", "Ankle"))
+_WITHOUT = "Shoulders, hips, knees and ankles must be there; heels and toes need not."
+_NO_SHOULDERS = "The file resembles HALPE_26_LOWER, which has no shoulders; track the whole body."
 _NAMES_COMPARED, _LONGEST_COMPARED = 300, 40  # comparing takes long, and real files have no more
 _ALIKE = 0.55  # R_5th_Toe and RLittleToe are
 _TELL = "say which is which with --names RKnee=NAME or a CSV file"
@@ -48,15 +43,17 @@ class Keypoints:
         positions: positions in m in the order of `KEYPOINTS`, (n_frames, 15, 3), NaN where missing.
         sources: keypoint -> the file's name that it came from; derived keypoints are left out.
         derived: one sentence for each point that was computed from others.
+        absent: keypoints that the file lacks altogether, and nothing gives.
     """
 
     positions: FloatArray
     sources: dict[str, str]
     derived: tuple[str, ...]
+    absent: tuple[str, ...] = ()
 
 
 def find_keypoints(markers: Markers) -> Keypoints:
-    """Find the 15 keypoints by name or alias; a column without a single sample counts as absent.
+    """Find keypoints by name or alias; a column without a single sample counts as absent, and so may feet be.
 
     What all names of the file begin or end with is removed first. A column with exactly the keypoint's own name is
     preferred to columns with other fitting names; names of skin markers fit none where the file holds such. An absent
@@ -64,27 +61,40 @@ def find_keypoints(markers: Markers) -> Keypoints:
     the derived points only where the file has no midHip of its own.
 
     Raises:
-        MarkerSetError: keypoints are missing, several columns fit one keypoint, or there are several people; it lists
-            all of them.
+        MarkerSetError: shoulders, hips, knees or ankles are missing, several columns fit one keypoint, or there are
+            several people; it lists all of them.
     """
     valid = np.asarray(np.isfinite(markers.positions).all(axis=2))
     names = list(compress(markers.names, np.asarray(valid.any(axis=0))))
     own = _own_names(names)
     found = _matches(own)
     neck_derived = not found["Neck"] and bool(found["RShoulder"] and found["LShoulder"])
-    if any(len(columns) != 1 for keypoint, columns in found.items() if not (keypoint == "Neck" and neck_derived)):
+    if any(len(columns) > 1 or (not columns and keypoint in _NEEDED) for keypoint, columns in found.items()):
         raise MarkerSetError(_explain(found, markers, neck_derived))
     sources = {keypoint: columns[0] for keypoint, columns in found.items() if columns}
+    positions = np.full((markers.n_frames, len(KEYPOINTS), 3), np.nan)
+    positions[:, [KEYPOINTS.index(keypoint) for keypoint in sources]] = markers.select(sources.values())
     derived = []
     if neck_derived:
-        neck = markers.select([sources["RShoulder"], sources["LShoulder"]]).mean(axis=1, keepdims=True)
-        positions = np.concatenate([neck, markers.select(sources.values())], axis=1)
+        positions[:, KEYPOINTS.index("Neck")] = positions[:, KEYPOINTS.both("Shoulder")].mean(axis=1)
         derived.append("Neck: midpoint of RShoulder and LShoulder")
-    else:
-        positions = markers.select(sources.values())
     if not {name_key(name) for name in OTHER_KEYPOINTS["midHip"].aliases} & {name_key(name) for name in own.values()}:
         derived.append("midHip: midpoint of RHip and LHip")
-    return Keypoints(positions, sources, tuple(derived))
+    absent = tuple(keypoint for keypoint in KEYPOINTS if keypoint not in sources and keypoint != "Neck")
+    unused = [name for name in markers.names if name not in sources.values() and not _is_anatomical(name)]
+    derived += _describe_absent(absent, unused)
+    return Keypoints(positions, sources, tuple(derived), absent)
+
+
+def _describe_absent(absent: Sequence[str], unused: list[str]) -> list[str]:
+    """Sentences on keypoints that the file lacks; one that is there under another name should be found."""
+    if not absent:
+        return []
+    near = {keypoint: names for keypoint in absent if (names := _nearest(keypoint, unused))}
+    return [f"{', '.join(absent)}: not in the file, most likely place given the other keypoints"] + [
+        f"{keypoint} may be {' or '.join(names)}: if so, add --names {keypoint}={names[0]}"
+        for keypoint, names in near.items()
+    ]
 
 
 def input_keypoints(markers: Markers) -> Markers:
@@ -145,7 +155,8 @@ def _explain(found: dict[str, list[str]], markers: Markers, neck_derived: bool) 
     ]
     listed = ", ".join(line.partition(":")[0] for line in lines)
     needed = f"the model needs {len(KEYPOINTS)} keypoints; {len(lines)} cannot be taken from this file: {listed}"
-    hint = _RESEMBLES.get(frozenset(missing), "")
+    needed_too = set(missing).intersection(_NEEDED)
+    hint = _NO_SHOULDERS if needed_too == {"RShoulder", "LShoulder"} else _WITHOUT if needed_too else ""
     if on_skin:
         hint = (
             f"The file holds skin markers ({', '.join(sorted(on_skin)[:4])}, ...), which are no joint centers: {_TELL}."

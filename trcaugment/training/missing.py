@@ -66,7 +66,7 @@ def lose_keypoints(windows: Windows, rate: float, generator: torch.Generator) ->
     for k in sorted(set(group[lost].tolist())):
         chosen = torch.nonzero(lost & (group == k))[:, 0]
         of_group = (values[chosen].numpy() for values in (windows.keypoints, windows.height_m, inside, absent))
-        keypoints[chosen] = torch.from_numpy(_fill(_MISSING[k], *of_group)).to(keypoints)
+        keypoints[chosen] = torch.from_numpy(fill_windows(_MISSING[k], *of_group)).to(keypoints)
     return replace(windows, keypoints=keypoints)
 
 
@@ -78,10 +78,10 @@ def _gaps(n: int, n_frames: int, generator: torch.Generator) -> Tensor:
     return (frame >= start) & (frame < start + length)
 
 
-def _fill(
+def fill_windows(
     missing: BoolArray, keypoints: FloatArray, height_m: FloatArray, inside: BoolArray, absent: BoolArray
 ) -> FloatArray:
-    """Windows with a group of keypoints filled inside gaps.
+    """Windows with a group of keypoints filled inside gaps, as prediction would fill them.
 
     Args:
         missing: the group, (15,).

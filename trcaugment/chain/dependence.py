@@ -1,0 +1,71 @@
+"""Which markers depend on which keypoints, as measured: a marker is left out where those that it needs are missing.
+
+`dependence.csv` holds the error that a marker gets where keypoints are filled in instead of seen, in mm, for everything
+that can be missing of the trunk or of the right leg (`benchmarks/missing.py --write`; docs/missing-keypoints.md).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from trcaugment.chain.signals import BoolArray
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+
+_FOOT = ("Heel", "SmallToe", "BigToe")
+_OF_FOOT = ("ankle", "mankle", "calc", "toe", "5meta")
+# What is missing in one region is measured together; what is missing in several adds up.
+REGIONS = (
+    ("Neck", "RShoulder", "LShoulder", "RHip", "LHip"),
+    *(tuple(side + part for part in ("Knee", "Ankle", *_FOOT)) for side in "RL"),
+)
+# The markers are 20 mm off with all keypoints seen; another 15 make that 25.
+MOST_ADDED_MM = 15.0
+
+_Missing = frozenset[str]
+
+
+def lost_markers(missing: BoolArray, never: BoolArray, outputs: Sequence[str]) -> BoolArray:
+    """Which markers cannot be known, (n_frames, n_markers).
+
+    Args:
+        missing: keypoints that are filled in, (n_frames, 15).
+        never: keypoints that the trial hardly shows at all, (15,).
+        outputs: names of the markers.
+    """
+    patterns, which = np.unique(missing, axis=0, return_inverse=True)
+    lost = np.array([_lost(pattern, never, tuple(outputs)) for pattern in patterns])
+    return np.asarray(lost[which.ravel()])
+
+
+def _lost(missing: BoolArray, never: BoolArray, outputs: tuple[str, ...]) -> list[bool]:
+    """The same for one frame, (n_markers)."""
+    gone, unseen = (frozenset(np.compress(each, KEYPOINTS.names).tolist()) for each in (missing, missing & never))
+    parts = [part for region in REGIONS if (part := gone.intersection(region))]
+    added_mm = [_table()[part, "never" if part & unseen else "elsewhere"] for part in parts]
+    footless = {side for side in ("right", "left") if gone.issuperset(KEYPOINTS.named(part, side) for part in _FOOT)}
+    without_foot = {mark.name for mark in ANATOMICAL_MARKERS.landmarks if mark.part in _OF_FOOT and mark.side in footless}
+    # Markers that were not measured depend on everything.
+    return [
+        bool(gone) and (name in without_foot or sum(each.get(name, np.inf) for each in added_mm) > MOST_ADDED_MM)
+        for name in outputs
+    ]
+
+
+@cache
+def _table() -> dict[tuple[_Missing, str], dict[str, float]]:
+    """Missing keypoints of one region, and whether the trial shows them elsewhere -> marker -> added error in mm."""
+    table = {}
+    with Path(__file__).with_name("dependence.csv").open(encoding="ascii", newline="") as file:
+        for row in csv.DictReader(file):
+            names, seen = row.pop("missing").split(), row.pop("seen")
+            added_mm = {name: float(value) for name, value in row.items()}
+            table[frozenset(names), seen] = added_mm
+            if not set(names) <= set(REGIONS[0]):
+                other_side = frozenset(KEYPOINTS[name].partner for name in names)
+                table[other_side, seen] = {ANATOMICAL_MARKERS[name].partner: mm for name, mm in added_mm.items()}
+    return table
