@@ -3,8 +3,8 @@
     python benchmarks/missing.py --write     trcaugment/chain/dependence.csv, anew for the default model
     python benchmarks/missing.py [DATA]      the tables of docs/missing-keypoints.md
 
-DATA holds other people's recordings (../shared/data beside the repository). An added error is the root of the difference
-between the mean squared errors with a keypoint filled in and with it seen.
+DATA holds other people's recordings (../shared/data beside the repository). An added error is the root of the
+difference between the mean squared errors with a keypoint filled in and with it seen.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Generated:
 
 
 def dependence(generated: Generated) -> Iterator[list[str]]:
-    """Rows of dependence.csv: what is missing, whether the trial shows it elsewhere, added error of every marker in mm."""
+    """Rows of dependence.csv: what is missing, whether the trial shows it elsewhere, added errors in mm."""
     yield ["missing", "seen", *generated.model.card.outputs]
     for region in REGIONS[:2]:  # the left leg is the right one's mirror image
         for n in range(1, len(region) + 1):

@@ -35,13 +35,14 @@ class Augmentation:
     """Predicted markers, and what was done to get them.
 
     Attributes:
-        markers: the model's markers at the input's time stamps; NaN in frames where a keypoint is missing.
+        markers: the model's markers at the input's time stamps; NaN where keypoints that they need are missing.
         sources: keypoint -> the input's name that it came from.
         derived: one sentence for each point computed from others.
         preparation: how the keypoints were prepared.
         outliers: samples that leave their path and come back, keypoint -> spans of frames (first, after last).
         filled: short gaps that were filled, keypoint -> spans of frames (first, after last).
-        missing: longer gaps that were not, keypoint -> spans of frames; no marker is predicted there.
+        missing: longer gaps, keypoint -> spans of frames; its most likely place given the others stands there instead.
+        lost: markers that cannot be known there, marker -> spans of frames.
         without_body: spans of frames whose keypoints are no body of this height; no marker is predicted there either.
         findings: of the guards: reasons to look twice at the keypoints, or at height and mass.
     """
@@ -53,6 +54,7 @@ class Augmentation:
     outliers: dict[str, list[Span]]
     filled: dict[str, list[Span]]
     missing: dict[str, list[Span]]
+    lost: dict[str, list[Span]]
     without_body: list[Span]
     findings: tuple[Finding, ...]
 
@@ -85,13 +87,14 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augm
     predicted = _through_windows(trials, model, partial(predict_windows, model=model))
     return [
         Augmentation(
-            Markers(model.card.outputs, positions, trial.markers.time_s, trial.markers.unit),
+            Markers(model.card.outputs, _without(positions, trial.lost), trial.markers.time_s, trial.markers.unit),
             trial.keypoints.sources,
             trial.keypoints.derived,
             trial.how,
-            _spans(trial.outliers),
-            _spans(trial.filled),
-            _spans(trial.missing),
+            _spans(trial.outliers, KEYPOINTS.names),
+            _spans(trial.filled, KEYPOINTS.names),
+            _spans(trial.missing, KEYPOINTS.names),
+            _spans(trial.lost, model.card.outputs),
             find_gaps(trial.without_body),
             trial.findings,
         )
@@ -199,6 +202,11 @@ def _on_frames(trials: Sequence[PreparedTrial], blended: Sequence[FloatArray]) -
     return of_trials
 
 
-def _spans(marked: BoolArray) -> dict[str, list[Span]]:
-    """Runs of marked frames by keypoint, from (n_frames, 15)."""
-    return {name: find_gaps(marked[:, k]) for k, name in enumerate(KEYPOINTS) if marked[:, k].any()}
+def _without(positions: FloatArray, lost: BoolArray) -> FloatArray:
+    """Positions, (n_frames, n_markers, 3), with NaN for lost markers, (n_frames, n_markers)."""
+    return np.where(lost[:, :, None], np.nan, positions)
+
+
+def _spans(marked: BoolArray, names: Sequence[str]) -> dict[str, list[Span]]:
+    """Runs of marked frames by name, from (n_frames, n_names)."""
+    return {name: find_gaps(marked[:, k]) for k, name in enumerate(names) if marked[:, k].any()}

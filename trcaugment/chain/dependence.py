@@ -39,7 +39,7 @@ def lost_markers(missing: BoolArray, never: BoolArray, outputs: Sequence[str]) -
     """
     patterns, which = np.unique(missing, axis=0, return_inverse=True)
     lost = np.array([_lost(pattern, never, tuple(outputs)) for pattern in patterns])
-    return np.asarray(lost[which.ravel()])
+    return np.asarray(lost[which.reshape(-1)])
 
 
 def _lost(missing: BoolArray, never: BoolArray, outputs: tuple[str, ...]) -> list[bool]:
@@ -48,7 +48,9 @@ def _lost(missing: BoolArray, never: BoolArray, outputs: tuple[str, ...]) -> lis
     parts = [part for region in REGIONS if (part := gone.intersection(region))]
     added_mm = [_table()[part, "never" if part & unseen else "elsewhere"] for part in parts]
     footless = {side for side in ("right", "left") if gone.issuperset(KEYPOINTS.named(part, side) for part in _FOOT)}
-    without_foot = {mark.name for mark in ANATOMICAL_MARKERS.landmarks if mark.part in _OF_FOOT and mark.side in footless}
+    without_foot = {
+        mark.name for mark in ANATOMICAL_MARKERS.landmarks if mark.part in _OF_FOOT and mark.side in footless
+    }
     # Markers that were not measured depend on everything.
     return [
         bool(gone) and (name in without_foot or sum(each.get(name, np.inf) for each in added_mm) > MOST_ADDED_MM)

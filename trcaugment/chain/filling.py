@@ -21,12 +21,18 @@ from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
 
+FEWEST_OF_TRUNK = 3  # or it is not known which way the body is turned
 _TRUNK = np.isin(KEYPOINTS.names, ("Neck", "RShoulder", "LShoulder", "RHip", "LHip"))
 _NOT_TRUNK = 0.1  # weight of other keypoints in the first alignment where less than three of the trunk are seen
 _MOST_STEPS, _SMALL_STEP = 12, 1e-4  # of height, and rad; the last step leaves less than 0.03 mm
 _NOISE = 0.003  # of height; without it Neck would be trusted to the last bit to lie between the shoulders
 _MEMORY_S = 0.3  # in which what is a keypoint's own fades; 0.15 to 0.5 do as well: docs/missing-keypoints.md
 _MOST_COMPARED = 100  # frames that tell a keypoint's usual difference
+
+
+def can_be_filled(missing: BoolArray) -> BoolArray:
+    """Frames that show which way the body is turned, (n_frames,), from (n_frames, 15)."""
+    return np.asarray((~missing & _TRUNK).sum(axis=1) >= FEWEST_OF_TRUNK)
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,7 +162,8 @@ def _align(
     Returns:
         rotation to be multiplied from the right, (n_frames, 3, 3), and shift afterwards, (n_frames, 1, 3).
     """
-    rotation, shift = _procrustes(scaled, mean, np.where(of_trunk, 1.0, _NOT_TRUNK if of_trunk.sum() < 3 else 0.0))
+    others = _NOT_TRUNK if of_trunk.sum() < FEWEST_OF_TRUNK else 0.0
+    rotation, shift = _procrustes(scaled, mean, np.where(of_trunk, 1.0, others))
     for _ in range(_MOST_STEPS):
         placed = scaled @ rotation + shift
         middle = placed.mean(axis=1, keepdims=True)

@@ -9,10 +9,21 @@ from itertools import pairwise
 import numpy as np
 
 from trcaugment.chain.checks import Finding, check_rate, check_size, frames_without_body, watch
+from trcaugment.chain.dependence import lost_markers
+from trcaugment.chain.filling import FEWEST_OF_TRUNK, can_be_filled, fill_missing
 from trcaugment.chain.keypoints import Keypoints
 from trcaugment.chain.leaps import find_leaps, watch_leaps
 from trcaugment.chain.outliers import find_outliers, watch_outliers
-from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, model_frames, model_grid, to_model_grid
+from trcaugment.chain.signals import (
+    MAX_GAP_S,
+    BoolArray,
+    Span,
+    fill_gaps,
+    find_segments,
+    model_frames,
+    model_grid,
+    to_model_grid,
+)
 from trcaugment.chain.windows import IntArray, blend_weights, window_starts
 from trcaugment.errors import MarkersError
 from trcaugment.marker_sets import KEYPOINTS
@@ -27,12 +38,15 @@ class Preparation:
 
     Attributes:
         keep_outliers: whether outliers stay as they are; else they are gaps.
+        max_gap_s: gaps shorter than this, in s, are filled by the keypoint's own path; 0 for none.
     """
 
     keep_outliers: bool = False
+    max_gap_s: float = MAX_GAP_S
 
 
 AS_USUAL = Preparation()
+SEEN_S = 0.5  # a keypoint that a trial shows for less is as good as absent
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +81,8 @@ class PreparedTrial:
         how: how they were prepared.
         outliers: samples that leave their keypoint's path, (n_frames, 15).
         filled: samples of short gaps, which were filled, (n_frames, 15).
-        missing: samples of longer gaps, (n_frames, 15).
+        missing: samples of longer gaps, which got their most likely places, (n_frames, 15).
+        lost: markers that cannot be known without the missing keypoints, (n_frames, n_markers).
         without_body: frames whose keypoints are no body of this height, (n_frames,).
         findings: what the guards found.
         segments: runs of usable frames, at least one.
@@ -80,6 +95,7 @@ class PreparedTrial:
     outliers: BoolArray
     filled: BoolArray
     missing: BoolArray
+    lost: BoolArray
     without_body: BoolArray
     findings: tuple[Finding, ...]
     segments: tuple[Segment, ...]
@@ -99,17 +115,20 @@ def prepare(
 
     Raises:
         MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
-            no frame has all keypoints.
+            no frame has enough keypoints.
     """
     check_rate(markers)
     check_size(keypoints.positions, subject, markers.unit)
     outliers = find_outliers(keypoints.positions, markers.time_s)
     trusted = np.where(outliers[:, :, None], np.nan, keypoints.positions)
     leaps = find_leaps(trusted, markers.time_s)
-    positions, filled = _fill(keypoints.positions if how.keep_outliers else trusted, markers.time_s, leaps)
-    missing = np.asarray(np.isnan(positions).any(axis=2))
+    bridged, filled = _fill(keypoints.positions if how.keep_outliers else trusted, markers.time_s, leaps, how.max_gap_s)
+    missing = np.asarray(np.isnan(bridged).any(axis=2))
+    enough = can_be_filled(missing)
+    positions = bridged.copy()
+    positions[enough] = fill_missing(bridged[enough], missing[enough], markers.time_s[enough], subject.height_m)
     without_body = frames_without_body(positions, subject)
-    usable = np.asarray(~missing.any(axis=1) & ~without_body)
+    usable = np.asarray(enough & ~without_body)
     if not usable.any():
         raise MarkersError(_nothing_to_predict(missing))
     frames = model_frames(markers.time_s, RATE_HZ)
@@ -120,13 +139,28 @@ def prepare(
         *watch_outliers(outliers, markers.time_s, kept=how.keep_outliers),
         *watch_leaps(leaps),
     )
-    return PreparedTrial(subject, markers, keypoints, how, outliers, filled, missing, without_body, findings, segments)
+    never = np.asarray((~missing).sum(axis=0) < SEEN_S * markers.rate_hz)
+    return PreparedTrial(
+        subject=subject,
+        markers=markers,
+        keypoints=keypoints,
+        how=how,
+        outliers=outliers,
+        filled=filled,
+        missing=missing,
+        lost=lost_markers(missing, never, card.outputs) | ~enough[:, None],
+        without_body=without_body,
+        findings=findings,
+        segments=segments,
+    )
 
 
-def _fill(positions: FloatArray, time_s: FloatArray, leaps: Sequence[int]) -> tuple[FloatArray, BoolArray]:
+def _fill(
+    positions: FloatArray, time_s: FloatArray, leaps: Sequence[int], max_gap_s: float
+) -> tuple[FloatArray, BoolArray]:
     """Short gaps filled, but none across a leap: what is on its other side belongs to another body."""
     spans = list(pairwise([0, *leaps, len(time_s)]))
-    parts = [fill_gaps(positions[a:b], time_s[a:b]) for a, b in spans]
+    parts = [fill_gaps(positions[a:b], time_s[a:b], max_gap_s) for a, b in spans]
     return np.concatenate([part for part, _ in parts]), np.concatenate([filled for _, filled in parts])
 
 
@@ -142,4 +176,5 @@ def _nothing_to_predict(missing: BoolArray) -> str:
     shares = {name: share for name, share in zip(KEYPOINTS, missing.mean(axis=0), strict=True) if share > 0}
     worst = sorted(shares, key=lambda name: -shares[name])
     listed = ", ".join(f"{name} ({100 * shares[name]:.0f} %)" for name in worst)
-    return f"expected frames with all {len(KEYPOINTS)} keypoints, found none; missing in frames: {listed or 'none'}"
+    wanted = f"{FEWEST_OF_TRUNK} of Neck, shoulders and hips"
+    return f"expected frames with at least {wanted}, found none; missing in frames: {listed or 'none'}"

@@ -162,14 +162,24 @@ def _account(sidecar: Sidecar) -> Iterator[str]:
     for title, sentences in (("named", renamed), ("derived", sidecar.derived), ("noted", source.notes)):
         if sentences:
             yield f"{title}: {'; '.join(sentence.rstrip('.') for sentence in sentences)}"
-    for title, gaps in (("filled", sidecar.filled), ("missing, left as NaN", sidecar.missing)):
-        for name, ranges in gaps.items():
-            yield f"{title}: {name} in {_count(ranges)} ({_list(ranges)})"
+    for title, gaps in (
+        ("filled", sidecar.filled),
+        ("missing, most likely place instead", sidecar.missing),
+        ("cannot be known without them, left as NaN", sidecar.lost),
+    ):
+        for names, ranges in _by_ranges(gaps):
+            yield f"{title}: {', '.join(names)} in {_count(ranges)} ({_list(ranges)})"
     if sidecar.without_body:
         yield f"no body in the keypoints, left as NaN: {_count(sidecar.without_body)} ({_list(sidecar.without_body)})"
     for finding in sidecar.findings:
         where = f" ({_list(finding.frames)})" if finding.frames else ""
         yield f"{click.style('look twice', fg='yellow')}, {finding.guard}: {finding.message}{where}"
+
+
+def _by_ranges(gaps: dict[str, tuple[FrameRange, ...]]) -> Iterator[tuple[list[str], tuple[FrameRange, ...]]]:
+    """Names that share their frames, and these."""
+    for ranges in dict.fromkeys(gaps.values()):
+        yield [name for name, own in gaps.items() if own == ranges], ranges
 
 
 def _frames(n: int) -> str:

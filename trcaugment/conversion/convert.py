@@ -203,12 +203,12 @@ def _used(loaded: _Loaded) -> UsedSubject:
 
 
 def _output(written: Markers, predicted: Markers, data: bytes, settings: Settings) -> OutputFile:
-    n_predicted = int(np.isfinite(predicted.positions).all(axis=(1, 2)).sum())
+    known = np.asarray(np.isfinite(predicted.positions).all(axis=2))
     return OutputFile(
         sha256=sha256_of(data),
         n_markers=len(written.names),
         with_keypoints=settings.with_keypoints,
-        n_frames_predicted=n_predicted,
+        n_frames_predicted=int(known.any(axis=1).sum()),
     )
 
 

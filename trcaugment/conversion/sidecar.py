@@ -97,7 +97,8 @@ class Sidecar(_Part, frozen=True):
         preparation: how the keypoints were prepared.
         outliers: samples that leave their path and come back, keypoint -> frames.
         filled: short gaps that were filled, keypoint -> frames.
-        missing: longer gaps that were left, keypoint -> frames; no marker is predicted there.
+        missing: longer gaps, keypoint -> frames; its most likely place given the others was used there.
+        lost: markers that cannot be known there, and are NaN, marker -> frames.
         without_body: frames whose keypoints are no body of this height; no marker is predicted there either.
         findings: of the guards.
         made: when, from which file, to which.
@@ -115,6 +116,7 @@ class Sidecar(_Part, frozen=True):
     outliers: dict[str, tuple[FrameRange, ...]]
     filled: dict[str, tuple[FrameRange, ...]]
     missing: dict[str, tuple[FrameRange, ...]]
+    lost: dict[str, tuple[FrameRange, ...]]
     without_body: tuple[FrameRange, ...]
     findings: tuple[GuardFinding, ...]
     made: Made
@@ -173,9 +175,10 @@ def make_sidecar(
         sources=result.sources,
         derived=result.derived,
         preparation=result.preparation,
-        outliers=_by_keypoint(result.outliers),
-        filled=_by_keypoint(result.filled),
-        missing=_by_keypoint(result.missing),
+        outliers=_by_name(result.outliers),
+        filled=_by_name(result.filled),
+        missing=_by_name(result.missing),
+        lost=_by_name(result.lost),
         without_body=_frames(result.without_body),
         findings=tuple(
             GuardFinding(guard=each.guard, message=each.message, frames=_frames(each.frames))
@@ -199,7 +202,7 @@ def this_tool() -> str:
     return f"{_PROGRAM} {__version__}"
 
 
-def _by_keypoint(spans: dict[str, list[Span]]) -> dict[str, tuple[FrameRange, ...]]:
+def _by_name(spans: dict[str, list[Span]]) -> dict[str, tuple[FrameRange, ...]]:
     return {name: _frames(each) for name, each in spans.items()}
 
 
