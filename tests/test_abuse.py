@@ -229,12 +229,15 @@ def test_any_positions_give_an_augmentation_or_an_error_for_people(
 
 
 def assert_missing_as_said(result: Any, markers: Markers) -> None:
-    said = np.zeros(markers.n_frames, dtype=bool)
-    for start, stop in [*result.without_body, *(span for spans in result.missing.values() for span in spans)]:
+    said = np.zeros((markers.n_frames, len(result.markers.names)), dtype=bool)
+    for start, stop in result.without_body:
         said[start:stop] = True
+    for name, spans in result.lost.items():
+        for start, stop in spans:
+            said[start:stop, result.markers.names.index(name)] = True
     missing = np.isnan(result.markers.positions)
-    assert np.array_equal(missing.any(axis=(1, 2)), said)
-    assert np.array_equal(missing.all(axis=(1, 2)), said)
+    assert np.array_equal(missing.any(axis=2), said)
+    assert np.array_equal(missing.all(axis=2), said)
 
 
 def test_keypoints_on_top_of_each_other_are_judged() -> None:

@@ -11,6 +11,7 @@ from scipy.spatial.transform import Rotation
 
 from trcaugment import Markers, Model, Subject, augment, load_model, read_trc
 from trcaugment.chain import augmentation
+from trcaugment.chain.preparation import Preparation
 from trcaugment.errors import MarkersError, MarkerSetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, LANDMARKS
 
@@ -90,16 +91,64 @@ def test_a_short_gap_is_filled_and_changes_nothing_30_frames_away(model: Model, 
     assert 0 < changed[200:205].max() < 0.05
 
 
-def test_a_long_gap_gives_nan_in_its_frames_only(model: Model, walk: Markers) -> None:
-    result = augment(without(walk, "LHeel", 300, 360), SUBJECT, model)
-    assert result.missing == {"LHeel": [(300, 360)]}
-    missing = np.isnan(result.markers.positions)
-    assert missing[300:360].all()
+def test_a_long_gap_gives_nan_in_its_frames_where_a_marker_needs_the_keypoint(model: Model, walk: Markers) -> None:
+    result = augment(without(walk, "RKnee", 300, 360), SUBJECT, model)
+    assert result.missing == {"RKnee": [(300, 360)]}
+    assert set(result.lost) > {"r_knee_study", "r_mknee_study"}
+    assert set(map(tuple, result.lost.values())) == {((300, 360),)}
+    lost = np.isin(result.markers.names, list(result.lost))
+    missing = np.isnan(result.markers.positions).any(axis=2)
+    assert np.array_equal(missing[300:360], np.tile(lost, (60, 1)))
     assert not missing[:300].any()
     assert not missing[360:].any()
-    far = augment(walk, SUBJECT, model).markers.positions
-    np.testing.assert_array_equal(result.markers.positions[:270], far[:270])
-    np.testing.assert_array_equal(result.markers.positions[390:], far[390:])
+    whole = augment(walk, SUBJECT, model).markers.positions
+    np.testing.assert_array_equal(result.markers.positions[:270], whole[:270])
+    np.testing.assert_array_equal(result.markers.positions[390:], whole[390:])
+    assert np.linalg.norm(result.markers.positions - whole, axis=2)[:, ~lost].max() < 0.06
+
+
+@pytest.mark.parametrize(
+    ("absent", "known"),
+    [
+        (("SmallToe",), ANATOMICAL_MARKERS.names),
+        (
+            ("SmallToe", "BigToe", "Heel"),
+            [m.name for m in ANATOMICAL_MARKERS.landmarks if m.part not in ("ankle", "mankle", "calc", "toe", "5meta")],
+        ),
+    ],
+)
+def test_heels_and_toes_may_be_absent(model: Model, walk: Markers, absent: tuple[str, ...], known: list[str]) -> None:
+    trial = part(walk, 0, 120)
+    kept = [name for name in trial.names if not name.endswith(absent)]
+    result = augment(replace(trial, names=tuple(kept), positions=trial.select(kept)), SUBJECT, model)
+    assert "not in the file" in result.derived[0]
+    found = np.isfinite(result.markers.positions).all(axis=2)
+    assert np.array_equal(found, np.tile(np.isin(result.markers.names, known), (120, 1)))
+    whole = augment(trial, SUBJECT, model).markers
+    assert np.linalg.norm(result.markers.select(known) - whole.select(known), axis=2).mean() < 0.01
+
+
+def test_gaps_are_filled_up_to_the_length_that_is_asked_for(model: Model, walk: Markers) -> None:
+    trial = without(part(walk, 0, 200), "RKnee", 50, 56)
+    as_usual, none, longer = (
+        augment(trial, SUBJECT, model, Preparation(max_gap_s=seconds)) for seconds in (0.2, 0.0, 0.05)
+    )
+    assert (as_usual.filled, as_usual.missing) == ({"RKnee": [(50, 56)]}, {})
+    for each in (none, longer):
+        assert (each.filled, each.missing) == ({}, {"RKnee": [(50, 56)]})
+    long = without(part(walk, 0, 200), "RKnee", 50, 90)
+    assert augment(long, SUBJECT, model, Preparation(max_gap_s=0.7)).filled == {"RKnee": [(50, 90)]}
+
+
+def test_frames_that_show_too_little_of_the_trunk_are_left_out(model: Model, walk: Markers) -> None:
+    trial = part(walk, 0, 200)
+    for name in ("Neck", "RShoulder", "LHip"):
+        trial = without(trial, name, 100, 140)
+    result = augment(trial, SUBJECT, model)
+    missing = np.isnan(result.markers.positions)
+    assert missing[100:140].all()
+    assert not missing[:100].any() and not missing[140:].any()
+    assert set(result.lost) == set(result.markers.names)
 
 
 @pytest.mark.parametrize("n_frames", [1, 2, 3, 7, 15, 29, 30, 31])
@@ -136,8 +185,8 @@ def test_absent_neck_and_mid_hip_are_derived_and_reported(model: Model, walk: Ma
 
 
 def test_missing_keypoints_are_refused_together(model: Model, walk: Markers) -> None:
-    kept = [name for name in walk.names if "Heel" not in name]
-    with pytest.raises(MarkerSetError, match=r"RHeel[\s\S]*LHeel"):
+    kept = [name for name in walk.names if "Knee" not in name]
+    with pytest.raises(MarkerSetError, match=r"RKnee[\s\S]*LKnee"):
         augment(replace(walk, names=tuple(kept), positions=walk.select(kept)), SUBJECT, model)
 
 
@@ -169,9 +218,12 @@ def test_frames_that_are_no_body_are_left_out_and_listed(model: Model, walk: Mar
     assert np.flatnonzero(missing).tolist() == list(range(100, 130))
 
 
-def test_a_trial_without_a_complete_frame_is_refused(model: Model, walk: Markers) -> None:
-    trial = without(without(walk, "RHeel", 0, 300), "LHeel", 300, 600)
-    with pytest.raises(MarkersError, match=r"RHeel \(50 %\), LHeel \(50 %\)"):
+def test_a_trial_without_a_body_in_any_frame_is_refused(model: Model, walk: Markers) -> None:
+    trial = without(walk, "Neck", 0, 600)
+    for side, start in (("R", 0), ("L", 300)):
+        for part_ in ("Hip", "Shoulder"):
+            trial = without(trial, side + part_, start, start + 300)
+    with pytest.raises(MarkersError, match=r"3 of Neck, shoulders and hips, found none; .*Neck \(100 %\), RShoulder"):
         augment(trial, SUBJECT, model)
 
 

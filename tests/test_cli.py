@@ -40,13 +40,15 @@ def test_gaps_units_and_keypoints(tmp_path: Path) -> None:
     result = predict(SQUAT, "-o", output, "--with-keypoints")
     assert result.exit_code == 0, result.output
     assert "filled: RSmallToe in 6 frames (41-46)" in result.output
-    assert "missing, left as NaN: LHeel in 20 frames (91-110)" in result.output
+    assert "missing, most likely place instead: LHeel in 20 frames (91-110)" in result.output
     written, source = read_trc(output), read_trc(SQUAT)
     assert written.unit == "mm"
     assert written.names == source.names + ANATOMICAL_MARKERS.names
     np.testing.assert_allclose(written.select(source.names), source.positions, atol=1e-6)
-    nan_frames = np.flatnonzero(np.isnan(written.select(ANATOMICAL_MARKERS)).any(axis=(1, 2)))
-    assert nan_frames.tolist() == list(range(90, 110))
+    assert np.isfinite(written.select(ANATOMICAL_MARKERS)).all()
+    result = predict(SQUAT, "-o", output, "--overwrite", "--max-gap", "0")
+    assert "missing, most likely place instead: RSmallToe in 6 frames (41-46)" in result.output
+    assert "filled" not in result.output
 
 
 def test_markers_that_opencap_added_are_replaced_not_doubled(tmp_path: Path) -> None:

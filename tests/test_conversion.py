@@ -106,15 +106,16 @@ def test_every_field_of_a_sidecar_is_true(tmp_path: Path, folder: Path, model: M
         "sha256": hashlib.sha256(target.read_bytes()).hexdigest(),
         "n_markers": len(written.names),
         "with_keypoints": True,
-        "n_frames_predicted": 70,
+        "n_frames_predicted": 90,
     }
-    assert np.isfinite(written.select(ANATOMICAL_MARKERS)).all(axis=(1, 2)).sum() == 70
+    assert np.isfinite(written.select(ANATOMICAL_MARKERS)).all(axis=(1, 2)).sum() == 90
     assert sidecar["sources"]["RHip"] == "right_hip"
     assert sidecar["sources"]["LKnee"] == "L.Knee"
     assert sidecar["sources"]["LHip"] == "LHip"
     assert sidecar["derived"] == ["Neck: midpoint of RShoulder and LShoulder", "midHip: midpoint of RHip and LHip"]
     assert sidecar["filled"] == {"RSmallToe": [[10, 14]]}  # counted from 1, as in the file
     assert sidecar["missing"] == {"LHeel": [[61, 80]]}
+    assert sidecar["lost"] == {}
     assert sidecar["without_body"] == []
     (frozen,) = [finding for finding in sidecar["findings"] if finding["guard"] == "frozen"]
     assert "LAnkle (30 of 90 frames)" in frozen["message"]

@@ -312,8 +312,11 @@ def test_frames_that_the_prediction_lacks_stay_missing_at_other_times():
         at_times(Markers(("a", "b"), positions, time_s), np.array([5.0, 6.0]))
 
 
-def test_a_keypoint_gap_is_counted_as_not_predicted(model):
+def test_frames_without_a_body_are_counted_as_not_predicted(model):
     source = read_trc(EXAMPLES / "squat_mm_with_gaps.trc")
+    positions = source.positions.copy()
+    positions[90:110] = np.nan
+    source = replace(source, positions=positions)
     markers = read_trc(EXAMPLES / "squat_mm_with_gaps_markers.trc")
     found = evaluate_trials([trial(source, markers)], {"m": model}, OURS)
     n_true = int(np.isfinite(markers.positions).all(axis=2).sum())

@@ -182,7 +182,14 @@ def test_two_other_names_for_one_keypoint_are_an_error():
 
 def test_everything_missing_stands_in_one_message_with_accepted_and_nearest_names():
     kept = [name for name in KEYPOINTS if name not in ("RSmallToe", "LHeel")]
-    text = message([*kept, "R_5th_Toe", "LHeal", "Nose"])
+    markers = trial([*kept, "R_5th_Toe", "LHeal", "Nose"])
+    assert find_keypoints(markers).derived[-2:] == (
+        "LHeel may be LHeal: if so, add --names LHeel=LHeal",
+        "RSmallToe may be R_5th_Toe: if so, add --names RSmallToe=R_5th_Toe",
+    )
+    with pytest.raises(MarkerSetError) as caught:
+        find_keypoints(markers, complete=True)
+    text = str(caught.value)
     assert (
         "RSmallToe: expected RSmallToe, RightSmallToe, RLittleToe, RightLittleToe; nearest in the file: R_5th_Toe"
         in text
@@ -192,11 +199,26 @@ def test_everything_missing_stands_in_one_message_with_accepted_and_nearest_name
     assert "Nose" not in text
 
 
+@pytest.mark.parametrize(
+    ("names", "absent"),
+    [
+        (COCO_17, {f"{side}{part}" for side in "RL" for part in ("Heel", "SmallToe", "BigToe")}),
+        ([name for name in MMPOSE if "toe" not in name], {"RSmallToe", "LSmallToe", "RBigToe", "LBigToe"}),
+        ([name.replace("big_toe", "foot_index") for name in MMPOSE if "small" not in name], {"RSmallToe", "LSmallToe"}),
+    ],
+)
+def test_heels_and_toes_may_be_absent_and_are_named(names, absent):
+    found = find_keypoints(trial(names))
+    assert set(found.absent) == absent
+    assert np.array_equal(np.isnan(found.positions).all(axis=(0, 2)), np.isin(KEYPOINTS.names, list(absent)))
+    (told,) = [sentence for sentence in found.derived if "not in the file" in sentence]
+    assert told.startswith(", ".join(found.absent))
+    with pytest.raises(MarkerSetError, match=f"{len(absent)} cannot be taken from this file"):
+        find_keypoints(trial(names), complete=True)
+
+
 def test_the_marker_set_is_guessed_from_what_is_missing():
-    assert "COCO_17, which has no foot points" in message(COCO_17)
-    assert "COCO_17" in message([name for name in MMPOSE if "toe" not in name and "heel" not in name])
-    blazepose = [name.replace("big_toe", "foot_index") for name in MMPOSE if "small" not in name]
-    assert "BLAZEPOSE" in message(blazepose)
+    assert "Shoulders, hips, knees and ankles must be there" in message([n for n in KEYPOINTS if "Knee" not in n])
     lower = message([*KEYPOINTS.names[3:], "Hip"])
     assert "HALPE_26_LOWER" in lower
     assert "Neck: expected Neck, NeckCenter or the two shoulders" in lower
@@ -208,8 +230,8 @@ def test_a_column_without_samples_counts_as_absent():
     found = find_keypoints(Markers(KEYPOINTS.names, positions, np.arange(4) / 60))
     assert found.derived[0].startswith("Neck")
     assert np.isfinite(found.positions).all()
-    positions[:, KEYPOINTS.index("LSmallToe")] = np.nan
-    with pytest.raises(MarkerSetError, match="LSmallToe: no frame of LSmallToe has a sample"):
+    positions[:, KEYPOINTS.index("LKnee")] = np.nan
+    with pytest.raises(MarkerSetError, match="LKnee: no frame of LKnee has a sample"):
         find_keypoints(Markers(KEYPOINTS.names, positions, np.arange(4) / 60))
 
 

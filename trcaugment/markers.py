@@ -15,6 +15,8 @@ FloatArray = NDArray[np.float64]
 
 # What every model reads: windows of half a second.
 RATE_HZ, WINDOW_FRAMES = 60.0, 30
+# Shorter gaps are filled: a point moves little in that time, and PCHIP follows it.
+MAX_GAP_S = 0.2
 
 # No recording is near these limits, and within them no computation on times and positions overflows.
 FARTHEST_M = 1e6  # beyond this a coordinate is garbage, whatever the unit

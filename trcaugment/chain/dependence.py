@@ -18,7 +18,7 @@ from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 
 _FOOT = ("Heel", "SmallToe", "BigToe")
 _OF_FOOT = ("ankle", "mankle", "calc", "toe", "5meta")
-# What is missing in one region is measured together; what is missing in several adds up.
+# What is missing in one region is measured together; errors from several add up as independent ones do.
 REGIONS = (
     ("Neck", "RShoulder", "LShoulder", "RHip", "LHip"),
     *(tuple(side + part for part in ("Knee", "Ankle", *_FOOT)) for side in "RL"),
@@ -46,16 +46,15 @@ def _lost(missing: BoolArray, never: BoolArray, outputs: tuple[str, ...]) -> lis
     """The same for one frame, (n_markers)."""
     gone, unseen = (frozenset(np.compress(each, KEYPOINTS.names).tolist()) for each in (missing, missing & never))
     parts = [part for region in REGIONS if (part := gone.intersection(region))]
-    added_mm = [_table()[part, "never" if part & unseen else "elsewhere"] for part in parts]
+    tables = [_table()[part, "never" if part & unseen else "elsewhere"] for part in parts]
+    # Where a foot is not seen at all, ankle angles would be those of the filled-in foot.
     footless = {side for side in ("right", "left") if gone.issuperset(KEYPOINTS.named(part, side) for part in _FOOT)}
     without_foot = {
         mark.name for mark in ANATOMICAL_MARKERS.landmarks if mark.part in _OF_FOOT and mark.side in footless
     }
     # Markers that were not measured depend on everything.
-    return [
-        bool(gone) and (name in without_foot or sum(each.get(name, np.inf) for each in added_mm) > MOST_ADDED_MM)
-        for name in outputs
-    ]
+    added_mm = {name: np.hypot.reduce([each.get(name, np.inf) for each in tables], initial=0.0) for name in outputs}
+    return [name in without_foot or bool(added_mm[name] > MOST_ADDED_MM) for name in outputs]
 
 
 @cache

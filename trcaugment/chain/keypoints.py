@@ -17,6 +17,7 @@ from trcaugment.markers import FloatArray, Markers
 
 # Without them there is no body; Neck is between the shoulders, and what else is absent is filled in.
 _NEEDED = tuple(mark.name for mark in KEYPOINTS.landmarks if mark.part in ("Shoulder", "Hip", "Knee", "Ankle"))
+_FEET = tuple(mark.name for mark in KEYPOINTS.landmarks if mark.part in ("Heel", "SmallToe", "BigToe"))
 _WITHOUT = "Shoulders, hips, knees and ankles must be there; heels and toes need not."
 _NO_SHOULDERS = "The file resembles HALPE_26_LOWER, which has no shoulders; track the whole body."
 _NAMES_COMPARED, _LONGEST_COMPARED = 300, 40  # comparing takes long, and real files have no more
@@ -52,16 +53,20 @@ class Keypoints:
     absent: tuple[str, ...] = ()
 
 
-def find_keypoints(markers: Markers) -> Keypoints:
-    """Find keypoints by name or alias; a column without a single sample counts as absent, and so may feet be.
+def find_keypoints(markers: Markers, *, complete: bool = False) -> Keypoints:
+    """Find the keypoints by name or alias; a column without a single sample counts as absent.
 
     What all names of the file begin or end with is removed first. A column with exactly the keypoint's own name is
     preferred to columns with other fitting names; names of skin markers fit none where the file holds such. An absent
     Neck is the midpoint of the shoulders. The origin midHip is always the midpoint of the hips, which is listed among
     the derived points only where the file has no midHip of its own.
 
+    Args:
+        markers: a trial.
+        complete: whether all 15 must be there; else heels and toes may be absent.
+
     Raises:
-        MarkerSetError: shoulders, hips, knees or ankles are missing, several columns fit one keypoint, or there are
+        MarkerSetError: keypoints that must be there are missing, several columns fit one keypoint, or there are
             several people; it lists all of them.
     """
     valid = np.asarray(np.isfinite(markers.positions).all(axis=2))
@@ -69,7 +74,8 @@ def find_keypoints(markers: Markers) -> Keypoints:
     own = _own_names(names)
     found = _matches(own)
     neck_derived = not found["Neck"] and bool(found["RShoulder"] and found["LShoulder"])
-    if any(len(columns) > 1 or (not columns and keypoint in _NEEDED) for keypoint, columns in found.items()):
+    needed = [*_NEEDED, *(() if neck_derived else ("Neck",)), *(_FEET if complete else ())]
+    if any(columns[1:] or (not columns and keypoint in needed) for keypoint, columns in found.items()):
         raise MarkerSetError(_explain(found, markers, neck_derived))
     sources = {keypoint: columns[0] for keypoint, columns in found.items() if columns}
     positions = np.full((markers.n_frames, len(KEYPOINTS), 3), np.nan)
@@ -161,7 +167,7 @@ def _explain(found: dict[str, list[str]], markers: Markers, neck_derived: bool) 
         hint = (
             f"The file holds skin markers ({', '.join(sorted(on_skin)[:4])}, ...), which are no joint centers: {_TELL}."
         )
-    elif not hint and any("asis" in name_key(name) for name in markers.names):
+    elif any("asis" in name_key(name) for name in markers.names):
         hint = _ANATOMICAL
     spelling = f"Letter case, '_', '-', '.' and spaces in names do not matter; for other names, {_TELL}."
     return "\n  ".join([needed, *lines]) + "\n" + " ".join(filter(None, [hint, "" if on_skin else spelling]))

@@ -14,20 +14,11 @@ from trcaugment.chain.filling import FEWEST_OF_TRUNK, can_be_filled, fill_missin
 from trcaugment.chain.keypoints import Keypoints
 from trcaugment.chain.leaps import find_leaps, watch_leaps
 from trcaugment.chain.outliers import find_outliers, watch_outliers
-from trcaugment.chain.signals import (
-    MAX_GAP_S,
-    BoolArray,
-    Span,
-    fill_gaps,
-    find_segments,
-    model_frames,
-    model_grid,
-    to_model_grid,
-)
+from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, model_frames, model_grid, to_model_grid
 from trcaugment.chain.windows import IntArray, blend_weights, window_starts
 from trcaugment.errors import MarkersError
 from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.markers import RATE_HZ, WINDOW_FRAMES, FloatArray, Markers
+from trcaugment.markers import MAX_GAP_S, RATE_HZ, WINDOW_FRAMES, FloatArray, Markers
 from trcaugment.model.card import Card
 from trcaugment.subject import Subject
 

@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator, make_interp_spline
 from scipy.signal import butter, sosfiltfilt
 
-from trcaugment.markers import FloatArray
+from trcaugment.markers import MAX_GAP_S, FloatArray
 
 BoolArray = NDArray[np.bool_]
 Span = tuple[int, int]  # first frame, and the frame after the last
 
-MAX_GAP_S = 0.2  # a keypoint moves little in that time, and PCHIP follows it
 RATE_TOLERANCE = 0.02  # of the rate; 59.94 Hz video is 60 Hz
 JITTER_S = 0.002  # rounded time stamps deviate by 1 ms at most, dropped frames by more
 _CLOCK_S = 0.001  # time stamps are rounded: 12 frames at 60 Hz may read as 0.1999 s

@@ -15,6 +15,7 @@ import click
 from trcaugment.cli.screen import say
 from trcaugment.errors import ClusterError, ConversionError, DatasetError, ModelError, OsimError, SessionsError
 from trcaugment.formats.files import why_not_written
+from trcaugment.markers import MAX_GAP_S
 
 if TYPE_CHECKING:
     from trcaugment.conversion.plan import Plan
@@ -38,6 +39,15 @@ _WRONG_USAGE = (SessionsError, DatasetError, ModelError, ConversionError, Cluste
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
 @click.option("--with-keypoints", is_flag=True, help="Also write the inputs' keypoints.")
+@click.option(
+    "--max-gap",
+    "max_gap_s",
+    type=click.FloatRange(0, 10),
+    default=MAX_GAP_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="Fill shorter gaps of a keypoint along its own path; 0 for none.",
+)
 @click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are not this program's.")
 def batch(
@@ -51,6 +61,7 @@ def batch(
     model_name: str | None,
     device: str,
     with_keypoints: bool,
+    max_gap_s: float,
     strict: bool,
     overwrite: bool,
 ) -> None:
@@ -70,11 +81,14 @@ def batch(
             show_plan(plan)
             failed = any(each.failed for each in plan.left_out)
         else:
+            from trcaugment.chain.preparation import Preparation
             from trcaugment.conversion.run import Work
             from trcaugment.conversion.trials import Settings
             from trcaugment.model.card import DEFAULT_MODEL
 
-            settings = Settings(with_keypoints, strict, resume=True, overwrite=overwrite)
+            settings = Settings(
+                with_keypoints, strict, resume=True, overwrite=overwrite, preparation=Preparation(max_gap_s=max_gap_s)
+            )
             work = Work(_whole_path(DEFAULT_MODEL if model_name is None else model_name), device, settings)
             failed = not _run(plan, work, output, address or jobs, with_ik)
     except _WRONG_USAGE as error:

@@ -16,6 +16,7 @@ from trcaugment.cli.screen import say
 from trcaugment.errors import ModelError, OutputError, SubjectError
 from trcaugment.formats.files import SIDECAR_END, sidecar_path
 from trcaugment.formats.outputs import check_outputs
+from trcaugment.markers import MAX_GAP_S
 from trcaugment.subject import StatedSubject
 
 if TYPE_CHECKING:
@@ -49,6 +50,15 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
 @click.option("--with-keypoints", is_flag=True, help="Also write the input's keypoints.")
 @click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim; the output is a folder.")
+@click.option(
+    "--max-gap",
+    "max_gap_s",
+    type=click.FloatRange(0, 10),
+    default=MAX_GAP_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="Fill shorter gaps of a keypoint along its own path; 0 for none.",
+)
 @click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 def predict(
@@ -60,6 +70,7 @@ def predict(
     device: str,
     with_keypoints: bool,
     with_ik: bool,
+    max_gap_s: float,
     strict: bool,
     overwrite: bool,
 ) -> None:
@@ -91,12 +102,15 @@ def predict(
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"cannot write to {output}: {error.strerror}.") from error
+    from trcaugment.chain.preparation import Preparation
     from trcaugment.conversion.convert import convert
     from trcaugment.conversion.trials import Conversion, Settings
 
     conversions = [Conversion(source, target, person) for source, target in zip(inputs, outputs, strict=True)]
+    preparation = Preparation(max_gap_s=max_gap_s)
+    settings = Settings(with_keypoints, strict, overwrite=overwrite, preparation=preparation)
     outcomes = []
-    for outcome in convert(conversions, model, Settings(with_keypoints, strict, overwrite=overwrite)):
+    for outcome in convert(conversions, model, settings):
         _show(outcome)
         outcomes.append(outcome)
     n_failed = sum(outcome.sidecar is None for outcome in outcomes)

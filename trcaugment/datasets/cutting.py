@@ -59,7 +59,7 @@ def _cut_pair(pair: Pair, marker_set: MarkerSet) -> tuple[Found, int]:
     Raises:
         MarkerSetError, MarkersError: keypoints or markers are missing, or are not those of this person.
     """
-    found = find_keypoints(pair.keypoints)
+    found = find_keypoints(pair.keypoints, complete=True)
     check_rate(pair.keypoints)
     check_rate(pair.markers)
     check_size(found.positions, pair.subject, pair.keypoints.unit)

@@ -97,7 +97,7 @@ class _Model:
     def _check_keypoints(self) -> None:
         """Raises MarkerSetError, which lists what is missing, before any motion is run."""
         somewhere = np.zeros((1, len(self.markers), 3))
-        find_keypoints(Markers(tuple(self.markers), somewhere, np.zeros(1)))
+        find_keypoints(Markers(tuple(self.markers), somewhere, np.zeros(1)), complete=True)
 
     def move(self, file: Path) -> Markers:
         """All the model's markers through a motion, at 60 Hz."""
