@@ -35,7 +35,7 @@ from trcaugment.model.card import DEFAULT_MODEL
 from trcaugment.model.folder import Model
 from trcaugment.training.missing import fill_windows
 
-SEED, N_WINDOWS = 77, 200
+SEED, N_WINDOWS = 77, 400
 SEEN = ("never", "elsewhere")
 N_AROUND, N_GAP = 75, 30  # frames at 60 Hz
 

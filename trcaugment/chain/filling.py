@@ -106,15 +106,15 @@ def fill_missing(positions: FloatArray, missing: BoolArray, time_s: FloatArray, 
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3).
-        missing: samples to fill, (n_frames, 15); at least three keypoints are seen in every frame.
+        missing: samples to fill, (n_frames, 15).
         time_s: increasing time stamps in s, (n_frames,).
         height_m: the person's height.
 
     Returns:
-        the same with the missing samples replaced, (n_frames, 15, 3).
+        the same with the missing samples replaced where the frame `can_be_filled`, (n_frames, 15, 3).
     """
     filled = positions.copy()
-    for pattern in np.unique(missing[missing.any(axis=1)], axis=0):
+    for pattern in np.unique(missing[missing.any(axis=1) & can_be_filled(missing)], axis=0):
         wanted = np.flatnonzero((missing == pattern).all(axis=1))
         # Frames that show all that the wanted ones show, and this or that keypoint which those do not.
         known = ~missing[:, pattern] & ~(missing & ~pattern).any(axis=1, keepdims=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -113,11 +112,15 @@ def prepare(
     outliers = find_outliers(keypoints.positions, markers.time_s)
     trusted = np.where(outliers[:, :, None], np.nan, keypoints.positions)
     leaps = find_leaps(trusted, markers.time_s)
-    bridged, filled = _fill(keypoints.positions if how.keep_outliers else trusted, markers.time_s, leaps, how.max_gap_s)
-    missing = np.asarray(np.isnan(bridged).any(axis=2))
+    seen = keypoints.positions if how.keep_outliers else trusted
+    positions = np.empty_like(seen)
+    filled, missing = (np.empty(seen.shape[:2], dtype=np.bool_) for _ in range(2))
+    # No gap is filled across a leap: what is on its other side belongs to another body.
+    for a, b in pairwise([0, *leaps, markers.n_frames]):
+        bridged, filled[a:b] = fill_gaps(seen[a:b], markers.time_s[a:b], how.max_gap_s)
+        missing[a:b] = np.isnan(bridged).any(axis=2)
+        positions[a:b] = fill_missing(bridged, missing[a:b], markers.time_s[a:b], subject.height_m)
     enough = can_be_filled(missing)
-    positions = bridged.copy()
-    positions[enough] = fill_missing(bridged[enough], missing[enough], markers.time_s[enough], subject.height_m)
     without_body = frames_without_body(positions, subject)
     usable = np.asarray(enough & ~without_body)
     if not usable.any():
@@ -144,15 +147,6 @@ def prepare(
         findings=findings,
         segments=segments,
     )
-
-
-def _fill(
-    positions: FloatArray, time_s: FloatArray, leaps: Sequence[int], max_gap_s: float
-) -> tuple[FloatArray, BoolArray]:
-    """Short gaps filled, but none across a leap: what is on its other side belongs to another body."""
-    spans = list(pairwise([0, *leaps, len(time_s)]))
-    parts = [fill_gaps(positions[a:b], time_s[a:b], max_gap_s) for a, b in spans]
-    return np.concatenate([part for part, _ in parts]), np.concatenate([filled for _, filled in parts])
 
 
 def _segment(positions: FloatArray, frames: FloatArray, span: Span, card: Card) -> Segment:
