@@ -85,7 +85,7 @@ def test_a_bad_trial_fails_alone_and_the_rest_is_kept(
     tmp_path: Path, cohort: Path, model: Path, undisturbed: dict[str, object]
 ) -> None:
     good = (cohort / "anna" / "t01.trc").read_bytes()
-    (cohort / "anna" / "t01.trc").write_bytes(good[:1000])
+    (cohort / "anna" / "t01.trc").write_bytes(good[:300])
     result = batch(cohort, "-o", tmp_path / "out", "--model", model)
     assert result.exit_code == 1, result.output
     assert results(tmp_path / "out") == {
