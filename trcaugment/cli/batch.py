@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trcaugment.cli.names import keypoint_map, names_option
 from trcaugment.cli.screen import say
 from trcaugment.errors import ClusterError, ConversionError, DatasetError, ModelError, OsimError, SessionsError
 from trcaugment.formats.files import why_not_written
@@ -48,6 +49,7 @@ _WRONG_USAGE = (SessionsError, DatasetError, ModelError, ConversionError, Cluste
     metavar="SECONDS",
     help="Fill shorter gaps of a keypoint along its own path; 0 for none.",
 )
+@names_option
 @click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are not this program's.")
 def batch(
@@ -62,6 +64,7 @@ def batch(
     device: str,
     with_keypoints: bool,
     max_gap_s: float,
+    names: tuple[str, ...],
     strict: bool,
     overwrite: bool,
 ) -> None:
@@ -73,6 +76,7 @@ def batch(
     from trcaugment.cli.batch_tables import show_plan
     from trcaugment.conversion.plan import make_plan
 
+    keypoint_names = keypoint_map(names)
     if address:  # its workers run in other folders
         cohort, output = cohort.absolute(), output.absolute()
     try:
@@ -87,7 +91,12 @@ def batch(
             from trcaugment.model.card import DEFAULT_MODEL
 
             settings = Settings(
-                with_keypoints, strict, resume=True, overwrite=overwrite, preparation=Preparation(max_gap_s=max_gap_s)
+                with_keypoints,
+                strict,
+                resume=True,
+                overwrite=overwrite,
+                preparation=Preparation(max_gap_s=max_gap_s),
+                names=keypoint_names,
             )
             work = Work(_whole_path(DEFAULT_MODEL if model_name is None else model_name), device, settings)
             failed = not _run(plan, work, output, address or jobs, with_ik)

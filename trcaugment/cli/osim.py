@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
+from trcaugment.cli.names import name_map, names_option
 from trcaugment.cli.osim_ik import ik
 from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.errors import TrcAugmentError
@@ -54,19 +55,29 @@ def model(output: Path, overwrite: bool) -> None:
 @click.option("--marker-set", type=_FOUND, metavar="XML", help="Marker set to add to the model.")
 @click.option("--ik-setup", type=_FOUND, metavar="XML", help="Inverse kinematics set-up.")
 @click.option("--scale-setup", type=_FOUND, metavar="XML", help="Scaling set-up.")
+@names_option
 def check(
-    trc: Path, model_file: Path, marker_set: Path | None, ik_setup: Path | None, scale_setup: Path | None
+    trc: Path,
+    model_file: Path,
+    marker_set: Path | None,
+    ik_setup: Path | None,
+    scale_setup: Path | None,
+    names: tuple[str, ...],
 ) -> None:
     """List what a model and its set-ups would make of a TRC file, and what OpenSim would leave out in silence.
 
     Markers that only one of them has, inverse kinematics tasks and scaling measurements that would do nothing, bodies
-    that would keep their generic size, and markers that the Scale tool would delete. Exit code 1 if no marker fits.
+    that would keep their generic size, markers that the Scale tool would delete, and what it would misread in the file.
+    With --names, the markers are compared under your names. Exit code 1 if no marker fits.
     """
     from trcaugment.formats.trc import read_trc
     from trcaugment.osim.check import check as check_files
 
     try:
-        found = check_files(read_trc(trc), model_file, marker_set, ik_setup, scale_setup)
+        markers = read_trc(trc)
+        if names:
+            markers = name_map(names).apply(markers)
+        found = check_files(markers, model_file, marker_set, ik_setup, scale_setup, trc)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
     _show_check(Console(highlight=False, markup=False), found)
@@ -79,6 +90,8 @@ def check(
 
 
 def _show_check(console: Console, found: Check) -> None:
+    for sentence in found.misread:
+        console.print(sentence, style="bold red")
     _show_names(console, "In the file and on the model", found.matched)
     _show_names(console, "On the model, but without a sample in the file", found.empty)
     _show_names(console, "Only in the file", found.only_in_file)
@@ -127,7 +140,8 @@ def compare(first: Path, second: Path, csv_file: Path | None, figure_file: Path 
     check_outputs([target for target in (csv_file, figure_file) if target], [first, second], overwrite)
     kind = check_figure(figure_file) if figure_file else ""
     try:
-        found = compare_motions(read_motion(first), read_motion(second))
+        motions = read_motion(first), read_motion(second)
+        found = compare_motions(*motions)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
     if csv_file:
@@ -136,6 +150,9 @@ def compare(first: Path, second: Path, csv_file: Path | None, figure_file: Path 
         from trcaugment.figures.angles import draw_angles
 
         write_output(figure_file, draw_angles(found, (str(first), str(second)), kind))
+    for path, motion in ((first, motions[0]), (second, motions[1])):
+        if motion.notes:
+            click.echo(f"{path}: {' '.join(motion.notes)}")
     _show(Console(highlight=False, markup=False), found)
 
 

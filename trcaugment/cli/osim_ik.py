@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from trcaugment.cli.names import name_map, names_option
 from trcaugment.errors import OutputError, SubjectError, TrcAugmentError
 from trcaugment.formats.outputs import check_outputs
 from trcaugment.subject import Subject
 
 if TYPE_CHECKING:
+    from trcaugment.conversion.ik import Person
     from trcaugment.osim.ik import MarkerErrors
-    from trcaugment.osim.pipeline import Kit
 
 _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -32,6 +33,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--marker-set", type=_FOUND, metavar="XML", help="Markers for your model, where it has none.")
 @click.option("--scale-setup", type=_FOUND, metavar="XML", help="Scale Tool set-up with your measurements.")
 @click.option("--ik-setup", type=_FOUND, metavar="XML", help="Inverse kinematics set-up with your weights.")
+@names_option
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Trials solved at once.")
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 def ik(
@@ -44,6 +46,7 @@ def ik(
     marker_set: Path | None,
     scale_setup: Path | None,
     ik_setup: Path | None,
+    names: tuple[str, ...],
     jobs: int,
     overwrite: bool,
 ) -> None:
@@ -52,6 +55,7 @@ def ik(
     All trials together scale one model. The output folder holds it (scaled.osim), the angles (*.mot), marker errors
     (table and figure), OpenSim's logs, and set-ups with relative paths that OpenSim re-runs.
     """
+    from trcaugment.conversion.ik import Person
     from trcaugment.osim.pipeline import Kit
 
     try:
@@ -61,7 +65,8 @@ def ik(
     kit = Kit(model, marker_set, scale_setup, ik_setup)
     own_files = [file for file in (static, model, marker_set, scale_setup, ik_setup) if file]
     paths = prepare(inputs, output, overwrite, own_files)
-    if not run(paths, subject, output, kit=kit, static=static, jobs=jobs):
+    person = Person(output, subject, paths, static, kit, name_map(names))
+    if not run(person, jobs):
         sys.exit(1)
 
 
@@ -85,24 +90,24 @@ def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Se
     return paths
 
 
-def run(
-    paths: Mapping[str, Path], subject: Subject, folder: Path, *, kit: Kit, static: Path | None = None, jobs: int
-) -> bool:
+def run(person: Person, jobs: int) -> bool:
     """Scale, solve and show; whether all trials were solved."""
     from rich.console import Console
 
     from trcaugment.cli.osim_tables import show_errors, show_scaling
-    from trcaugment.conversion.ik import Person, ScaledPerson, scale_and_solve
+    from trcaugment.conversion.ik import ScaledPerson, scale_and_solve
     from trcaugment.conversion.pools import local_pool
 
     console = Console(highlight=False, soft_wrap=True)
-    person = Person(folder, subject, paths, static, kit)
+    paths, folder = person.trials, person.folder
     solved: dict[str, MarkerErrors] = {}
     failed: dict[str, TrcAugmentError] = {}
     with local_pool(min(jobs, len(paths)), apart=True) as pool:
         for done in scale_and_solve([person], pool, jobs):
             if isinstance(done, ScaledPerson):
                 show_scaling(console, done.scaling, folder)
+                for name, notes in done.notes.items():
+                    click.echo(f"{paths[name]}: {' '.join(notes)}")
             elif done.errors is not None:
                 solved[done.name] = done.errors
             elif done.failure is not None:

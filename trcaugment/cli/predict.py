@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trcaugment.cli.names import keypoint_map, names_option
 from trcaugment.cli.osim_ik import prepare
 from trcaugment.cli.osim_ik import run as run_ik
 from trcaugment.cli.screen import say
@@ -59,6 +60,7 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
     metavar="SECONDS",
     help="Fill shorter gaps of a keypoint along its own path; 0 for none.",
 )
+@names_option
 @click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 def predict(
@@ -71,6 +73,7 @@ def predict(
     with_keypoints: bool,
     with_ik: bool,
     max_gap_s: float,
+    names: tuple[str, ...],
     strict: bool,
     overwrite: bool,
 ) -> None:
@@ -81,6 +84,7 @@ def predict(
     says how it was made.
     """
     person = StatedSubject(height, mass, "--height", "--mass")
+    keypoint_names = keypoint_map(names)
     try:
         person.check()
         folder = with_ik or len(inputs) > 1 or output.endswith(("/", os.sep)) or Path(output).is_dir()
@@ -108,7 +112,7 @@ def predict(
 
     conversions = [Conversion(source, target, person) for source, target in zip(inputs, outputs, strict=True)]
     preparation = Preparation(max_gap_s=max_gap_s)
-    settings = Settings(with_keypoints, strict, overwrite=overwrite, preparation=preparation)
+    settings = Settings(with_keypoints, strict, overwrite=overwrite, preparation=preparation, names=keypoint_names)
     outcomes = []
     for outcome in convert(conversions, model, settings):
         _show(outcome)
@@ -122,14 +126,13 @@ def predict(
 
 
 def _find_angles(outcomes: Sequence[Outcome], folder: Path) -> bool:
-    from trcaugment.conversion.ik import common_subject
-    from trcaugment.osim.pipeline import Kit
+    from trcaugment.conversion.ik import Person, common_subject
 
     done = {outcome.conversion.target: outcome.sidecar for outcome in outcomes if outcome.sidecar}
     if not done:
         return True  # there is nothing to solve, as the lines above say
     subject = common_subject(list(done.values()))
-    return run_ik({path.stem: path for path in done}, subject, folder, kit=Kit(), jobs=os.cpu_count() or 1)
+    return run_ik(Person(folder, subject, {path.stem: path for path in done}), os.cpu_count() or 1)
 
 
 def _check_outputs(inputs: Sequence[Path], outputs: Sequence[Path], overwrite: bool) -> None:

@@ -101,7 +101,7 @@ def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | O
             before = _made_before(conversion, digest, card, settings)
             if before:
                 return Outcome(conversion, before, kept=True)
-        markers = parse_trc(data, conversion.source)
+        markers = settings.names.apply(parse_trc(data, conversion.source))
         keypoints = find_keypoints(markers)
         subject, height_error_m = _subject(keypoints, conversion.person)
         trial = prepare(markers, keypoints, subject=subject, card=card, how=settings.preparation)
@@ -140,8 +140,8 @@ def _made_before(conversion: Conversion, input_sha256: str, card: Card, settings
     sidecar = read_sidecar(target) if ours else None  # None too if an earlier version of this program made it
     if sidecar is not None and was_made_so(sidecar, input_sha256, card, conversion.person):
         refused = settings.strict and sidecar.findings
-        as_asked = (settings.with_keypoints, settings.preparation)
-        made_so = (sidecar.output.with_keypoints, sidecar.preparation) == as_asked
+        as_asked = (settings.with_keypoints, settings.preparation, settings.names.options)
+        made_so = (sidecar.output.with_keypoints, sidecar.preparation, sidecar.input.names) == as_asked
         return sidecar if made_so and not refused else None
     if not ours and not settings.overwrite:
         raise ConversionError(in_the_way(target, "it was not made here, or was changed since"))
@@ -173,7 +173,7 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
         sidecar = make_sidecar(
             card,
             result,
-            source=_source(read, loaded.input_sha256),
+            source=_source(read, loaded.input_sha256, settings),
             subject=_used(loaded),
             output=_output(written, result.markers, data, settings),
             made=_made(conversion),
@@ -186,9 +186,15 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
     return Outcome(conversion, sidecar)
 
 
-def _source(read: Markers, sha256: str) -> InputFile:
-    rate_hz = round(read.rate_hz, 6) if read.n_frames > 1 else None
-    return InputFile(sha256=sha256, unit=read.unit, rate_hz=rate_hz, n_frames=read.n_frames, notes=read.notes)
+def _source(read: Markers, sha256: str, settings: Settings) -> InputFile:
+    return InputFile(
+        sha256=sha256,
+        unit=read.unit,
+        rate_hz=round(read.rate_hz, 6) if read.n_frames > 1 else None,
+        n_frames=read.n_frames,
+        notes=read.notes,
+        names=settings.names.options,
+    )
 
 
 def _used(loaded: _Loaded) -> UsedSubject:

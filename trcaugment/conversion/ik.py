@@ -17,6 +17,7 @@ from trcaugment.conversion.sidecar import Sidecar
 from trcaugment.errors import OsimError, TrcAugmentError
 from trcaugment.figures.ik_errors import draw_ik_errors
 from trcaugment.formats.files import replace_file, why_not_written
+from trcaugment.formats.name_map import AS_THEY_ARE, NameMap
 from trcaugment.formats.trc import read_trc
 from trcaugment.markers import Markers
 from trcaugment.osim.ik import MarkerErrors, Tasks
@@ -37,6 +38,7 @@ class Person:
         trials: name of a trial's files -> its marker file.
         static: a static trial whose distances scale the model instead of those of the trials.
         kit: OpenSim files of the user.
+        names: which markers of the trials are which of the model.
     """
 
     folder: Path
@@ -44,14 +46,16 @@ class Person:
     trials: Mapping[str, Path]
     static: Path | None = None
     kit: Kit = field(default_factory=Kit)
+    names: NameMap = AS_THEY_ARE
 
 
 @dataclass(frozen=True)
 class ScaledPerson:
-    """A person has a scaled model."""
+    """A person has a scaled model; notes on the trials, by name, are of reading them."""
 
     person: Person
     scaling: Scaling
+    notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +121,8 @@ def scale_and_solve(people: Iterable[Person], pool: Pool, n_workers: int) -> Ite
                 result: _Scaled = future.result()
                 yield from _failed(person, result.failures)
                 if result.scaled is not None:
-                    yield ScaledPerson(person, result.scaled.scaling)
+                    notes = {each: trial.notes for each, trial in result.trials.items() if trial.notes}
+                    yield ScaledPerson(person, result.scaled.scaling, notes)
                     for each, trial in result.trials.items():
                         task = pool.submit(_solve, each, trial, person.folder, result.scaled.tasks)
                         running[task] = person, each
@@ -144,13 +149,13 @@ def _scale(person: Person) -> _Scaled:
     failures: dict[str, TrcAugmentError] = {}
     for name, path in person.trials.items():
         try:
-            trials[name] = read_trc(path)
+            trials[name] = person.names.apply(read_trc(path))
         except TrcAugmentError as error:
             failures[name] = error
     scaled = None
     if trials:
         try:
-            static = None if person.static is None else read_trc(person.static)
+            static = None if person.static is None else person.names.apply(read_trc(person.static))
             with _ONE_AT_A_TIME:
                 scaled = scale_person(list(trials.values()), static, person.subject, person.kit, person.folder)
         except TrcAugmentError as error:

@@ -38,13 +38,14 @@ class UsedModel(_Part, frozen=True):
 
 
 class InputFile(_Part, frozen=True):
-    """The keypoint file: checksum, unit, rate (None for a single frame), and what was odd about it."""
+    """The keypoint file: checksum, unit, rate (None for a single frame), what was odd about it, and `--names`."""
 
     sha256: str
     unit: str
     rate_hz: float | None
     n_frames: int
     notes: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 class UsedSubject(_Part, frozen=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from trcaugment.chain.preparation import AS_USUAL, Preparation
 from trcaugment.conversion.sidecar import Sidecar
+from trcaugment.formats.name_map import AS_THEY_ARE, NameMap
 from trcaugment.subject import StatedSubject
 
 
@@ -35,6 +36,7 @@ class Settings:
         resume: whether an output that was made just so is kept, and one that was made otherwise is made anew.
         overwrite: whether files are replaced that this program did not write, or that were changed since.
         preparation: how keypoints are prepared.
+        names: which markers of the files are which of the keypoints.
     """
 
     with_keypoints: bool = False
@@ -42,6 +44,7 @@ class Settings:
     resume: bool = False
     overwrite: bool = False
     preparation: Preparation = AS_USUAL
+    names: NameMap = AS_THEY_ARE
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,12 @@ class NameMap:
     theirs: dict[str, str]
     affix: Affix | None = None
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What `--names` would have to say, one each."""
+        pairs = [f"{ours}={theirs}" for ours, theirs in self.theirs.items()]
+        return (*pairs, self.affix.pattern) if self.affix is not None else tuple(pairs)
+
     def apply(self, markers: Markers) -> Markers:
         """The markers under our names, noted; a marker of the file that has such a name already gives way.
 
@@ -60,6 +66,9 @@ class NameMap:
                 f"expected names that {self.affix}, as --names says, found {', '.join(markers.names[:5])}"
             )
         return without_affix(renamed, self.affix)
+
+
+AS_THEY_ARE = NameMap({})
 
 
 def _found_instead(theirs: dict[str, str], markers: Markers) -> str:

@@ -14,6 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from trcaugment.errors import MarkerSetError
+from trcaugment.formats.affixes import find_affix
+from trcaugment.formats.trc import read_trc
 from trcaugment.markers import Markers
 from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import opensim_log
@@ -110,7 +113,7 @@ def check(
         names = _Names(markers, open_model(model, marker_set, log))
         ik = _check_ik(open_document("InverseKinematicsTool", ik_setup, log), names) if ik_setup else None
         scaling = _check_scaling(open_document("ScaleTool", scale_setup, log), names) if scale_setup else None
-        misread = find_misread(file, markers, log) if file else ()
+        misread = (*_common_affix(markers), *find_misread(file, read_trc(file), log)) if file else ()
     both = [name for name in markers.names if name in names.in_model]
     only_in_file = tuple(name for name in markers.names if name not in names.in_model)
     only_in_model = tuple(name for name in names.in_model if name not in markers.names)
@@ -124,6 +127,17 @@ def check(
         scaling,
         misread,
     )
+
+
+def _common_affix(markers: Markers) -> Iterator[str]:
+    """A sentence on what all names begin or end with, which OpenSim does not remove."""
+    try:
+        affix = find_affix(markers.names)
+    except MarkerSetError as error:
+        yield f"{error}."
+    else:
+        if affix is not None:
+            yield f"Names {affix}, which OpenSim does not remove: name them as the model does, or use osim ik."
 
 
 class _Names:
