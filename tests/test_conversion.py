@@ -93,6 +93,7 @@ def test_every_field_of_a_sidecar_is_true(tmp_path: Path, folder: Path, model: M
         "rate_hz": 60.0,
         "n_frames": 90,
         "notes": [],
+        "names": [],
     }
     assert sidecar["subject"] == {
         "height_m": HEIGHT_M,
