@@ -60,9 +60,11 @@ def test_gaps_within_a_window_are_filled_as_those_of_a_trial_but_for_the_usual_p
     missing = changed(windows, lost)
     inside = [k for k in range(300) if 0 < missing[k].any(axis=1).sum() < 12]
     assert len(inside) > 10
+    worst_m = []
     for k in inside:
         expected = fill_missing(windows.keypoints[k].double().numpy(), missing[k], TIME_S, float(windows.height_m[k]))
-        assert np.abs(lost.keypoints[k].numpy() - expected).max() < 0.03
+        worst_m.append(np.abs(lost.keypoints[k].numpy() - expected).max())
+    assert np.median(worst_m) < 0.015
 
 
 def test_without_missing_keypoints_batches_are_what_they_were(generator):

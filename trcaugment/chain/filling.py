@@ -27,6 +27,7 @@ _NOT_TRUNK = 0.1  # weight of other keypoints in the first alignment where less 
 _MOST_STEPS, _SMALL_STEP = 12, 1e-4  # of height, and rad; the last step leaves less than 0.03 mm
 _NOISE = 0.003  # of height; without it Neck would be trusted to the last bit to lie between the shoulders
 _MEMORY_S = 0.3  # in which what is a keypoint's own fades; 0.15 to 0.5 do as well: docs/missing-keypoints.md
+_BLOCK_FRAMES = 4096  # aligned at once, so that an hour of video needs little memory
 _MOST_COMPARED = 100  # frames that tell a keypoint's usual difference
 
 
@@ -70,7 +71,10 @@ def most_likely(positions: FloatArray, missing: BoolArray, height_m: FloatArray)
     trust = np.asarray(np.linalg.inv(trusted), dtype=np.float64)
     unit = height_m[:, None, None]
     scaled = positions[:, seen] / unit
-    rotation, shift = _align(scaled, mean[seen], _TRUNK[seen], trust)
+    rotation, shift = np.empty((len(scaled), 3, 3)), np.empty((len(scaled), 1, 3))
+    for first in range(0, len(scaled), _BLOCK_FRAMES):
+        block = slice(first, first + _BLOCK_FRAMES)
+        rotation[block], shift[block] = _align(scaled[block], mean[seen], _TRUNK[seen], trust)
     away = (scaled @ rotation + shift - mean[seen]).reshape(len(scaled), of_seen.sum())
     gain = covariance[np.ix_(~of_seen, of_seen)] @ trust
     expected = mean[missing] + (away @ gain.T).reshape(len(scaled), missing.sum(), 3)
