@@ -119,7 +119,10 @@ class Person:
             errors.append(np.where(remain, np.linalg.norm(found - truth, axis=2)[gap], np.nan))
             before.append(np.where(remain, np.linalg.norm(whole - truth, axis=2)[gap], np.nan))
             moved.append(np.linalg.norm(found - whole, axis=2)[gap][:, remain])
-        means = [float(1000 * np.nanmean(np.nanmean(np.concatenate(each), axis=0))) for each in (before, errors)]
+        means = []
+        for each in map(np.concatenate, (before, errors)):
+            measured = np.isfinite(each).any(axis=0)
+            means.append(float(1000 * np.nanmean(each[:, measured], axis=0).mean()) if measured.any() else np.nan)
         return Lost(*means, float(1000 * np.concatenate([each.ravel() for each in moved]).max()), sorted(lost))
 
 
