@@ -246,6 +246,18 @@ OWN_SCALING = """<?xml version="1.0" encoding="UTF-8" ?>
 """
 
 
+def test_a_part_of_a_trial_is_solved_with_its_own_time_stamps(planted, tmp_path):
+    folder, _, squat, *_ = planted
+    done = run(folder / "squat.trc", "-o", tmp_path / "out", "--from", "0.5", "--to", "0.6")
+    assert done.exit_code == 0, done.output
+    np.testing.assert_allclose(angles_deg(tmp_path / "out" / "squat.mot")["time"], np.arange(30, 37) / 60, atol=1e-6)
+    assert max(angle_errors_deg(tmp_path / "out" / "squat.mot", squat[30:37]).values()) < 0.5
+    assert read_trc(tmp_path / "out" / "squat_ik.trc").n_frames == 7
+    none = run(folder / "squat.trc", "-o", tmp_path / "none", "--from", "5")
+    assert none.exit_code == 1
+    assert "squat.trc: expected frames from 5 s, found none: the time stamps go from 0 s to 1.15 s" in none.stderr
+
+
 def test_frames_need_half_of_the_trials_own_markers():
     positions = np.zeros((4, 8, 3))
     positions[:, 6:] = np.nan  # never there

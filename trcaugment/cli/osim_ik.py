@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trcaugment.cli.names import name_map, names_option
+from trcaugment.cli.options import time_options, time_range
 from trcaugment.errors import OutputError, SubjectError, TrcAugmentError
 from trcaugment.formats.outputs import check_outputs
 from trcaugment.subject import Subject
@@ -28,6 +29,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--height", required=True, type=float, metavar="M", help="Height of the person in m, such as 1.584.")
 @click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Folder for the model, the angles and all else.")
+@time_options
 @click.option("--static", type=_FOUND, metavar="TRC", help="Static trial: scale by its distances.")
 @click.option("--model", type=_FOUND, metavar="OSIM", help="Your own model; else the shipped full-body model.")
 @click.option("--marker-set", type=_FOUND, metavar="XML", help="Markers for your model, where it has none.")
@@ -41,6 +43,8 @@ def ik(
     height: float,
     mass: float,
     output: Path,
+    from_s: float | None,
+    to_s: float | None,
     static: Path | None,
     model: Path | None,
     marker_set: Path | None,
@@ -62,10 +66,11 @@ def ik(
         subject = Subject(height, mass)
     except SubjectError as error:
         raise click.UsageError(str(error)) from error
+    wanted = time_range(from_s, to_s)
     kit = Kit(model, marker_set, scale_setup, ik_setup)
     own_files = [file for file in (static, model, marker_set, scale_setup, ik_setup) if file]
     paths = prepare(inputs, output, overwrite, own_files)
-    person = Person(output, subject, paths, static, kit, name_map(names))
+    person = Person(output, subject, paths, static, kit, name_map(names), wanted)
     if not run(person, jobs):
         sys.exit(1)
 

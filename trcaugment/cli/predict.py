@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trcaugment.chain.time_range import WHOLE
 from trcaugment.cli.names import keypoint_map, names_option
+from trcaugment.cli.options import time_options, time_range
 from trcaugment.cli.osim_ik import prepare
 from trcaugment.cli.osim_ik import run as run_ik
 from trcaugment.cli.screen import say
@@ -47,6 +49,7 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
 )
 @click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
 @click.option("-o", "--output", required=True, help="A file, or a folder to fill.")
+@time_options
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
 @click.option("--with-keypoints", is_flag=True, help="Also write the input's keypoints.")
@@ -68,6 +71,8 @@ def predict(
     height: float | None,
     mass: float,
     output: str,
+    from_s: float | None,
+    to_s: float | None,
     model_name: str | None,
     device: str,
     with_keypoints: bool,
@@ -85,6 +90,7 @@ def predict(
     """
     person = StatedSubject(height, mass, "--height", "--mass")
     keypoint_names = keypoint_map(names)
+    wanted = time_range(from_s, to_s)
     try:
         person.check()
         folder = with_ik or len(inputs) > 1 or output.endswith(("/", os.sep)) or Path(output).is_dir()
@@ -112,7 +118,14 @@ def predict(
 
     conversions = [Conversion(source, target, person) for source, target in zip(inputs, outputs, strict=True)]
     preparation = Preparation(max_gap_s=max_gap_s)
-    settings = Settings(with_keypoints, strict, overwrite=overwrite, preparation=preparation, names=keypoint_names)
+    settings = Settings(
+        with_keypoints,
+        strict,
+        overwrite=overwrite,
+        preparation=preparation,
+        names=keypoint_names,
+        time_range=wanted,
+    )
     outcomes = []
     for outcome in convert(conversions, model, settings):
         _show(outcome)
@@ -171,6 +184,9 @@ def _account(sidecar: Sidecar) -> Iterator[str]:
     source, person = sidecar.input, sidecar.subject
     rate = f", {(source.n_frames - 1) / source.rate_hz:.1f} s at {source.rate_hz:.4g} Hz" if source.rate_hz else ""
     yield f"{_frames(source.n_frames)}{rate}, {sidecar.output.n_markers} markers"
+    if source.time_range != WHOLE:
+        last = source.first_frame + source.n_frames - 1
+        yield f"cut: frames {source.first_frame} to {last} of the file; below, frames count from the first of these"
     if person.height_error_m is not None:
         yield f"height estimated: {person.height_m:.2f} m, within {person.height_error_m:.2f} m for 95 % of people"
     if sidecar.output.n_frames_predicted < source.n_frames:

@@ -14,6 +14,7 @@ from trcaugment.chain.augmentation import Augmentation, augment_prepared
 from trcaugment.chain.height import estimate_height
 from trcaugment.chain.keypoints import Keypoints, find_keypoints, input_keypoints
 from trcaugment.chain.preparation import PreparedTrial, prepare
+from trcaugment.chain.time_range import cut_time
 from trcaugment.conversion.sidecar import (
     InputFile,
     Made,
@@ -47,6 +48,7 @@ class _Loaded:
 
     conversion: Conversion
     input_sha256: str
+    first_frame: int  # of the file, counted from 1
     height_error_m: float | None
     trial: PreparedTrial
 
@@ -101,14 +103,16 @@ def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | O
             before = _made_before(conversion, digest, card, settings)
             if before:
                 return Outcome(conversion, before, kept=True)
-        markers = settings.names.apply(parse_trc(data, conversion.source))
+        whole = settings.names.apply(parse_trc(data, conversion.source))
+        first_frame = settings.time_range.span(whole)[0] + 1
+        markers = cut_time(whole, settings.time_range)
         keypoints = find_keypoints(markers)
         subject, height_error_m = _subject(keypoints, conversion.person)
         trial = prepare(markers, keypoints, subject=subject, card=card, how=settings.preparation)
         if settings.strict and trial.findings:
             reasons = "; ".join(finding.message for finding in trial.findings)
             raise ConversionError(f"refused, as --strict asks: {reasons}")
-        return _Loaded(conversion, digest, height_error_m, trial)
+        return _Loaded(conversion, digest, first_frame, height_error_m, trial)
     except TrcAugmentError as error:
         return _failed(conversion, error)
     except MemoryError:
@@ -140,8 +144,9 @@ def _made_before(conversion: Conversion, input_sha256: str, card: Card, settings
     sidecar = read_sidecar(target) if ours else None  # None too if an earlier version of this program made it
     if sidecar is not None and was_made_so(sidecar, input_sha256, card, conversion.person):
         refused = settings.strict and sidecar.findings
-        as_asked = (settings.with_keypoints, settings.preparation, settings.names.options)
-        made_so = (sidecar.output.with_keypoints, sidecar.preparation, sidecar.input.names) == as_asked
+        as_asked = (settings.with_keypoints, settings.preparation, settings.names.options, settings.time_range)
+        used = sidecar.input
+        made_so = (sidecar.output.with_keypoints, sidecar.preparation, used.names, used.time_range) == as_asked
         return sidecar if made_so and not refused else None
     if not ours and not settings.overwrite:
         raise ConversionError(in_the_way(target, "it was not made here, or was changed since"))
@@ -173,7 +178,7 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
         sidecar = make_sidecar(
             card,
             result,
-            source=_source(read, loaded.input_sha256, settings),
+            source=_source(loaded, settings),
             subject=_used(loaded),
             output=_output(written, result.markers, data, settings),
             made=_made(conversion),
@@ -186,11 +191,14 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
     return Outcome(conversion, sidecar)
 
 
-def _source(read: Markers, sha256: str, settings: Settings) -> InputFile:
+def _source(loaded: _Loaded, settings: Settings) -> InputFile:
+    read = loaded.trial.markers
     return InputFile(
-        sha256=sha256,
+        sha256=loaded.input_sha256,
         unit=read.unit,
         rate_hz=round(read.rate_hz, 6) if read.n_frames > 1 else None,
+        time_range=settings.time_range,
+        first_frame=loaded.first_frame,
         n_frames=read.n_frames,
         notes=read.notes,
         names=settings.names.options,

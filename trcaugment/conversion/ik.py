@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from trcaugment.chain.time_range import WHOLE, TimeRange, cut_time
 from trcaugment.conversion.pools import Pool
 from trcaugment.conversion.sidecar import Sidecar
 from trcaugment.errors import OsimError, TrcAugmentError
@@ -39,6 +40,7 @@ class Person:
         static: a static trial whose distances scale the model instead of those of the trials.
         kit: OpenSim files of the user.
         names: which markers of the trials are which of the model.
+        time_range: the part of every trial that scales the model and is solved; the static trial stays whole.
     """
 
     folder: Path
@@ -47,6 +49,7 @@ class Person:
     static: Path | None = None
     kit: Kit = field(default_factory=Kit)
     names: NameMap = AS_THEY_ARE
+    time_range: TimeRange = WHOLE
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,7 @@ def _scale(person: Person) -> _Scaled:
     failures: dict[str, TrcAugmentError] = {}
     for name, path in person.trials.items():
         try:
-            trials[name] = person.names.apply(read_trc(path))
+            trials[name] = cut_time(person.names.apply(read_trc(path)), person.time_range)
         except TrcAugmentError as error:
             failures[name] = error
     scaled = None

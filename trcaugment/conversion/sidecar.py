@@ -12,6 +12,7 @@ import msgspec
 from trcaugment import __version__
 from trcaugment.chain.preparation import Preparation
 from trcaugment.chain.signals import Span
+from trcaugment.chain.time_range import TimeRange
 from trcaugment.formats.files import read_file, sidecar_path
 from trcaugment.markers import RATE_HZ
 from trcaugment.model.card import Card
@@ -38,11 +39,16 @@ class UsedModel(_Part, frozen=True):
 
 
 class InputFile(_Part, frozen=True):
-    """The keypoint file: checksum, unit, rate (None for a single frame), what was odd about it, and `--names`."""
+    """The keypoint file: checksum, unit, rate (None for a single frame), what was odd about it, and `--names`.
+
+    Of the frames that lie in the time range: their number, and the place of the first one in the file.
+    """
 
     sha256: str
     unit: str
     rate_hz: float | None
+    time_range: TimeRange
+    first_frame: int
     n_frames: int
     notes: tuple[str, ...]
     names: tuple[str, ...] = ()

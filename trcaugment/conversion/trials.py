@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trcaugment.chain.preparation import AS_USUAL, Preparation
+from trcaugment.chain.time_range import WHOLE, TimeRange
 from trcaugment.conversion.sidecar import Sidecar
 from trcaugment.formats.name_map import AS_THEY_ARE, NameMap
 from trcaugment.subject import StatedSubject
@@ -37,6 +38,7 @@ class Settings:
         overwrite: whether files are replaced that this program did not write, or that were changed since.
         preparation: how keypoints are prepared.
         names: which markers of the files are which of the keypoints.
+        time_range: the part of every trial that is converted.
     """
 
     with_keypoints: bool = False
@@ -45,6 +47,7 @@ class Settings:
     overwrite: bool = False
     preparation: Preparation = AS_USUAL
     names: NameMap = AS_THEY_ARE
+    time_range: TimeRange = WHOLE
 
 
 @dataclass(frozen=True)

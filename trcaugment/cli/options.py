@@ -1,0 +1,49 @@
+"""Options that several commands share, and commands whose help groups options by purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from trcaugment.chain.time_range import TimeRange
+from trcaugment.errors import MarkersError
+
+_Function = Callable[..., Any]
+
+
+class GroupedCommand(click.Command):
+    """A command whose options stand in its help under headings; those under none stand last."""
+
+    def __init__(self, *args: Any, groups: Mapping[str, Sequence[str]], **settings: Any) -> None:
+        """Args: those of click, and heading -> names of parameters in the order of the help."""
+        super().__init__(*args, **settings)
+        self.groups = groups
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under their headings."""
+        records = {each.name: each.get_help_record(ctx) for each in self.get_params(ctx)}
+        grouped = {name for names in self.groups.values() for name in names}
+        rest = [name for name in records if name not in grouped]
+        for heading, names in [*self.groups.items(), ("Other options", rest)]:
+            rows = [record for record in (records.get(name) for name in names) if record]
+            if rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows)
+
+
+def time_options(function: _Function) -> _Function:
+    """`--from` and `--to`, as `from_s` and `to_s`."""
+    ends = (("--from", "from_s", "Begin at this time stamp of the file."), ("--to", "to_s", "End at this one."))
+    for flag, name, words in reversed(ends):
+        function = click.option(flag, name, type=float, metavar="S", help=words)(function)
+    return function
+
+
+def time_range(from_s: float | None, to_s: float | None) -> TimeRange:
+    """What they say; wrong usage if it is no range."""
+    try:
+        return TimeRange(from_s, to_s)
+    except MarkersError as error:
+        raise click.UsageError(f"--from and --to: {error}") from error
