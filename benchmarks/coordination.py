@@ -26,6 +26,7 @@ from trcaugment.body.skeleton import COORDINATE_INDEX, POINT_INDEX
 from trcaugment.markers import FloatArray
 
 N_GENERATED = 60
+FEWEST_PEOPLE = 4  # fewer tell no spread, and nothing is marked
 SHOWN = ("pelvis_tilt", "lumbar_extension", "hip_flexion", "knee_angle", "ankle_angle", "hip_adduction", "hip_rotation")
 BOTH_FEET = ("sit_to_stand", "squat", "bend", "stand", "reach")  # that stay where they are
 ONE_LEG = ("lunge", "side_lunge", "hurdle_step", "leg_raise")
@@ -140,7 +141,7 @@ def main() -> None:
             mean, sd = spread(generated, name)
             its_mean, its_sd = spread(people, name)
             mark = ""
-            if people:
+            if len(people) >= FEWEST_PEOPLE:
                 mark = "M" * (abs(mean - its_mean) > its_sd) + "S" * (not 0.5 <= sd / max(its_sd, 1e-9) <= 2)
                 n_figures, n_inside = n_figures + 1, n_inside + ("M" not in mark)
             print(f"| {name} | {shown(its_mean, its_sd) if people else ''} | {shown(mean, sd)} | {mark} |")

@@ -6,7 +6,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from trcaugment.body.motion_fit import Activity, find_landmarks, fit_activity, principal, without_heading
-from trcaugment.body.motion_model import N_PHASES, motion_models, read_models, write_models
+from trcaugment.body.motion_model import N_PHASES, model_sources, motion_models, read_models, write_models
 from trcaugment.body.motions import perturb
 from trcaugment.body.procedural import ACTIVITIES, make_motion
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
@@ -136,3 +136,5 @@ def test_every_activity_of_the_model_has_a_share_and_says_its_sources():
     assert set(motion_models()) <= set(ACTIVITIES)
     for model in motion_models().values():
         assert model.mean.shape[-1] == N_PHASES * len(model.coordinates) + len(model.phases)
+    assert any("PDDL" in source for source in model_sources())
+    assert not any("GPL" in source for source in model_sources())

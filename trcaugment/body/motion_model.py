@@ -106,6 +106,12 @@ def read_models(path: Path) -> dict[str, ActivityModel]:
         }
 
 
+def model_sources() -> tuple[str, ...]:
+    """Recordings behind the shipped models, with their licences."""
+    with np.load(_FILE) as file:
+        return tuple(file["sources"].tolist())
+
+
 def write_models(path: Path, models: dict[str, ActivityModel], sources: list[str]) -> None:
     """Keep models as half-precision numbers, with the sentences that say where they come from."""
     arrays: dict[str, np.ndarray] = {"sources": np.array(sources)}

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from trcaugment.body.motion_model import model_sources
 from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.datasets.dataset import Dataset, Split
 from trcaugment.datasets.reading import load_dataset
@@ -71,6 +72,8 @@ def make_sources(recipe: Recipe, base: Path) -> Sources:
         training.append((generator, recipe.generated))
         validation.append((generator, recipe.generated))
         described.append("generated windows (trcaugment.body)")
+        if recipe.motions.procedural:
+            described.append("motions after a model of recorded people: " + "; ".join(model_sources()))
         ranges.append((recipe.population.height_m, recipe.population.body_mass_index))
     datasets = [load_dataset(base / choice.path, recipe.markers) for choice in recipe.datasets]
     split = _split(recipe, datasets)
