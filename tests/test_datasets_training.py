@@ -7,6 +7,7 @@ import torch
 
 import trcaugment.training.data
 from trcaugment.body.detector import KeypointErrors
+from trcaugment.body.motion_model import model_sources
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.datasets.dataset import Dataset, Split
@@ -218,6 +219,7 @@ def test_a_run_on_a_data_set_records_its_split_and_its_card_says_what_it_saw(fol
     assert split["datasets"][0]["left_out"] == []
     assert card.training_data == (
         "generated windows (trcaugment.body)",
+        "motions after a model of recorded people: " + "; ".join(model_sources()),
         f"48 windows of 8 subjects in {folder.name}",
     )
     assert load_model(tmp_path / "run" / "model", "cpu").card == card
