@@ -10,6 +10,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Rectangle
 
 from trcaugment import Markers, Subject, augment, load_model, read_trc
 
@@ -54,8 +55,56 @@ def draw_moment(axes: Axes, keypoints: Markers, truth: Markers, predicted: Marke
     axes.axis("off")
 
 
+# Floors of the package from the ground up, each with its rooms and what they do; the numbers are the way of a trial.
+FLOORS = (
+    {
+        "errors": "messages for people",
+        "subject": "height and mass",
+        "markers": "named trajectories",
+        "marker_sets": "names, sides, aliases",
+    },
+    {"formats": "① bytes to Markers: TRC, .mot, names\n⑥ Markers to bytes, written whole or not at all"},
+    {
+        "model": "④ network, card, body frame",
+        "sessions": "whose trials these are",
+        "body": "generated people: skeleton, motions,\nsoft tissue, detectors",
+    },
+    {"chain": "② keypoints by name   ③ outliers, gaps, missing keypoints, checks, 60 Hz   ⑤ windows blended"},
+    {"osim": "⑧ scale, inverse kinematics, compare", "datasets": "training data in files"},
+    {
+        "evaluation": "errors of markers, budget",
+        "training": "recipe, loop, experiments",
+        "figures": "pictures as files",
+    },
+    {"conversion": "one trial or a cohort: plan, pools, outputs, ⑦ sidecars, joint angles, report"},
+    {"cli": "one thin file per command; click and rich live only here"},
+)
+WIDE = {"body": 1.6, "evaluation": 1.2, "training": 1.2, "osim": 1.2, "marker_sets": 1.3}
+
+
+def draw_rooms() -> None:
+    """The rooms of the package as a house: a room may import from the floors below it."""
+    figure, axes = plt.subplots(figsize=(10, 6.2), layout="constrained")
+    for y, floor in enumerate(FLOORS):
+        total, left = sum(WIDE.get(name, 1.0) for name in floor), 0.0
+        for name, does in floor.items():
+            width = WIDE.get(name, 1.0) / total
+            axes.add_patch(
+                Rectangle((left, y), width, 1, facecolor="#eaf0f8" if y % 2 else "#f7f9fc", edgecolor="#2b5fa8")
+            )
+            axes.text(left + 0.01, y + 0.72, name, fontsize=11, weight="bold", color="#1f4e79", va="center")
+            axes.text(left + 0.01, y + 0.3, does, fontsize=8.5, color="#333333", va="center")
+            left += width
+    axes.set_xlim(-0.005, 1.005)
+    axes.set_ylim(-0.05, len(FLOORS) + 0.05)
+    axes.axis("off")
+    figure.savefig(ROOT / "docs" / "images" / "rooms.png", dpi=110)
+    plt.close(figure)
+
+
 def main() -> None:
     """Draw all pictures."""
+    draw_rooms()
     keypoints, truth = (read_trc(ROOT / "examples" / f"walk{part}.trc") for part in ("", "_markers"))
     predicted = augment(keypoints, Subject(1.584, 58.32), load_model(device="cpu")).markers
     figure, row = plt.subplots(1, len(FRAMES), figsize=(12, 4.6), layout="constrained")
