@@ -12,7 +12,9 @@ from scipy.ndimage import grey_closing, grey_opening
 from trcaugment.chain.signals import BoolArray, Span, find_gaps
 from trcaugment.markers import FloatArray
 
-Guard = Literal["height", "population", "posture", "speed", "swap", "frozen", "segments", "outliers", "leap"]
+Guard = Literal[
+    "height", "population", "posture", "speed", "swap", "frozen", "segments", "outliers", "leap", "vertical"
+]
 
 _JOINED_S = 0.5  # what pauses for less is one thing
 _MOST_LISTED = 4

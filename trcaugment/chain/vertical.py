@@ -1,0 +1,140 @@
+"""Which way is up: the axis along which the head is above the feet, and the feet stand flat on a floor.
+
+Somebody who lies is as long as somebody who stands, along another axis; but feet that hang or point stand on no floor,
+and then it cannot be known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from trcaugment.chain.checks.findings import Finding
+from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import FloatArray, Markers
+
+Axis = Literal["x", "y", "z", "-x", "-y", "-z"]
+AXES: tuple[Axis, ...] = get_args(Axis)
+
+# From the feet to the neck, a body at its straightest deviates from the vertical by 37 degrees at most.
+LEAST_UPRIGHT = 0.8
+_STRAIGHTEST = 0.75  # quantile over the trial: people bend
+# A sole is flat within 20 degrees, heel and toe keypoints being at different heights, and near the floor.
+MOST_SLOPE = 0.35
+NEAR_FLOOR_M = 0.08
+_FLOOR = 0.05  # quantile of the lowest points
+# Share of frames in which a foot stands; where it is twice as large, nothing is doubtful.
+LEAST_STANDING = 0.15
+# Heads, then heels and toes, each right and left, under names of keypoints and of OpenCap's and common lab markers.
+_HEADS = ("Neck", "C7_study", "C7", "CLAV")
+_FEET = (
+    ("RHeel", "RBigToe"),
+    ("LHeel", "LBigToe"),
+    ("r_calc_study", "r_toe_study"),
+    ("L_calc_study", "L_toe_study"),
+    ("r_calc", "r_toe"),
+    ("L_calc", "L_toe"),
+    ("RHEE", "RTOE"),
+    ("LHEE", "LTOE"),
+    ("R.Heel", "R.Toe.Tip"),
+    ("L.Heel", "L.Toe.Tip"),
+)
+
+
+@dataclass(frozen=True)
+class Up:
+    """The vertical of a trial.
+
+    Attributes:
+        axis: the axis that points up; None if it cannot be known.
+        confidence: from 0 to 1; 0 if it cannot be known.
+        reason: why not; empty if it is known.
+    """
+
+    axis: Axis | None
+    confidence: float
+    reason: str = ""
+
+
+def find_up(names: Sequence[str], positions: FloatArray) -> Up:
+    """The axis that points up in a trial.
+
+    Args:
+        names: names of keypoints or of anatomical markers, (n_markers,).
+        positions: their positions in m, (n_frames, n_markers, 3), NaN where missing.
+    """
+    place = {name: positions[:, k] for k, name in enumerate(names)}
+    heads = [place[name] for name in _HEADS if name in place]
+    feet = [(place[heel], place[toe]) for heel, toe in _FEET if heel in place and toe in place]
+    if not heads or not feet:
+        return Up(None, 0.0, "there is no neck, or there are no heels and toes")
+    heels, toes = (np.stack([foot[end] for foot in feet], axis=1) for end in range(2))
+    body = heads[0] - (heels + toes).mean(axis=1) / 2
+    seen = np.isfinite(body).all(axis=1)
+    if not seen.any():
+        return Up(None, 0.0, "no frame shows neck and feet")
+    body, heels, toes = body[seen], heels[seen], toes[seen]
+    along = body / np.maximum(np.linalg.norm(body, axis=1, keepdims=True), np.finfo(float).tiny)
+    upright = {axis: float(np.quantile(sign * along[:, k], _STRAIGHTEST)) for axis, (sign, k) in _DIRECTIONS.items()}
+    axis = max(upright, key=lambda each: upright[each])
+    if upright[axis] < LEAST_UPRIGHT:
+        return Up(None, 0.0, "the body is along no axis")
+    standing = _share_standing(heels, toes, axis)
+    if standing < LEAST_STANDING:
+        return Up(None, 0.0, "the feet stand on no floor, as of somebody who lies")
+    return Up(axis, upright[axis] * min(1.0, standing / (2 * LEAST_STANDING)))
+
+
+def _share_standing(heels: FloatArray, toes: FloatArray, axis: Axis) -> float:
+    """Share of frames in which a foot stands flat on the lowest level, from (n_frames, n_feet, 3)."""
+    heel_m, toe_m = (sign_of(axis) * ends[:, :, place_of(axis)] for ends in (heels, toes))
+    lowest_m = np.minimum(heel_m, toe_m)
+    floor_m = np.quantile(lowest_m.min(axis=1), _FLOOR)
+    flat = np.abs(toe_m - heel_m) <= MOST_SLOPE * np.linalg.norm(toes - heels, axis=2)
+    return float((flat & (lowest_m < floor_m + NEAR_FLOOR_M)).any(axis=1).mean())
+
+
+def sign_of(axis: Axis) -> float:
+    """1, or -1 if the axis points down."""
+    return _DIRECTIONS[axis][0]
+
+
+def place_of(axis: Axis) -> int:
+    """Place of the axis among x, y and z."""
+    return _DIRECTIONS[axis][1]
+
+
+_DIRECTIONS: dict[Axis, tuple[float, int]] = {
+    axis: (-1.0 if axis.startswith("-") else 1.0, "xyz".index(axis[-1])) for axis in AXES
+}
+# Rows are OpenSim's axes in the file's; every one is a turn, none a mirror.
+_TO_Y_UP: dict[Axis, list[list[int]]] = {
+    "x": [[0, -1, 0], [1, 0, 0], [0, 0, 1]],
+    "y": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "z": [[1, 0, 0], [0, 0, 1], [0, -1, 0]],
+    "-x": [[0, 1, 0], [-1, 0, 0], [0, 0, 1]],
+    "-y": [[1, 0, 0], [0, -1, 0], [0, 0, -1]],
+    "-z": [[1, 0, 0], [0, 0, -1], [0, 1, 0]],
+}
+
+
+def turn_to_y_up(markers: Markers, up: Axis) -> Markers:
+    """Markers turned so that an axis of theirs is OpenSim's Y."""
+    if up == "y":
+        return markers
+    return replace(markers, positions=markers.positions @ np.array(_TO_Y_UP[up], dtype=np.float64).T)
+
+
+def watch_up(positions: FloatArray) -> list[Finding]:
+    """A finding if another axis than Y points up.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3).
+    """
+    up = find_up(KEYPOINTS.names, positions)
+    if up.axis in (None, "y"):
+        return []
+    return [Finding("vertical", f"expected Y to point up, as in OpenSim, found {up.axis}; --up auto turns the output")]
