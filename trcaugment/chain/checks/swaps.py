@@ -10,6 +10,7 @@ import numpy as np
 
 from trcaugment.chain.checks.findings import Finding, median_of, spans_of
 from trcaugment.chain.checks.postures import dot, unit
+from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS, SIDES
 from trcaugment.markers import FloatArray
 
@@ -21,6 +22,15 @@ LEAST_KNEES_APART = -0.06
 LEAST_SHOULDERS_APART = -0.06
 # How much nearer (as a share) to its usual length every shank is with the other ankle than any is with its own.
 MOST_GAINED = 0.08
+# Part of the body -> the keypoints of it that an exchange concerns.
+_FEET = ("Ankle", "Heel", "SmallToe", "BigToe")
+PARTS: dict[str, tuple[str, ...]] = {
+    "everything": ("Shoulder", "Hip", "Knee", *_FEET),
+    "legs": ("Knee", *_FEET),
+    "shoulders": ("Shoulder",),
+    "hips": ("Hip",),
+    "ankles and feet": _FEET,
+}
 _WHAT_TO_DO = "exchange the names of the two sides there, or look whether the file's axes are a mirror image"
 
 
@@ -32,18 +42,7 @@ def watch_sides(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
         time_s: time stamps in s, (n_frames,).
         height_m: the person's height.
     """
-    forward, knees, shoulders = sides(positions)
-    backward, crossed = forward < LEAST_FORWARD, knees < LEAST_KNEES_APART * height_m
-    turned = shoulders < LEAST_SHOULDERS_APART * height_m
-    ankles = ankles_gain(positions) > MOST_GAINED
-    # Everything is seen from the hips: where these are exchanged, all else seems to be.
-    exchanged = {
-        "everything": backward & ~crossed & ~turned,
-        "legs": crossed & ~backward,
-        "shoulders": turned & ~crossed & ~backward,
-        "hips": backward & (crossed | turned),
-        "ankles and feet": ankles & ~crossed & ~backward,
-    }
+    exchanged = exchanged_frames(positions, height_m)
     parts = [
         f"{what} ({frames.sum()} of {len(positions)} frames)" for what, frames in exchanged.items() if frames.any()
     ]
@@ -55,6 +54,29 @@ def watch_sides(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
         f"{', '.join(parts)}; {_WHAT_TO_DO}"
     )
     return [Finding("swap", message, [] if odd.all() else spans_of(odd, time_s))]
+
+
+def exchanged_frames(positions: FloatArray, height_m: float) -> dict[str, BoolArray]:
+    """Frames in which left and right of a part of the body are exchanged, by its name in `PARTS`, each (n_frames,).
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
+        height_m: the person's height.
+    """
+    # Keypoints on top of each other have no direction, and are not judged.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        forward, knees, shoulders = sides(positions)
+        ankles = ankles_gain(positions) > MOST_GAINED
+    backward, crossed = forward < LEAST_FORWARD, knees < LEAST_KNEES_APART * height_m
+    turned = shoulders < LEAST_SHOULDERS_APART * height_m
+    # Everything is seen from the hips: where these are exchanged, all else seems to be.
+    return {
+        "everything": backward & ~crossed & ~turned,
+        "legs": crossed & ~backward,
+        "shoulders": turned & ~crossed & ~backward,
+        "hips": backward & (crossed | turned),
+        "ankles and feet": ankles & ~crossed & ~backward,
+    }
 
 
 def sides(positions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:

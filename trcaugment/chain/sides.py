@@ -1,0 +1,65 @@
+"""Repair of left and right: keypoints of both sides are exchanged back in the frames in which they were exchanged.
+
+The guard judges frame by frame, and not where the knees touch, say. Where an exchange begins and ends, all its
+keypoints go to the places of the other side at once: between two such moments either all frames are exchanged or none.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from trcaugment.chain.checks.swaps import PARTS, exchanged_frames
+from trcaugment.chain.signals import BoolArray
+from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import FloatArray
+
+# Of the frames between two moments, so many must look exchanged.
+LEAST_SHARE = 0.3
+
+
+def repair_sides(positions: FloatArray, height_m: float) -> tuple[FloatArray, dict[str, BoolArray]]:
+    """Exchange left and right back where they were exchanged.
+
+    Args:
+        positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
+        height_m: the person's height.
+
+    Returns:
+        the repaired keypoints, (n_frames, 15, 3), and which frames were repaired, by part of the body, (n_frames,).
+    """
+    repaired = positions
+    done: dict[str, BoolArray] = {}
+    for part in PARTS:
+        # Judged anew for each part: once everything is back in its place, the legs may still be exchanged.
+        looks = exchanged_frames(repaired, height_m)[part]
+        if looks.any():
+            frames = _between_moments(repaired, part, looks)
+            repaired = np.where(frames[:, None, None], exchange(repaired, part), repaired)
+            done[part] = frames
+    return repaired, {part: frames for part, frames in done.items() if frames.any()}
+
+
+def exchange(positions: FloatArray, part: str) -> FloatArray:
+    """Keypoints with left and right of a part of the body exchanged in all frames, (n_frames, 15, 3)."""
+    order = np.arange(len(KEYPOINTS))
+    for kind in PARTS[part]:
+        right, left = KEYPOINTS.both(kind)
+        order[[right, left]] = left, right
+    return positions[:, order]
+
+
+def _between_moments(positions: FloatArray, part: str, looks: BoolArray) -> BoolArray:
+    """Whole runs of frames between moments of exchange that look exchanged, (n_frames,)."""
+    places = [KEYPOINTS.both(kind) for kind in PARTS[part]]
+    right, left = (positions[:, [pair[side] for pair in places]] for side in range(2))
+    stays, goes = (
+        np.nansum(np.linalg.norm(to_right - right[:-1], axis=2) + np.linalg.norm(to_left - left[:-1], axis=2), axis=1)
+        for to_right, to_left in ((right[1:], left[1:]), (left[1:], right[1:]))
+    )
+    moments = np.flatnonzero(goes < stays) + 1
+    frames = np.zeros(len(looks), dtype=np.bool_)
+    for start, stop in pairwise([0, *moments.tolist(), len(looks)]):
+        frames[start:stop] = looks[start:stop].mean() >= LEAST_SHARE
+    return frames
