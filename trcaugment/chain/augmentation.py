@@ -14,6 +14,7 @@ from trcaugment.chain.checks import Finding
 from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.chain.preparation import AS_USUAL, Preparation, PreparedTrial, prepare
 from trcaugment.chain.signals import BoolArray, Span, find_gaps, resample
+from trcaugment.chain.vertical import Axis, turn_to_y_up
 from trcaugment.chain.windows import add_windows, cut
 from trcaugment.errors import ModelError
 from trcaugment.marker_sets import KEYPOINTS
@@ -39,6 +40,8 @@ class Augmentation:
         sources: keypoint -> the input's name that it came from.
         derived: one sentence for each point computed from others.
         preparation: how the keypoints were prepared.
+        up: the axis of the input that is Y here; None if nothing was turned.
+        repaired: where left and right were exchanged back, part of the body -> spans of frames (first, after last).
         outliers: samples that leave their path and come back, keypoint -> spans of frames (first, after last).
         filled: short gaps that were filled, keypoint -> spans of frames (first, after last).
         missing: longer gaps, keypoint -> spans of frames; its most likely place given the others stands there instead.
@@ -51,6 +54,8 @@ class Augmentation:
     sources: dict[str, str]
     derived: tuple[str, ...]
     preparation: Preparation
+    up: Axis | None
+    repaired: dict[str, list[Span]]
     outliers: dict[str, list[Span]]
     filled: dict[str, list[Span]]
     missing: dict[str, list[Span]]
@@ -87,10 +92,15 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augm
     predicted = _through_windows(trials, model, partial(predict_windows, model=model))
     return [
         Augmentation(
-            Markers(model.card.outputs, _without(positions, trial.lost), trial.markers.time_s, trial.markers.unit),
+            turn_to_y_up(
+                Markers(model.card.outputs, _without(positions, trial.lost), trial.markers.time_s, trial.markers.unit),
+                trial.up or "y",
+            ),
             trial.keypoints.sources,
             trial.keypoints.derived,
             trial.how,
+            trial.up,
+            {part: find_gaps(frames) for part, frames in trial.repaired.items()},
             _spans(trial.outliers, KEYPOINTS.names),
             _spans(trial.filled, KEYPOINTS.names),
             _spans(trial.missing, KEYPOINTS.names),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 import numpy as np
 
@@ -13,7 +14,9 @@ from trcaugment.chain.filling import FEWEST_OF_TRUNK, can_be_filled, fill_missin
 from trcaugment.chain.keypoints import Keypoints
 from trcaugment.chain.leaps import find_leaps, watch_leaps
 from trcaugment.chain.outliers import find_outliers, watch_outliers
+from trcaugment.chain.sides import repair_sides
 from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, model_frames, model_grid, to_model_grid
+from trcaugment.chain.vertical import Axis, choose_up
 from trcaugment.chain.windows import IntArray, blend_weights, window_starts
 from trcaugment.errors import MarkersError
 from trcaugment.marker_sets import KEYPOINTS
@@ -29,10 +32,14 @@ class Preparation:
     Attributes:
         keep_outliers: whether outliers stay as they are; else they are gaps.
         max_gap_s: gaps shorter than this, in s, are filled by the keypoint's own path; 0 for none.
+        repair_swaps: whether left and right are exchanged back where they were exchanged.
+        up: the axis that points up, which becomes Y in the output; "auto" to find it, None to turn nothing.
     """
 
     keep_outliers: bool = False
     max_gap_s: float = MAX_GAP_S
+    repair_swaps: bool = False
+    up: Axis | Literal["auto"] | None = None
 
 
 AS_USUAL = Preparation()
@@ -69,6 +76,8 @@ class PreparedTrial:
         markers: the trial as it was read.
         keypoints: as found.
         how: how they were prepared.
+        up: the axis that becomes Y in the output; None if nothing is turned.
+        repaired: frames in which left and right were exchanged back, by part of the body, (n_frames,).
         outliers: samples that leave their keypoint's path, (n_frames, 15).
         filled: samples of short gaps, which were filled, (n_frames, 15).
         missing: samples of longer gaps, which got their most likely places, (n_frames, 15).
@@ -82,6 +91,8 @@ class PreparedTrial:
     markers: Markers
     keypoints: Keypoints
     how: Preparation
+    up: Axis | None
+    repaired: dict[str, BoolArray]
     outliers: BoolArray
     filled: BoolArray
     missing: BoolArray
@@ -109,10 +120,14 @@ def prepare(
     """
     check_rate(markers)
     check_size(keypoints.positions, subject, markers.unit)
-    outliers = find_outliers(keypoints.positions, markers.time_s)
-    trusted = np.where(outliers[:, :, None], np.nan, keypoints.positions)
+    seen, repaired = (
+        repair_sides(keypoints.positions, subject.height_m) if how.repair_swaps else (keypoints.positions, {})
+    )
+    outliers = find_outliers(seen, markers.time_s)
+    trusted = np.where(outliers[:, :, None], np.nan, seen)
     leaps = find_leaps(trusted, markers.time_s)
-    seen = keypoints.positions if how.keep_outliers else trusted
+    if not how.keep_outliers:
+        seen = trusted
     positions = np.empty_like(seen)
     filled, missing = (np.empty(seen.shape[:2], dtype=np.bool_) for _ in range(2))
     # No gap is filled across a leap: what is on its other side belongs to another body.
@@ -128,10 +143,12 @@ def prepare(
     frames = model_frames(markers.time_s, RATE_HZ)
     spans = find_segments(usable, markers.time_s, leaps=leaps)
     segments = tuple(_segment(positions[a:b], frames[a:b], (a, b), card) for a, b in spans)
+    up, odd_up = choose_up(keypoints.positions, how.up)
     findings = (
         *watch(keypoints.positions, markers.time_s, subject, card),
         *watch_outliers(outliers, markers.time_s, kept=how.keep_outliers),
         *watch_leaps(leaps),
+        *odd_up,
     )
     never = np.asarray((~missing).sum(axis=0) < SEEN_S * markers.rate_hz)
     return PreparedTrial(
@@ -139,6 +156,8 @@ def prepare(
         markers=markers,
         keypoints=keypoints,
         how=how,
+        up=up,
+        repaired=repaired,
         outliers=outliers,
         filled=filled,
         missing=missing,

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from trcaugment.chain.checks.swaps import PARTS, exchanged_frames
+from trcaugment.chain.checks.swaps import PARTS, ankles_gain, exchanged_frames
 from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
@@ -35,6 +35,8 @@ def repair_sides(positions: FloatArray, height_m: float) -> tuple[FloatArray, di
         # Judged anew for each part: once everything is back in its place, the legs may still be exchanged.
         looks = exchanged_frames(repaired, height_m)[part]
         if looks.any():
+            if part == "ankles and feet":  # where there are some, the guard's margin is not needed any more
+                looks = ankles_gain(repaired) > 0
             frames = _between_moments(repaired, part, looks)
             repaired = np.where(frames[:, None, None], exchange(repaired, part), repaired)
             done[part] = frames

@@ -27,7 +27,7 @@ MOST_SLOPE = 0.35
 NEAR_FLOOR_M = 0.08
 _FLOOR = 0.05  # quantile of the lowest points
 # Share of frames in which a foot stands; where it is twice as large, nothing is doubtful.
-LEAST_STANDING = 0.15
+LEAST_STANDING = 0.3
 # Heads, then heels and toes, each right and left, under names of keypoints and of OpenCap's and common lab markers.
 _HEADS = ("Neck", "C7_study", "C7", "CLAV")
 _FEET = (
@@ -128,13 +128,24 @@ def turn_to_y_up(markers: Markers, up: Axis) -> Markers:
     return replace(markers, positions=markers.positions @ np.array(_TO_Y_UP[up], dtype=np.float64).T)
 
 
-def watch_up(positions: FloatArray) -> list[Finding]:
-    """A finding if another axis than Y points up.
+def choose_up(positions: FloatArray, asked: Axis | Literal["auto"] | None) -> tuple[Axis | None, list[Finding]]:
+    """The axis that becomes Y in the output, None if nothing is to be turned; and a finding if something is odd.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3).
+        asked: the axis that points up, "auto" to find it, None to turn nothing.
     """
     up = find_up(KEYPOINTS.names, positions)
-    if up.axis in (None, "y"):
-        return []
-    return [Finding("vertical", f"expected Y to point up, as in OpenSim, found {up.axis}; --up auto turns the output")]
+    if asked == "auto" and up.axis is None:
+        message = (
+            f"expected to see which axis points up, found that it cannot be known ({up.reason}); nothing was turned"
+        )
+        return None, [Finding("vertical", message)]
+    if asked == "auto":
+        return up.axis, []
+    stated, done = ("y", "nothing was turned") if asked is None else (asked, "turned as asked")
+    if up.axis in (None, stated):
+        return asked, []
+    return asked, [
+        Finding("vertical", f"expected {stated} to point up, found {up.axis}; {done}; is it --up={up.axis}?")
+    ]

@@ -15,6 +15,7 @@ from trcaugment.chain.height import estimate_height
 from trcaugment.chain.keypoints import Keypoints, find_keypoints, input_keypoints
 from trcaugment.chain.preparation import PreparedTrial, prepare
 from trcaugment.chain.time_range import cut_time
+from trcaugment.chain.vertical import turn_to_y_up
 from trcaugment.conversion.sidecar import (
     InputFile,
     Made,
@@ -172,7 +173,7 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
         return predicted
     loaded, result = predicted
     conversion, read = loaded.conversion, loaded.trial.markers
-    written = _join(read, result.markers) if settings.with_keypoints else result.markers
+    written = _join(turn_to_y_up(read, result.up or "y"), result.markers) if settings.with_keypoints else result.markers
     try:
         data = format_trc(conversion.target, written, unit=read.unit)
         sidecar = make_sidecar(

@@ -102,6 +102,8 @@ class Sidecar(_Part, frozen=True):
         sources: keypoint -> the input's name that it came from.
         derived: one sentence for each point computed from others.
         preparation: how the keypoints were prepared.
+        up: the axis of the input that is Y in the output; None if nothing was turned.
+        repaired: where left and right were exchanged back, part of the body -> frames.
         outliers: samples that leave their path and come back, keypoint -> frames.
         filled: short gaps that were filled, keypoint -> frames.
         missing: longer gaps, keypoint -> frames; its most likely place given the others was used there.
@@ -120,6 +122,8 @@ class Sidecar(_Part, frozen=True):
     sources: dict[str, str]
     derived: tuple[str, ...]
     preparation: Preparation
+    up: str | None
+    repaired: dict[str, tuple[FrameRange, ...]]
     outliers: dict[str, tuple[FrameRange, ...]]
     filled: dict[str, tuple[FrameRange, ...]]
     missing: dict[str, tuple[FrameRange, ...]]
@@ -182,6 +186,8 @@ def make_sidecar(
         sources=result.sources,
         derived=result.derived,
         preparation=result.preparation,
+        up=result.up,
+        repaired=_by_name(result.repaired),
         outliers=_by_name(result.outliers),
         filled=_by_name(result.filled),
         missing=_by_name(result.missing),
