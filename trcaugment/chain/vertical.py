@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from trcaugment.chain.checks.findings import Finding
+from trcaugment.errors import MarkersError
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray, Markers
 
@@ -52,11 +53,13 @@ class Up:
         axis: the axis that points up; None if it cannot be known.
         confidence: from 0 to 1; 0 if it cannot be known.
         reason: why not; empty if it is known.
+        rise_m: from the feet to the neck along Y, median of the trial, in m; 0 if it cannot be known.
     """
 
     axis: Axis | None
     confidence: float
     reason: str = ""
+    rise_m: float = 0.0
 
 
 def find_up(names: Sequence[str], positions: FloatArray) -> Up:
@@ -77,15 +80,16 @@ def find_up(names: Sequence[str], positions: FloatArray) -> Up:
     if not seen.any():
         return Up(None, 0.0, "no frame shows neck and feet")
     body, heels, toes = body[seen], heels[seen], toes[seen]
+    rise_m = float(np.median(body[:, 1]))
     along = body / np.maximum(np.linalg.norm(body, axis=1, keepdims=True), np.finfo(float).tiny)
     upright = {axis: float(np.quantile(sign * along[:, k], _STRAIGHTEST)) for axis, (sign, k) in _DIRECTIONS.items()}
     axis = max(upright, key=lambda each: upright[each])
     if upright[axis] < LEAST_UPRIGHT:
-        return Up(None, 0.0, "the body is along no axis")
+        return Up(None, 0.0, "the body is along no axis", rise_m)
     standing = _share_standing(heels, toes, axis)
     if standing < LEAST_STANDING:
-        return Up(None, 0.0, "the feet stand on no floor, as of somebody who lies")
-    return Up(axis, upright[axis] * min(1.0, standing / (2 * LEAST_STANDING)))
+        return Up(None, 0.0, "the feet stand on no floor, as of somebody who lies", rise_m)
+    return Up(axis, upright[axis] * min(1.0, standing / (2 * LEAST_STANDING)), rise_m=rise_m)
 
 
 def _share_standing(heels: FloatArray, toes: FloatArray, axis: Axis) -> float:
@@ -126,6 +130,23 @@ def turn_to_y_up(markers: Markers, up: Axis) -> Markers:
     if up == "y":
         return markers
     return replace(markers, positions=markers.positions @ np.array(_TO_Y_UP[up], dtype=np.float64).T)
+
+
+def stand_up(markers: Markers) -> tuple[Markers, str]:
+    """Markers with Y up, turned where another axis is known to point up, and what was turned; empty if nothing was.
+
+    Raises:
+        MarkersError: the head is below the feet, and which way is up cannot be known.
+    """
+    up = find_up(markers.names, markers.positions)
+    if up.axis not in (None, "y"):
+        return turn_to_y_up(markers, up.axis), f"{up.axis} points up: turned to OpenSim's Y"
+    if up.axis is None and up.rise_m < 0:
+        raise MarkersError(
+            f"expected the head above the feet, found it {-up.rise_m:.2f} m below along Y, and which way is up cannot "
+            f"be known ({up.reason}); turn the file so that Y points up"
+        )
+    return markers, ""
 
 
 def choose_up(positions: FloatArray, asked: Axis | Literal["auto"] | None) -> tuple[Axis | None, list[Finding]]:

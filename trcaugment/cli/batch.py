@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trcaugment.cli.names import keypoint_map, names_option
+from trcaugment.cli.preparing import preparation_options
 from trcaugment.cli.screen import say
 from trcaugment.errors import ClusterError, ConversionError, DatasetError, ModelError, OsimError, SessionsError
 from trcaugment.formats.files import why_not_written
-from trcaugment.markers import MAX_GAP_S
 
 if TYPE_CHECKING:
     from trcaugment.conversion.plan import Plan
@@ -40,15 +40,7 @@ _WRONG_USAGE = (SessionsError, DatasetError, ModelError, ConversionError, Cluste
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
 @click.option("--with-keypoints", is_flag=True, help="Also write the inputs' keypoints.")
-@click.option(
-    "--max-gap",
-    "max_gap_s",
-    type=click.FloatRange(0, 10),
-    default=MAX_GAP_S,
-    show_default=True,
-    metavar="SECONDS",
-    help="Fill shorter gaps of a keypoint along its own path; 0 for none.",
-)
+@preparation_options
 @names_option
 @click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are not this program's.")
@@ -63,7 +55,7 @@ def batch(
     model_name: str | None,
     device: str,
     with_keypoints: bool,
-    max_gap_s: float,
+    prepared: dict[str, Any],
     names: tuple[str, ...],
     strict: bool,
     overwrite: bool,
@@ -95,7 +87,7 @@ def batch(
                 strict,
                 resume=True,
                 overwrite=overwrite,
-                preparation=Preparation(max_gap_s=max_gap_s),
+                preparation=Preparation(**prepared),
                 names=keypoint_names,
             )
             work = Work(_whole_path(DEFAULT_MODEL if model_name is None else model_name), device, settings)

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,11 +15,11 @@ from trcaugment.cli.names import keypoint_map, names_option
 from trcaugment.cli.options import time_options, time_range
 from trcaugment.cli.osim_ik import prepare
 from trcaugment.cli.osim_ik import run as run_ik
+from trcaugment.cli.preparing import preparation_options
 from trcaugment.cli.screen import say
 from trcaugment.errors import ModelError, OutputError, SubjectError
 from trcaugment.formats.files import SIDECAR_END, sidecar_path
 from trcaugment.formats.outputs import check_outputs
-from trcaugment.markers import MAX_GAP_S
 from trcaugment.subject import StatedSubject
 
 if TYPE_CHECKING:
@@ -54,15 +54,7 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
 @click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
 @click.option("--with-keypoints", is_flag=True, help="Also write the input's keypoints.")
 @click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim; the output is a folder.")
-@click.option(
-    "--max-gap",
-    "max_gap_s",
-    type=click.FloatRange(0, 10),
-    default=MAX_GAP_S,
-    show_default=True,
-    metavar="SECONDS",
-    help="Fill shorter gaps of a keypoint along its own path; 0 for none.",
-)
+@preparation_options
 @names_option
 @click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
@@ -77,7 +69,7 @@ def predict(
     device: str,
     with_keypoints: bool,
     with_ik: bool,
-    max_gap_s: float,
+    prepared: dict[str, Any],
     names: tuple[str, ...],
     strict: bool,
     overwrite: bool,
@@ -117,12 +109,11 @@ def predict(
     from trcaugment.conversion.trials import Conversion, Settings
 
     conversions = [Conversion(source, target, person) for source, target in zip(inputs, outputs, strict=True)]
-    preparation = Preparation(max_gap_s=max_gap_s)
     settings = Settings(
         with_keypoints,
         strict,
         overwrite=overwrite,
-        preparation=preparation,
+        preparation=Preparation(**prepared),
         names=keypoint_names,
         time_range=wanted,
     )
@@ -202,6 +193,10 @@ def _account(sidecar: Sidecar) -> Iterator[str]:
     ):
         for names, ranges in _by_ranges(gaps):
             yield f"{title}: {', '.join(names)} in {_count(ranges)} ({_list(ranges)})"
+    for part, ranges in sidecar.repaired.items():
+        yield f"left and right exchanged back: {part} in {_count(ranges)} ({_list(ranges)})"
+    if sidecar.up not in (None, "y"):
+        yield f"turned: {sidecar.up} of the input points up, Y of the output does"
     if sidecar.without_body:
         yield f"no body in the keypoints, left as NaN: {_count(sidecar.without_body)} ({_list(sidecar.without_body)})"
     for finding in sidecar.findings:

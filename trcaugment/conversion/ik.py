@@ -6,13 +6,14 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from trcaugment.chain.time_range import WHOLE, TimeRange, cut_time
+from trcaugment.chain.vertical import stand_up
 from trcaugment.conversion.pools import Pool
 from trcaugment.conversion.sidecar import Sidecar
 from trcaugment.errors import OsimError, TrcAugmentError
@@ -150,17 +151,21 @@ def _scale(person: Person) -> _Scaled:
     """Read a person's trials and make the scaled model of those that can be read."""
     trials: dict[str, Markers] = {}
     failures: dict[str, TrcAugmentError] = {}
+    turned: list[str] = []
     for name, path in person.trials.items():
         try:
-            trials[name] = cut_time(person.names.apply(read_trc(path)), person.time_range)
+            trials[name], done = stand_up(cut_time(person.names.apply(read_trc(path)), person.time_range))
+            turned += [f"{name}: {done}"] if done else []
         except TrcAugmentError as error:
             failures[name] = error
     scaled = None
     if trials:
         try:
-            static = None if person.static is None else person.names.apply(read_trc(person.static))
+            static = None if person.static is None else stand_up(person.names.apply(read_trc(person.static)))[0]
             with _ONE_AT_A_TIME:
                 scaled = scale_person(list(trials.values()), static, person.subject, person.kit, person.folder)
+            scaling = replace(scaled.scaling, warnings=(*turned, *scaled.scaling.warnings))
+            scaled = replace(scaled, scaling=scaling)
         except TrcAugmentError as error:
             failures |= dict.fromkeys(trials, error)
     return _Scaled(scaled, trials if scaled else {}, failures)

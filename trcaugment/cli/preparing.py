@@ -1,0 +1,40 @@
+"""Options on how keypoints are prepared, the same in `predict` and `batch`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from trcaugment.markers import MAX_GAP_S
+
+AXES = ("x", "y", "z", "-x", "-y", "-z", "auto")
+_OPTIONS = (
+    click.option(
+        "--max-gap",
+        "max_gap_s",
+        type=click.FloatRange(0, 10),
+        default=MAX_GAP_S,
+        show_default=True,
+        metavar="SECONDS",
+        help="Fill shorter gaps of a keypoint along its own path; 0 for none.",
+    ),
+    click.option("--keep-outliers", is_flag=True, help="Leave samples that leave their path; else they are gaps."),
+    click.option("--repair-swaps", is_flag=True, help="Exchange left and right back where they are exchanged."),
+    click.option("--up", type=click.Choice(AXES), help="Axis that points up, or auto: the output gets OpenSim's Y up."),
+)
+
+
+def preparation_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds the options, whose values the command gets as one dictionary `prepared`, the arguments of `Preparation`."""
+
+    @wraps(command)
+    def with_options(**arguments: Any) -> None:
+        prepared = {name: arguments.pop(name) for name in ("max_gap_s", "keep_outliers", "repair_swaps", "up")}
+        command(prepared=prepared, **arguments)
+
+    for option in reversed(_OPTIONS):
+        with_options = option(with_options)
+    return with_options
