@@ -197,7 +197,7 @@ def test_nobody_left_for_validation_is_said(folder, tmp_path):
     one = WindowSet(*(getattr(load_dataset(folder).window_set, name) for name in ("windows", "subjects", "activities")))
     (tmp_path / "one").mkdir()
     write_npy_layout(tmp_path / "one", one.of_subjects(["generated01"]))
-    with pytest.raises(RecipeError, match="nobody is left for validation"):
+    with pytest.raises(RecipeError, match="no subject is left for validation"):
         sources_of(recipe_file(tmp_path, "generated = 0", table("one")))
     sources = sources_of(recipe_file(tmp_path, "", table("one")))  # generated people are enough
     assert isinstance(sources.validation, WindowGenerator)

@@ -4,28 +4,28 @@
     ├── TrcError          a TRC file cannot be read or written
     ├── MarkersError      marker names, positions or time stamps do not fit together
     ├── MarkerSetError    keypoints that a model needs are missing
-    ├── SubjectError      height or mass is not that of a person
+    ├── SubjectError      height or mass is outside the range of people
     ├── ModelError        a model folder is missing, damaged or of another format
-    ├── OutputError       an output would replace or hit what it must not, or cannot be written
+    ├── OutputError       an output would overwrite an input or a foreign file, or cannot be written
     ├── ConversionError   a trial is refused, or a file is in the way of its output
-    ├── ClusterError      the cluster for a batch is not there
+    ├── ClusterError      the cluster for a batch cannot be reached
     ├── MotionError       a .mot file cannot be read
-    ├── OsimError         opensim is not there, or failed; a model, motion or set-up does not fit
-    ├── SessionsError     a folder of trials cannot be used, or it is not said whose a trial is
-    ├── DatasetError      a data set is damaged, mislabelled or not there, or cannot be written
-    └── TrainingError     a training run cannot go on
-        ├── DivergedError a run's errors grew beyond all numbers
-        └── RecipeError   a recipe, or the folder named for its run, cannot be used
+    ├── OsimError         opensim is missing or failed; a model, motion or set-up file does not fit
+    ├── SessionsError     a folder of trials cannot be used, or a trial's subject is unknown
+    ├── DatasetError      a data set is missing, damaged or mislabelled, or cannot be written
+    └── TrainingError     a training run cannot start or continue
+        ├── DivergedError the validation error became NaN or infinite
+        └── RecipeError   a recipe, or the folder for its run, cannot be used
 
 Messages are for people: what was expected, what was found, where, and what to do.
 """
 
 
 class TrcAugmentError(Exception):
-    """Base of all errors of this package; its text is written for the user."""
+    """Base class of all errors of this package. The message is one line for the user."""
 
     def about(self, path: object) -> str:
-        """Its text, with a file or folder in front where that is not named in it."""
+        """The message, with `path` put in front of it if it does not name that path already."""
         text = str(self)
         return text if str(path) in text else f"{path}: {text}"
 
@@ -43,7 +43,7 @@ class MarkerSetError(TrcAugmentError):
 
 
 class SubjectError(TrcAugmentError):
-    """Height or mass is not that of a person."""
+    """Height or mass is outside the range of people."""
 
 
 class ModelError(TrcAugmentError):
@@ -51,7 +51,7 @@ class ModelError(TrcAugmentError):
 
 
 class OutputError(TrcAugmentError):
-    """An output would replace or hit what it must not, or cannot be written."""
+    """An output would overwrite an input or a foreign file, or cannot be written."""
 
 
 class ConversionError(TrcAugmentError):
@@ -59,7 +59,7 @@ class ConversionError(TrcAugmentError):
 
 
 class ClusterError(TrcAugmentError):
-    """The cluster for a batch is not there."""
+    """The cluster for a batch cannot be reached."""
 
 
 class MotionError(TrcAugmentError):
@@ -67,24 +67,24 @@ class MotionError(TrcAugmentError):
 
 
 class OsimError(TrcAugmentError):
-    """Opensim is not there, or failed; a model, motion or set-up does not fit."""
+    """Opensim is missing or failed; a model, motion or set-up file does not fit."""
 
 
 class SessionsError(TrcAugmentError):
-    """A folder of trials cannot be used, or it is not said whose a trial is."""
+    """A folder of trials cannot be used, or a trial's subject is unknown."""
 
 
 class DatasetError(TrcAugmentError):
-    """A data set is damaged, mislabelled or not there, or cannot be written."""
+    """A data set is missing, damaged or mislabelled, or cannot be written."""
 
 
 class TrainingError(TrcAugmentError):
-    """A training run cannot go on."""
+    """A training run cannot start or continue."""
 
 
 class DivergedError(TrainingError):
-    """A run's errors grew beyond all numbers."""
+    """The validation error of a run became NaN or infinite."""
 
 
 class RecipeError(TrainingError):
-    """A recipe, or the folder named for its run, cannot be used."""
+    """A recipe, or the folder for its run, cannot be used."""

@@ -1,12 +1,12 @@
-"""Marker sets: which markers or keypoints there are, in which order, on which side, and by which names files know them.
+"""Marker sets: the names of keypoints and markers, their order, their sides and the aliases that files use.
 
 The sets of a model's inputs and outputs are `KEYPOINTS` and one of `OUTPUT_SETS`. Once a model with a set is released,
-the set's names and their order never change; another model gets another set.
+the set's names and their order never change: a model with other names gets a new set.
 
 Names read from public sources: OpenPose BODY_25 and BODY_25B, OpenCap's TRC files, and the marker sets of Pose2Sim
 (`skeletons.py`, 2026: HALPE_26, COCO_133, BLAZEPOSE, COCO_17, BODY_25), MMPose's `right_big_toe` style, MediaPipe's
-`right_foot_index`, FreeMoCap's `neck_center`, and sides at the end as in Blender, `Hip.R`. Letter case, `_`, `-`, `.`
-and spaces never matter.
+`right_foot_index`, FreeMoCap's `neck_center`, and Blender's `Hip.R` with the side at the end. Names are compared
+without letter case, `_`, `-`, `.` and spaces.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ class Landmark(NamedTuple):
 
     Attributes:
         name: its name in files.
-        part: what it marks, the same on both sides, such as "knee".
+        part: the body part that it marks, such as "knee", the same for both sides.
         side: the side of the body that it is on.
-        partner: name of the same landmark on the other side; its own in the middle.
-        kind: "keypoint" of a pose model; skin marker on a "bony landmark" or "cluster marker"; or "joint center".
-        aliases: every name that a file may use for it, its own first.
+        partner: name of the same landmark on the other side; its own name if it is in the middle.
+        kind: "keypoint" of a pose model, skin marker ("bony landmark" or "cluster marker") or "joint center".
+        aliases: all names that files use for it, its own name first.
     """
 
     name: str
@@ -49,16 +49,17 @@ class Landmark(NamedTuple):
 
 @dataclass(frozen=True)
 class MarkerSet:
-    """Landmarks in order, as they stand in arrays and in a network's inputs or outputs; iterates over their names.
+    """Landmarks in the order that arrays and networks use. Iterating gives their names.
 
     Attributes:
         name: name of the set in model cards and recipes.
-        landmarks: its landmarks, (n_landmarks,).
-        rigid_groups: names of landmarks that keep their distances, because they sit on one rigid segment.
-        segment_axes: axes that joint angles follow, from the mean of the first named landmarks to that of the second.
+        landmarks: the landmarks in order, (n_landmarks,).
+        rigid_groups: groups of names; landmarks of a group are on one rigid segment and keep their distances.
+        segment_axes: axes that determine joint angles, each from the mean of its first landmarks to the mean of its
+            second ones.
 
     Raises:
-        MarkerSetError: a name is there twice, or a landmark without its partner.
+        MarkerSetError: a name is repeated, or a partner or a name in a group or axis is not in the set.
     """
 
     name: str
@@ -78,7 +79,7 @@ class MarkerSet:
 
     @classmethod
     def join(cls, name: str, sets: Sequence[MarkerSet]) -> MarkerSet:
-        """A set of the landmarks, rigid groups and axes of all, each once, in the order in which they come first."""
+        """A new set with the landmarks, rigid groups and axes of several sets in order, without repetitions."""
         landmarks = dict.fromkeys(mark for each in sets for mark in each.landmarks)
         groups = dict.fromkeys(group for each in sets for group in each.rigid_groups)
         axes = dict.fromkeys(axis for each in sets for axis in each.segment_axes)
@@ -103,40 +104,40 @@ class MarkerSet:
 
     @cached_property
     def mirror_order(self) -> list[int]:
-        """For every landmark the place of its partner."""
+        """Index of every landmark's partner, (n_landmarks,)."""
         return [self.index(mark.partner) for mark in self.landmarks]
 
     @cached_property
     def rigid_pairs(self) -> tuple[tuple[int, int], ...]:
-        """Places of the two landmarks of every pair within a rigid group."""
+        """Indices of the two landmarks of every pair within a rigid group."""
         pairs = (pair for group in self.rigid_groups for pair in combinations(group, 2))
         return tuple((self.index(first), self.index(second)) for first, second in pairs)
 
     @cached_property
     def axes(self) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
-        """Places of the landmarks at both ends of every segment axis."""
+        """Indices of the landmarks at the start and at the end of every segment axis."""
         ends = [[tuple(self.index(name) for name in end) for end in axis] for axis in self.segment_axes]
         return tuple((first, last) for first, last in ends)
 
     def index(self, name: str) -> int:
-        """Place of a name in the order."""
+        """Index of a name."""
         return self.names.index(name)
 
     def named(self, part: str, side: Side) -> str:
-        """Name of a part's landmark on one side, such as r_knee_study of the right knee."""
+        """Name of a part's landmark on one side, such as r_knee_study for the right knee."""
         return next(mark.name for mark in self.landmarks if (mark.part, mark.side) == (part, side))
 
     def both(self, part: str) -> list[int]:
-        """Places of a part's right and left landmark."""
+        """Indices of a part's right and left landmark."""
         return [self.index(self.named(part, side)) for side in SIDES]
 
 
-_NO_MATTER = str.maketrans("", "", "_-. ")
+_IGNORED = str.maketrans("", "", "_-. ")
 
 
 def name_key(name: str) -> str:
-    """The name as it is compared: letter case, `_`, `-`, `.` and spaces do not matter."""
-    return name.casefold().translate(_NO_MATTER)
+    """The name as it is compared: in lower case, without `_`, `-`, `.` and spaces."""
+    return name.casefold().translate(_IGNORED)
 
 
 def _middle(name: str, part: str, kind: Kind, aliases: tuple[str, ...]) -> tuple[Landmark, ...]:
@@ -144,7 +145,7 @@ def _middle(name: str, part: str, kind: Kind, aliases: tuple[str, ...]) -> tuple
 
 
 def _keypoints(part: str, *other_parts: str) -> tuple[Landmark, ...]:
-    """A keypoint of the right and one of the left side: RHip, RightHip, HipR, HipRight, LHip, ..."""
+    """Right and left keypoint of a part, with all spellings as aliases: RHip, RightHip, HipR, HipRight, LHip, ..."""
     right, left = (
         tuple(
             name
@@ -160,7 +161,7 @@ def _keypoints(part: str, *other_parts: str) -> tuple[Landmark, ...]:
 
 
 def _markers(part: str, right: str, left: str, kind: Kind = "bony landmark") -> tuple[Landmark, ...]:
-    """A marker of the right and one of the left side, from what their names begin with."""
+    """Right and left marker of a part; `right` and `left` are the prefixes of their names."""
     names = {side: (f"{first}{part}_study", f"{first}{part}") for side, first in (("right", right), ("left", left))}
     return (
         Landmark(names["right"][0], part, "right", names["left"][0], kind, names["right"]),
@@ -168,7 +169,7 @@ def _markers(part: str, right: str, left: str, kind: Kind = "bony landmark") -> 
     )
 
 
-# What a network reads. midHip is not among them: as the origin it would always be zero.
+# Input of every network. midHip is the origin of a window, so as an input it would always be zero.
 KEYPOINTS = MarkerSet(
     "keypoints-15",
     (
@@ -178,7 +179,7 @@ KEYPOINTS = MarkerSet(
         *_keypoints("BigToe", "Toe", "FootIndex"),
     ),
 )
-# What pose models see besides, and our skeleton carries.
+# Further keypoints of pose models that the skeleton of `trcaugment.body` has as well.
 OTHER_KEYPOINTS = MarkerSet(
     "other keypoints",
     (
@@ -203,28 +204,28 @@ def _sided(parts: Sequence[str], kind: Kind = "bony landmark") -> tuple[Landmark
 
 
 def _cluster(parts: Sequence[str]) -> tuple[Landmark, ...]:
-    """All right markers of a cluster, then all left ones."""
+    """Cluster markers: all right ones, then all left ones."""
     marks = _sided(parts, "cluster marker")
     return marks[::2] + marks[1::2]
 
 
 def _leg_axes(side: str) -> tuple[SegmentAxis, ...]:
-    """Along and across thigh, shank and foot, from what the markers' names on one side begin with."""
+    """Long and transverse axes of thigh, shank and foot of one side, whose markers' names begin with `side`."""
     hip, knee, ankle = (
         (f"{side.upper()}HJC_study",),
-        _both_sides_of(f"{side}_", "knee"),
-        _both_sides_of(f"{side}_", "ankle"),
+        _lateral_and_medial(f"{side}_", "knee"),
+        _lateral_and_medial(f"{side}_", "ankle"),
     )
     heel, toe, fifth = ((f"{side}_{part}_study",) for part in ("calc", "toe", "5meta"))
     return (hip, knee), (knee[:1], knee[1:]), (knee, ankle), (ankle[:1], ankle[1:]), (heel, toe), (toe, fifth)
 
 
-def _both_sides_of(prefix: str, joint: str) -> tuple[str, str]:
-    """The lateral and the medial marker of a joint."""
+def _lateral_and_medial(prefix: str, joint: str) -> tuple[str, str]:
+    """Names of the lateral and the medial marker of a joint."""
     return f"{prefix}{joint}_study", f"{prefix}m{joint}_study"
 
 
-# OpenCap's names in the order of its first data set, which is not the order of its newest network.
+# OpenCap's names in the order of its first published data set; OpenCap's newest network has another order.
 ANATOMICAL_MARKERS = MarkerSet(
     "anatomical-35",
     (
@@ -249,10 +250,10 @@ ANATOMICAL_MARKERS = MarkerSet(
         *(axis for side in "rL" for axis in _leg_axes(side)),
     ),
 )
-# OpenCap's other markers, which no model here predicts.
+# OpenCap's arm markers, which no shipped model predicts.
 ARM_MARKERS = MarkerSet("arms", _sided(["lelbow", "melbow", "lwrist", "mwrist"]))
 
-# What a recipe can choose from.
+# Values of a recipe's `marker_set`.
 OUTPUT_SETS = {each.name: each for each in (ANATOMICAL_MARKERS,)}
 
 LANDMARKS = {

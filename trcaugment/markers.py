@@ -13,12 +13,12 @@ from trcaugment.errors import MarkersError
 
 FloatArray = NDArray[np.float64]
 
-# What every model reads: windows of half a second.
+# Every model reads windows of 30 frames at 60 Hz, which is half a second.
 RATE_HZ, WINDOW_FRAMES = 60.0, 30
 # Shorter gaps are filled: a point moves little in that time, and PCHIP follows it.
 MAX_GAP_S = 0.2
 
-# No recording is near these limits, and within them no computation on times and positions overflows.
+# Limits far outside any recording, chosen so that no computation on times and positions can overflow.
 FARTHEST_M = 1e6  # beyond this a coordinate is garbage, whatever the unit
 LATEST_S = 4e9  # Unix time until 2096
 SHORTEST_STEP_S = 1e-5  # 100 kHz
@@ -33,10 +33,10 @@ class Markers:
         positions: marker positions in m, (n_frames, n_markers, 3), read-only.
         time_s: strictly increasing time stamps in s, (n_frames,), read-only.
         unit: length unit of the file the markers came from ("m", "cm" or "mm").
-        notes: what a reader repaired or found odd, one sentence each.
+        notes: sentences on what the file reader repaired or found unusual.
 
     Raises:
-        MarkersError: shapes disagree, a name stands twice, time does not increase by 10 µs or more, there are no
+        MarkersError: shapes disagree, a name is repeated, time does not increase by 10 µs or more, there are no
             frames, or a position is infinite or farther than 1000 km away.
     """
 
@@ -77,7 +77,7 @@ class Markers:
 
 
 def _read_only(array: FloatArray) -> FloatArray:
-    """A private, read-only float64 copy."""
+    """A read-only float64 copy, so that nobody can change the trial from outside."""
     copy = np.array(array, dtype=np.float64)
     copy.setflags(write=False)
     return copy
@@ -93,7 +93,7 @@ def _check(names: tuple[str, ...], positions: FloatArray, time_s: FloatArray) ->
     if twice:
         raise MarkersError(f"expected every marker name once, found {', '.join(twice[:5])} more than once")
     _check_times(time_s)
-    # A NaN compares as false: it is missing, and allowed.
+    # NaN means missing and passes, because it compares as false.
     far = np.abs(positions) > FARTHEST_M
     if far.any():
         frame, marker, _ = np.unravel_index(np.argmax(far), far.shape)

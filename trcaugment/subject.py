@@ -7,24 +7,25 @@ from dataclasses import dataclass
 
 from trcaugment.errors import SubjectError
 
-# A wide net: it must hold children and giants, and keep out every other unit.
+# Wide enough for children and very tall people, narrow enough to reject a value in another unit.
 HEIGHT_RANGE_M = (0.5, 2.5)
 MASS_RANGE_KG = (5.0, 350.0)
-# Units that people are likely to have meant.
+# Factors to m and kg of other units, to suggest what was meant.
 _METERS = {"cm": 0.01, "mm": 0.001, "inches": 0.0254, "feet": 0.3048}
 _KILOGRAMS = {"g": 0.001, "pounds": 0.4536}
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A person.
+    """Height and mass of one person.
 
     Attributes:
         height_m: standing height in m.
         mass_kg: body mass in kg.
 
     Raises:
-        SubjectError: a value is not that of a person; the message names the likely meaning.
+        SubjectError: a value is outside `HEIGHT_RANGE_M` or `MASS_RANGE_KG`; the message suggests the unit that was
+            probably meant.
     """
 
     height_m: float
@@ -37,10 +38,10 @@ class Subject:
 
 @dataclass(frozen=True)
 class StatedSubject:
-    """What is known of a person, and who says so.
+    """Height and mass of a person as they were stated, and where.
 
     Attributes:
-        height_m: standing height in m; None if it has to be estimated from the keypoints.
+        height_m: standing height in m; None if it is to be estimated from the keypoints.
         mass_kg: body mass in kg.
         height_source: where the height comes from, such as "subjects.csv, line 3".
         mass_source: where the mass comes from.
@@ -52,10 +53,10 @@ class StatedSubject:
     mass_source: str
 
     def check(self) -> None:
-        """Make sure that it is a person.
+        """Check that the stated values are within the range of people.
 
         Raises:
-            SubjectError: as `Subject` does; a height that is yet to be estimated cannot be wrong.
+            SubjectError: as for `Subject`; a height that is still to be estimated is not checked.
         """
         Subject(HEIGHT_RANGE_M[0] if self.height_m is None else self.height_m, self.mass_kg)
 
@@ -67,7 +68,7 @@ def _check(what: str, value: float, limits: tuple[float, float], unit: str, othe
     message = f"{what} must lie between {low:g} and {high:g} {unit}, found {value:g}"
     if math.isfinite(value) and value > 0:
         for name, factor in others.items():
-            # A narrower range than the check's own: a guess should be a likely one.
+            # Narrower than `limits`: suggest a unit only if the value is then that of a usual adult or child.
             if 1.6 * low <= value * factor <= 0.92 * high:
                 raise SubjectError(f"{message}. If that is in {name}, write {value * factor:.4g} ({unit}).")
     raise SubjectError(f"{message}.")

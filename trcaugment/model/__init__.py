@@ -1,1 +1,1 @@
-"""A model: its folder, its card, the network and the normalization of its windows."""
+"""Models: the folder, the card, the network and the normalization of windows."""

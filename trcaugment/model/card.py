@@ -1,4 +1,4 @@
-"""What a model's card says, read and checked without torch, and where the shipped models are."""
+"""Model cards, read and checked without torch, and the folder of the shipped models."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from trcaugment.markers import WINDOW_FRAMES
 FORMAT_VERSION = 2
 DEFAULT_MODEL = "bilstm-attention-v2"
 WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
-HOP_FRAMES = 5  # of new models: less overlap shakes more, more gains nothing (benchmarks/choices.py)
+HOP_FRAMES = 5  # of new models: a longer hop gives jerkier markers, a shorter one gains nothing (benchmarks/choices.py)
 N_AXES = 3
 N_PERSON_FEATURES = 2  # height and mass
-# What a model's card says of these steps; a change of the steps needs other words.
+# Description of the normalization in a card. Change the text whenever the steps change: other texts are refused.
 ORIGIN = "midpoint of RHip and LHip, smoothed by a parabola over the window"
 ALIGNMENT = "mean midHip-Neck axis is Y, mean left-to-right axis of hips and shoulders lies in +Z"
-_CARD_BYTES = 1_000_000  # far more than any card has: a foreign folder must not take all memory
-# Far more than anyone needs: a typing error must be told, and not computed for years.
+_CARD_BYTES = 1_000_000  # far more than a card has, so that a damaged folder cannot fill the memory
+# The limit is far above any use: it turns a typing error into a message.
 Count = Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 
 class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Sizes and parts of the network; they travel with the weights.
+    """Sizes and parts of the network, stored with its weights.
 
     Attributes:
         hidden: LSTM units per direction.
         n_layers: LSTM layers after the attention: the main one and the additional ones (the report's nLayers + 1).
         bidirectional: whether the LSTM layers read the window backward too.
-        spatial_attention: whether keypoints are weighed in every frame.
+        spatial_attention: whether keypoints are weighted in every frame.
         temporal_attention: "none"; "frames", one weight per frame, as the report's second attention layer; or "self",
             where every frame attends to every other.
-        linear_path: whether a linear map of every frame's features runs beside.
-        spread: whether the network says how sure it is of every coordinate.
+        linear_path: whether a linear map of every frame's features is added to the output.
+        spread: whether the network also predicts the uncertainty of every coordinate.
     """
 
     hidden: Annotated[int, msgspec.Meta(ge=1, le=8192)] = 96
@@ -51,31 +51,31 @@ class NetworkSizes(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def n_states(self) -> int:
-        """Number of hidden states per frame, of all directions."""
+        """Number of hidden states per frame, over both directions."""
         return self.hidden * (2 if self.bidirectional else 1)
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a model is and what it knows; stored beside its weights.
+    """Description of a model, stored beside its weights.
 
     Attributes:
         format_version: version of this layout.
-        name: name of the model; a shipped model's folder has it too.
+        name: name of the model, which is also the folder's name of a shipped model.
         description: one line for people.
         created: date of the training run (ISO 8601).
-        input_set: name of the marker set that it reads.
-        inputs: names of the keypoints of that set in order, as they were when it was trained.
-        output_set: name of the marker set that it predicts.
-        outputs: names of the markers of that set in order.
+        input_set: name of the marker set that the model reads.
+        inputs: names of the keypoints of that set in order when the model was trained.
+        output_set: name of the marker set that the model predicts.
+        outputs: names of the markers of that set in order when the model was trained.
         origin: how the origin of a window is found.
         alignment: how a window is turned.
-        hop_frames: frames from one window to the next when a trial is augmented.
+        hop_frames: frames between the starts of successive windows when a trial is augmented.
         sizes: sizes of the network.
-        training_data: what it was trained on, with licences.
-        height_m: lowest and highest height of the people it was trained on.
-        body_mass_index: lowest and highest body mass index of them in kg/m².
-        validation_mse: mean squared error on the validation windows, of people it never saw, in height².
-        sha256: checksum of the weights.
+        training_data: sentences on the training data, with licences.
+        height_m: lowest and highest height in m in the training data.
+        body_mass_index: lowest and highest body mass index in kg/m² in the training data.
+        validation_mse: mean squared error on validation windows of other people, in squared multiples of height.
+        sha256: SHA-256 of the weights file.
     """
 
     format_version: int
@@ -98,23 +98,23 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     @property
     def keypoints(self) -> MarkerSet:
-        """What the model reads."""
+        """The marker set that the model reads."""
         return KEYPOINTS
 
     @property
     def markers(self) -> MarkerSet:
-        """What the model predicts."""
+        """The marker set that the model predicts."""
         return OUTPUT_SETS[self.output_set]
 
 
 def list_models() -> list[Card]:
-    """Cards of the shipped models, by name."""
+    """Cards of the shipped models, sorted by name."""
     folders = sorted(path.parent for path in models_folder().glob(f"*/{CARD_FILE}"))
     return [read_card(folder) for folder in folders]
 
 
 def models_folder() -> Path:
-    """Where the shipped models are: inside an installed package, or beside the package in a checkout."""
+    """Folder of the shipped models: inside an installed package, or beside the package in a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "models"
     return installed if installed.is_dir() else package.parent / "models"
@@ -124,7 +124,7 @@ def read_card(folder: Path) -> Card:
     """Read and check the card of a model folder.
 
     Raises:
-        ModelError: it is missing, not a card, of another format, or its parts do not fit together.
+        ModelError: the card is missing, damaged, of another format, or contradicts itself.
     """
     path = folder / CARD_FILE
     try:
@@ -148,7 +148,7 @@ def read_card(folder: Path) -> Card:
 
 
 class _Version(msgspec.Struct, frozen=True):
-    """What has to be known of a card before the rest of it can be read."""
+    """The field that is read first, because it says how to read the others."""
 
     format_version: int
 
@@ -164,7 +164,7 @@ def _check_version(path: Path, version: int) -> None:
 
 
 def _check_set(path: Path, stated: tuple[str, tuple[str, ...]], known: Mapping[str, MarkerSet]) -> None:
-    """Raises where a card's marker set is not known here, or has other names here than when the model was trained."""
+    """Raise if a card's marker set is unknown, or had other names when the model was trained."""
     name, names = stated
     if name not in known:
         expected = " or ".join(known)
@@ -174,17 +174,17 @@ def _check_set(path: Path, stated: tuple[str, tuple[str, ...]], known: Mapping[s
 
 
 def find_folder(name_or_folder: str | Path) -> Path:
-    """The folder of a model, from the name of a shipped one or from its path.
+    """Folder of a model, from the name of a shipped model or from a path.
 
     Raises:
         ModelError: there is none.
     """
-    # A shipped model's name always means that model, whatever lies in the working folder.
+    # The name of a shipped model always means that model, even if the working folder has a folder of that name.
     for folder in (models_folder() / name_or_folder, Path(name_or_folder)):
         try:
             if (folder / CARD_FILE).is_file():
                 return folder
-        except OSError as error:  # no right to look, or a name that is too long
+        except OSError as error:  # such as a missing permission or a name that is too long
             raise ModelError(f"{name_or_folder}: cannot be read ({error.strerror})") from error
     if Path(name_or_folder).is_dir() and str(name_or_folder):
         raise ModelError(f"{name_or_folder}: expected a model folder with {CARD_FILE} and {WEIGHTS_FILE}, found none")
@@ -193,7 +193,12 @@ def find_folder(name_or_folder: str | Path) -> Path:
 
 
 def read_at_most(path: Path, most_bytes: int, what: str) -> bytes:
-    """Content of a file, unless it is larger than such a file can be."""
+    """Content of a file.
+
+    Raises:
+        ModelError: the file is larger than `most_bytes`.
+        OSError: it cannot be read.
+    """
     n_bytes = path.stat().st_size
     if n_bytes > most_bytes:
         raise ModelError(

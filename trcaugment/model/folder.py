@@ -1,6 +1,6 @@
-"""A model is a folder: weights (safetensors), card (JSON), the recipe that trained it and a page for people.
+"""Model folders: weights (safetensors), card (JSON), the training recipe and a README.
 
-Nothing is ever unpickled, and weights are checked against the card's SHA-256 each time they are loaded.
+Nothing is unpickled, and weights are checked against the card's SHA-256 each time they are loaded.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from trcaugment.model.card import (
 from trcaugment.model.network import MarkerNetwork
 from trcaugment.model.normalization import mirror
 
-# Always as many, the last batch filled up: a product of matrices of other sizes may round otherwise, and a window's
-# prediction must not depend on which windows are with it. Larger ones gain nothing.
+# Every batch is padded to this size: matrix products of other sizes may round differently, and a window's prediction
+# must not depend on the other windows. Larger batches are no faster.
 _BATCH_WINDOWS = 64
 _HEADER_BYTES = 1_000_000  # names and shapes, in front of the weights
 
@@ -48,25 +48,27 @@ class Model:
     device: torch.device
 
     def predict(self, features: Tensor) -> Tensor:
-        """Targets of windows of features, both in the body frame: the mean of what the network makes of each window and
-        of its mirror image, so that left and right are treated alike and chance errors of the two average out.
+        """Predict markers in the body frame: the mean of the predictions for each window and for its mirror image.
+
+        Left and right are therefore treated alike, and random errors of the two predictions partly cancel.
 
         Args:
             features: (n_windows, n_frames, n_features), any device and precision.
 
         Returns:
-            Marker coordinates in multiples of height, (n_windows, n_frames, n_targets), where and as the features are.
+            Marker coordinates in multiples of height, (n_windows, n_frames, n_targets), on the features' device and in
+            their precision.
         """
         return self._in_batches(self._predict, features)
 
     def attention(self, features: Tensor) -> Tensor:
-        """Attention weights of the keypoints, summing to one in every frame: the mean over window and mirror image too.
+        """Attention weights of the keypoints, which sum to 1 in every frame; the mean over window and mirror image.
 
         Args:
             features: (n_windows, n_frames, n_features), any device and precision.
 
         Returns:
-            (n_windows, n_frames, n_keypoints), where and as the features are.
+            (n_windows, n_frames, n_keypoints), on the features' device and in their precision.
         """
         return self._in_batches(self._attend, features)
 
@@ -88,11 +90,11 @@ class Model:
 
 
 def load_model(name_or_folder: str | Path = DEFAULT_MODEL, device: str = "auto") -> Model:
-    """Load a model by the name of a shipped one or by its folder.
+    """Load a shipped model by its name, or any model by its folder.
 
     Args:
         name_or_folder: a name that `list_models` lists, or the path of a model folder.
-        device: "auto" (cuda where there is one, else cpu), "cpu", "cuda" or "mps".
+        device: "auto" (cuda if available, else cpu), "cpu", "cuda" or "mps".
 
     Raises:
         ModelError: no such model, a damaged or foreign folder, or no such device.
@@ -106,9 +108,9 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL, device: str = "auto")
 
 
 def save_model(folder: Path, card: Card, network: MarkerNetwork, *, recipe: bytes | None = None) -> Card:
-    """Write weights, recipe (TOML) and card into a new folder; the card's checksum becomes that of the weights.
+    """Write weights, recipe (TOML) and card into a folder, and return the card with the checksum of the weights.
 
-    The card comes last: a folder without one, left by a full disk, is no model and can be written again.
+    The card is written last: a folder without a card, as a full disk leaves it, is no model and can be written again.
 
     Raises:
         ModelError: the folder holds a model already, or cannot be written.
@@ -129,7 +131,7 @@ def save_model(folder: Path, card: Card, network: MarkerNetwork, *, recipe: byte
 
 
 def _make_network(card: Card) -> MarkerNetwork:
-    """A network without numbers: drawing them only to overwrite them would move the caller's random state."""
+    """A network on the meta device, without weights: drawing weights would change the caller's random state."""
     with torch.device("meta"):
         return MarkerNetwork(card.sizes, len(card.inputs), len(card.outputs))
 
@@ -141,13 +143,13 @@ def _load_weights(network: MarkerNetwork, path: Path, sha256: str) -> None:
         weights = read_at_most(path, most_bytes, "weights of the network that the card describes,")
     except OSError as error:
         raise ModelError(f"{path}: expected the weights of the model, cannot read them ({error.strerror})") from error
-    found = hashlib.sha256(weights).hexdigest()
-    if found != sha256:
-        raise ModelError(f"{path}: SHA-256 is {found[:12]}…, the card says {sha256[:12]}…; get the folder anew")
+    actual = hashlib.sha256(weights).hexdigest()
+    if actual != sha256:
+        raise ModelError(f"{path}: SHA-256 is {actual[:12]}…, the card says {sha256[:12]}…; get the folder anew")
     try:
         tensors = load_tensors(weights)
         network.load_state_dict(tensors, strict=True, assign=True)
-    except (SafetensorError, RuntimeError, KeyError) as error:  # KeyError: of a type that torch does not have
+    except (SafetensorError, RuntimeError, KeyError) as error:  # KeyError: a data type that torch does not have
         reason = str(error).splitlines()[-1].strip()[:200]
         raise ModelError(f"{path}: not the weights of the network that the card describes ({reason})") from error
     other = [f"{name} ({t.dtype})" for name, t in tensors.items() if t.dtype != described[name].dtype]

@@ -1,4 +1,7 @@
-"""The networks of the report: LSTM or Bi-LSTM, spatial and temporal attention; beside them a linear path of ours."""
+"""The networks of the CS230 report (docs/method.md): LSTM or Bi-LSTM with spatial and temporal attention.
+
+The linear path is an addition of this package.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,19 @@ from torch import Tensor, nn
 
 from trcaugment.model.card import N_AXES, N_PERSON_FEATURES, NetworkSizes
 
-_RIDGE = 1e-3  # of the standardized features' variance
-_SMALLEST_DEVIATION = 1e-4  # of height, or m or kg: a feature that never varies must not blow up
-_HEADS = 4  # of self-attention, or as many as the hidden states can be shared among
+_RIDGE = 1e-3  # ridge penalty, relative to the variance of the standardized features
+_SMALLEST_DEVIATION = 1e-4  # in multiples of height, m or kg; avoids division by zero for a constant feature
+_HEADS = 4  # of self-attention; fewer if the number of hidden states is not divisible by 4
 
 
 class Prediction(NamedTuple):
-    """What the network says of windows.
+    """Output of the network for a batch of windows.
 
     Attributes:
         markers: marker coordinates, (n_windows, n_frames, n_targets).
-        attention: weights of the keypoints, (n_windows, n_frames, n_keypoints).
+        attention: weights of the keypoints, which sum to 1 in every frame, (n_windows, n_frames, n_keypoints).
         log_spread: logarithm of the scale of every coordinate's Laplace distribution, (n_windows, n_frames, n_targets);
-            None if the network has no spread.
+            None if `NetworkSizes.spread` is off.
     """
 
     markers: Tensor
@@ -31,24 +34,24 @@ class Prediction(NamedTuple):
 
 
 class MarkerNetwork(nn.Module):
-    """Keypoint features in, marker coordinates out, both in the body frame and in multiples of height.
+    """Maps keypoint features to marker coordinates, both in the body frame and in multiples of height.
 
-    A first LSTM reads the window and scores the keypoints in every frame, s = tanh(W h + b); their softmax are the
-    attention weights, which multiply the keypoints; further LSTM layers read the weighted keypoints; temporal attention
-    may follow. A linear map of every frame's features, fitted by least squares before training, runs beside, and the
-    LSTM learns what it leaves. `NetworkSizes` says which of these parts there are.
+    A first LSTM reads the window and scores the keypoints in every frame, s = tanh(W h + b). The softmax of the scores
+    are the attention weights, which multiply the keypoints. Further LSTM layers read the weighted keypoints; temporal
+    attention may follow. A linear map of every frame's features, fitted by ridge regression before training, is added
+    to the output, so that the LSTM learns its residuals. `NetworkSizes` switches these parts on and off.
     """
 
     mean: Tensor
     deviation: Tensor
 
     def __init__(self, sizes: NetworkSizes, n_keypoints: int, n_markers: int) -> None:
-        """A network to be started by `fit_linear_path`; until then, one with a linear path predicts zeros.
+        """Make an untrained network. Call `fit_linear_path` next: until then, one with a linear path predicts zeros.
 
         Args:
-            sizes: its sizes and parts.
-            n_keypoints: keypoints in, three features each, before height and mass.
-            n_markers: markers out, three targets each.
+            sizes: sizes and parts of the network.
+            n_keypoints: number of input keypoints (three features each, followed by height and mass).
+            n_markers: number of predicted markers (three targets each).
         """
         super().__init__()
         self.sizes = sizes
@@ -63,16 +66,16 @@ class MarkerNetwork(nn.Module):
         self.output = nn.Linear(sizes.n_states, n_targets)
         self.spread = nn.Linear(sizes.n_states, n_targets) if sizes.spread else None
         self.linear_path = nn.Linear(n_features, n_targets) if sizes.linear_path else None
-        if self.linear_path is not None:  # training starts from it alone
+        if self.linear_path is not None:  # so that training starts from the linear path alone
             for layer in (self.output, self.linear_path):
                 nn.init.zeros_(layer.weight)
                 nn.init.zeros_(layer.bias)
 
     def fit_linear_path(self, features: Tensor, targets: Tensor) -> None:
-        """Set the features' mean and deviation, and the linear path by least squares.
+        """Set the features' mean and standard deviation, and fit the linear path by ridge regression.
 
-        Ridge regression, because the two hips are nearly exact opposites after centering. A network without that path
-        will start from the targets' mean.
+        A plain least-squares fit would be ill-conditioned, because the two hips are nearly exact opposites after
+        centering. A network without a linear path gets the targets' mean as the bias of its output layer.
 
         Args:
             features: (n_samples, n_features).
@@ -94,9 +97,9 @@ class MarkerNetwork(nn.Module):
             self.linear_path.weight.copy_(weight.T)
 
     def attention(self, features: Tensor) -> Tensor:
-        """Weights of the keypoints, summing to one in every frame, (n_windows, n_frames, n_keypoints).
+        """Attention weights of the keypoints, which sum to 1 in every frame, (n_windows, n_frames, n_keypoints).
 
-        Even ones where the network has no spatial attention.
+        All weights are equal if the network has no spatial attention.
         """
         return self._weigh(self._standardize(features))
 
@@ -107,25 +110,25 @@ class MarkerNetwork(nn.Module):
             features: keypoint coordinates, height and mass, (n_windows, n_frames, n_features).
 
         Returns:
-            Marker coordinates, x, y, z after each other, (n_windows, n_frames, n_targets).
+            Marker coordinates x, y, z of one marker after the other, (n_windows, n_frames, n_targets).
         """
         return self.run(features).markers
 
     def run(self, features: Tensor) -> Prediction:
-        """Markers, attention and spread in one pass, from features as in `forward`."""
+        """Markers, attention weights and spread from one pass; features as for `forward`."""
         standardized = self._standardize(features)
         weights = self._weigh(standardized)
-        # Times their number, so that even attention leaves the keypoints as they are.
+        # Times the number of keypoints, so that equal weights leave the keypoints unchanged.
         per_feature = (weights * self.n_keypoints).repeat_interleave(N_AXES, dim=-1)
         coordinates, person = standardized.tensor_split([per_feature.shape[-1]], dim=-1)
         hidden = self.temporal(self.lstm(torch.cat([coordinates * per_feature, person], dim=-1))[0])
-        # Half precision would round positions to millimetres.
+        # In 32 bits: half precision would round positions to millimetres.
         with torch.autocast(features.device.type, enabled=False):
             hidden = hidden.to(self.output.weight.dtype)
             predicted: Tensor = self.output(hidden)
             if self.linear_path is not None:
                 predicted = predicted + self.linear_path(standardized)
-            # Detached: how sure the network is must not change what it predicts.
+            # Detached, so that training the spread does not change the predicted markers.
             log_spread = None if self.spread is None else self.spread(hidden.detach())
         return Prediction(predicted, weights, log_spread)
 
@@ -144,9 +147,9 @@ def _lstm(sizes: NetworkSizes, n_features: int, n_layers: int) -> nn.LSTM:
 
 
 class FrameAttention(nn.Module):
-    """Weighs the frames of a window: a softmax over their scores multiplies the hidden states (Song et al., 2018).
+    """Weights the frames of a window: a softmax over their scores multiplies the hidden states (Song et al., 2018).
 
-    Times the number of frames, so that even attention leaves the states as they are.
+    The weights are multiplied by the number of frames, so that equal weights leave the states unchanged.
     """
 
     def __init__(self, n_states: int) -> None:
@@ -154,23 +157,23 @@ class FrameAttention(nn.Module):
         self.score = nn.Linear(n_states, 1)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Weighted hidden states, (n_windows, n_frames, n_states) from the same."""
+        """Weighted hidden states, (n_windows, n_frames, n_states), from hidden states of the same shape."""
         weights = torch.softmax(torch.tanh(self.score(hidden)), dim=1)
         weighted: Tensor = hidden * weights * hidden.shape[1]
         return weighted
 
 
 class SelfAttention(nn.Module):
-    """Every frame adds to its hidden states what it finds in the others' (scaled dot products, several heads)."""
+    """Multi-head self-attention over the frames of a window, added to the hidden states."""
 
     def __init__(self, n_states: int) -> None:
         super().__init__()
         self.heads = nn.MultiheadAttention(n_states, math.gcd(n_states, _HEADS), batch_first=True)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """Hidden states and what was found, (n_windows, n_frames, n_states) from the same."""
-        found: Tensor = self.heads(hidden, hidden, hidden, need_weights=False)[0]
-        return hidden + found
+        """Hidden states plus attention, (n_windows, n_frames, n_states), from hidden states of the same shape."""
+        attended: Tensor = self.heads(hidden, hidden, hidden, need_weights=False)[0]
+        return hidden + attended
 
 
 def _no_attention(_: int) -> nn.Identity:

@@ -1,10 +1,10 @@
-"""Center, scale and align windows: invertible steps between the lab and the body frame of each window, in torch.
+"""Normalization: invertible transforms between the lab and the body frame of each window, in torch.
 
 Every window gets one origin per frame, one rotation and one length unit (the subject's height). The origin is the
-midpoint of the hips, smoothed by a parabola over the window: it follows walking and flying, but not the detector's
-noise, which would otherwise shake all keypoints and all predicted markers with it. The rotation makes the window's mean
-axis from hips to neck Y and its mean axis from left to right lie in +Z, so the network never sees heading, the lab's
-up axis, or whether the person stands or lies.
+midpoint of the hips, smoothed by a parabola over the window: it follows walking and jumping, but not the noise of the
+two hip keypoints, which would otherwise be added to all keypoints and all predicted markers. The rotation turns the
+window's mean hip-to-neck axis to Y and its mean left-to-right axis to +Z as far as that is perpendicular to Y. So the
+network sees neither heading nor the lab's up axis, nor whether the person stands or lies.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _NECK, (_R_SHOULDER, _L_SHOULDER), (_R_HIP, _L_HIP) = (
     KEYPOINTS.both("Hip"),
 )
 _ORIGIN_DEGREE = 2
-_SHORTEST_AXIS_M = 1e-4  # shorter than that, an axis of the body is rounding error
+_SHORTEST_AXIS_M = 1e-4  # a shorter axis has no meaningful direction
 
 
 @dataclass(frozen=True)
 class BodyFrame:
-    """Where the body frame of every window lies in the lab.
+    """Position, rotation and length unit of every window's body frame in the lab.
 
     Attributes:
         origin: origin of every frame in m, (n_windows, n_frames, 3).
@@ -44,7 +44,7 @@ class BodyFrame:
 def body_frame(keypoints: Tensor, height_m: Tensor) -> BodyFrame:
     """Body frame of windows of keypoints in m, (n_windows, n_frames, 15, 3).
 
-    Where hips and neck, or left and right, coincide there is no such frame: the rotation is then NaN.
+    The rotation is NaN where it is undefined: if hips and neck, or left and right, coincide.
     """
     mid_hip = (keypoints[:, :, _R_HIP] + keypoints[:, :, _L_HIP]) / 2
     origin = _parabola_fit(keypoints.shape[1]).to(keypoints) @ mid_hip
@@ -59,13 +59,13 @@ def body_frame(keypoints: Tensor, height_m: Tensor) -> BodyFrame:
 
 
 def to_body(points: Tensor, frame: BodyFrame) -> Tensor:
-    """Points in m in the lab to multiples of height in the body frame, (n_windows, n_frames, n_points, 3)."""
+    """Convert points in m in the lab to multiples of height in the body frame, (n_windows, n_frames, n_points, 3)."""
     centered = points - frame.origin.unsqueeze(2)
     return centered @ frame.rotation.transpose(1, 2).unsqueeze(1) / frame.height_m[:, None, None, None]
 
 
 def to_lab(points: Tensor, frame: BodyFrame) -> Tensor:
-    """Inverse of `to_body`."""
+    """Convert points back from the body frame to m in the lab: the inverse of `to_body`."""
     scaled = points * frame.height_m[:, None, None, None]
     return scaled @ frame.rotation.unsqueeze(1) + frame.origin.unsqueeze(2)
 
@@ -82,7 +82,7 @@ def make_features(keypoints: Tensor, frame: BodyFrame, mass_kg: Tensor) -> Tenso
 
 
 def _unit(axis_m: Tensor) -> Tensor:
-    """Direction of axes in m, (n, 3); NaN where there is none."""
+    """Unit vectors of axes in m, (n, 3); NaN for axes shorter than 0.1 mm."""
     length = axis_m.norm(dim=-1, keepdim=True)
     return torch.where(length > _SHORTEST_AXIS_M, axis_m / length, torch.nan)
 
@@ -91,8 +91,8 @@ def mirror(coordinates: Tensor, markers: MarkerSet) -> Tensor:
     """Coordinates in the body frame with left and right exchanged.
 
     Args:
-        coordinates: x, y, z of every point, then whatever follows, (n_windows, n_frames, n_coordinates).
-        markers: what the points are.
+        coordinates: x, y, z of every point, then further features, which are kept, (n_windows, n_frames, n_features).
+        markers: marker set of the points.
     """
     points, rest = torch.tensor_split(coordinates, [3 * len(markers)], dim=-1)
     swapped = points.reshape(*points.shape[:-1], -1, 3)[..., markers.mirror_order, :]
@@ -101,7 +101,7 @@ def mirror(coordinates: Tensor, markers: MarkerSet) -> Tensor:
 
 @cache
 def _parabola_fit(n_frames: int) -> Tensor:
-    """Matrix that replaces a track of n_frames by the parabola closest to it, (n_frames, n_frames)."""
+    """Matrix that maps n_frames values to their least-squares parabola, (n_frames, n_frames)."""
     time = torch.linspace(-1, 1, n_frames, dtype=torch.float64)
     powers = torch.stack([time**k for k in range(min(_ORIGIN_DEGREE, n_frames - 1) + 1)], dim=1)
     fit: Tensor = powers @ torch.linalg.pinv(powers)

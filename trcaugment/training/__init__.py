@@ -1,1 +1,1 @@
-"""Training of networks from a recipe."""
+"""Training of networks from recipes."""

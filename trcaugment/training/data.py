@@ -1,4 +1,4 @@
-"""Windows as batches of features and targets; batch k is the same in every run of a recipe."""
+"""Training batches of features and targets, each from its own seed, so that every run of a recipe repeats them."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from trcaugment.training.missing import lose_keypoints
 from trcaugment.training.prefetch import Prefetched
 from trcaugment.training.recipe import Recipe
 
-# Seeds of one recipe: training counts up from the first, validation and the linear path have ranges of their own.
+# Every batch of a recipe has its own seed. Training counts up from 0; the linear path and validation have other ranges.
 _SEEDS_PER_RECIPE = 10**9
 _VALIDATION_SEEDS = 9 * 10**8
 _LINEAR_PATH_SEEDS = 8 * 10**8
 _LINEAR_PATH_BATCHES = 100
-_LINEAR_PATH_EVERY = 5  # neighbouring frames are nearly equal
+_LINEAR_PATH_EVERY = 5  # frames; neighbouring ones are nearly equal
 
 
 class WindowSource(Protocol):
-    """Whatever windows come from: the generator, a data set, several of them mixed."""
+    """A source of windows: the generator, a data set, or a mixture of several sources."""
 
     def draw(self, n: int, generator: torch.Generator) -> Windows:
-        """Draw n windows; the same state of the random generator gives the same ones."""
+        """Draw n windows; the same state of the random generator gives the same windows."""
 
 
 @dataclass(frozen=True)
 class MixedWindows:
-    """Draws from several sources by weight.
+    """Draws windows from several sources, chosen at random by weight.
 
     Attributes:
         sources: the sources.
-        weights: how often a window comes from each, above 0, (n_sources,).
+        weights: relative frequency of each source, above 0, (n_sources,).
     """
 
     sources: tuple[WindowSource, ...]
     weights: tuple[float, ...]
 
     def draw(self, n: int, generator: torch.Generator) -> Windows:
-        """Draw n windows, source after source."""
+        """Draw n windows, grouped by source."""
         which = torch.multinomial(torch.tensor(self.weights), n, replacement=True, generator=generator)
         counts = torch.bincount(which, minlength=len(self.sources)).tolist()
         drawn = zip(self.sources, counts, strict=True)
@@ -51,12 +51,13 @@ class MixedWindows:
 
 
 class Batch(NamedTuple):
-    """Windows ready for the network.
+    """Windows as input and target of the network.
 
     Attributes:
-        features: (n_windows, n_frames, n_features).
+        features: keypoint coordinates in multiples of height, height in m and mass in kg,
+            (n_windows, n_frames, n_features).
         targets: marker coordinates in multiples of height, (n_windows, n_frames, n_targets).
-        height_m: (n_windows,).
+        height_m: the subjects' heights in m, (n_windows,).
     """
 
     features: Tensor
@@ -65,19 +66,23 @@ class Batch(NamedTuple):
 
 
 def make_batch(windows: Windows) -> Batch:
-    """Features and targets in the body frame that the noisy keypoints give, as they will when the model is used."""
+    """Features and targets in the body frame of the (noisy) keypoints, as in prediction."""
     frame = body_frame(windows.keypoints, windows.height_m)
     features = make_features(windows.keypoints, frame, windows.mass_kg)
     return Batch(features, to_body(windows.markers, frame).flatten(start_dim=2), windows.height_m)
 
 
 class DrawnBatches:
-    """Batches that are made when asked for, each from its own seed."""
+    """Batches that are made on access, each from its own seed."""
 
     def __init__(self, source: WindowSource, batch_windows: int, seeds: range, missing_rate: float = 0.0) -> None:
-        """Where windows come from; windows in a batch; one seed per batch, never used for anything else.
+        """Describe the batches without making any.
 
-        The last is the share of windows in which keypoints are missing.
+        Args:
+            source: where windows come from.
+            batch_windows: windows per batch.
+            seeds: one seed per batch, used for nothing else.
+            missing_rate: share of windows in which keypoints are missing.
         """
         self.source = source
         self.missing_rate = missing_rate
@@ -94,13 +99,16 @@ class DrawnBatches:
 
 
 class DrawnData(LightningDataModule):
-    """New draws of training windows in every epoch, the same validation windows always."""
+    """New training windows in every epoch, and the same validation windows after every epoch."""
 
     def __init__(self, source: WindowSource, recipe: Recipe, validation: WindowSource | None = None) -> None:
-        """Args: where windows come from; the recipe with seed and batch sizes.
+        """Describe the data of a run.
 
-        Where validation windows come from is the third; without it they come from the same source, which must be one
-        of ever new people.
+        Args:
+            source: where training windows come from.
+            recipe: gives the seed, the batch sizes and the rate of missing keypoints.
+            validation: where validation windows come from. The default is `source`, which must then generate new
+                people for every batch.
         """
         super().__init__()
         self.source = source
@@ -121,12 +129,12 @@ class DrawnData(LightningDataModule):
         return self._loader(self.validation, self.first_seed + _VALIDATION_SEEDS, n)
 
     def on_before_batch_transfer(self, batch: tuple[Tensor, ...], dataloader_idx: int) -> tuple[Tensor, ...]:
-        """This process's share of a batch; all shares are alike, so the mean of their means is that of the batch."""
+        """This process's share of a batch. Shares have equal sizes, so the mean over processes is that of the batch."""
         assert self.trainer is not None
         return tuple(part[self.trainer.global_rank :: self.trainer.world_size] for part in batch)
 
     def linear_path_samples(self) -> tuple[Tensor, Tensor]:
-        """Features and targets to fit the linear path on, (n_samples, n_features) and (n_samples, n_targets)."""
+        """Features (n_samples, n_features) and targets (n_samples, n_targets) to fit the linear path to."""
         loader = self._loader(self.source, self.first_seed + _LINEAR_PATH_SEEDS, _LINEAR_PATH_BATCHES)
         pairs = [
             (features[:, ::_LINEAR_PATH_EVERY].flatten(0, 1), targets[:, ::_LINEAR_PATH_EVERY].flatten(0, 1))

@@ -1,4 +1,4 @@
-"""Experiments: recipes trained on one fixed set of windows, several times each, and measured on other people."""
+"""Experiments: train recipes on one fixed set of windows with several seeds, and measure them on other people."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from trcaugment.training.recipe import Recipe, read_recipe
 from trcaugment.training.run import Job, fit, new_network
 from trcaugment.training.run_folder import BEST, LAST, load_weights
 
-# The report's Table 1: RMSE and MPME in mm, by our recipe.
+# The report's Table 1: RMSE and MPME in mm, by name of the recipe.
 REPORT_MM = {
     "lstm": (8.7, 13.1),
     "bilstm": (7.8, 12.0),
@@ -39,7 +39,7 @@ REPORT_MM = {
     "attention-layers-1": (7.0, 10.7),
     "attention-layers-0": (6.6, 10.1),
 }
-# Our network, and what the report proposed as future work, one at a time.
+# The shipped network, and variants that each add one of the report's proposals for future work.
 FUTURE = ("future-base", "future-self-attention", "future-no-rigid", "future-attention-distance")
 RESULT_FILE, SETTINGS_FILE = "result.json", "experiment.json"
 _DATA_SEED = 20_261_123
@@ -47,12 +47,12 @@ _BATCH_WINDOWS = 256
 
 
 class Size(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How large an experiment is.
+    """Size of an experiment.
 
     Attributes:
-        n_subjects: generated people; 80 % of them for training, 10 % for validation, 10 % for the test.
-        n_windows: windows of all of them.
-        epochs: most epochs, each with all training windows once.
+        n_subjects: number of generated people: 80 % for training, 10 % for validation, 10 % for the test.
+        n_windows: number of windows of all these people together.
+        epochs: maximum number of epochs, each with all training windows once.
     """
 
     n_subjects: int = 1250
@@ -65,16 +65,16 @@ QUICK = Size(n_subjects=64, n_windows=1280, epochs=5)
 
 
 class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What one training run of one recipe reached.
+    """Result of one training run of one recipe.
 
     Attributes:
-        name: of the recipe.
-        seed: of the run.
-        rmse_mm: coordinate RMSE on the test subjects.
-        mpme_mm: mean per-marker error on them.
-        distance_mm: mean error of distances within rigid segments on them.
-        n_epochs: epochs until training stopped.
-        seconds: how long it took, without what went before an interruption.
+        name: name of the recipe.
+        seed: seed of the run.
+        rmse_mm: coordinate RMSE on the test subjects in mm.
+        mpme_mm: mean per-marker error on the test subjects in mm.
+        distance_mm: mean error of distances within rigid segments on the test subjects in mm.
+        n_epochs: number of epochs until training stopped.
+        seconds: duration in s, not counting the time before an interruption.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Result(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the results in a folder hang on; results of other settings must not get among them."""
+    """Settings that all results in a folder share; other settings are refused."""
 
     size: Size
     data_seed: int
@@ -95,7 +95,7 @@ class _Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def shipped_recipes(names: Sequence[str]) -> list[Recipe]:
-    """Recipes of this package by name: inside an installed package, or in `examples/` of a checkout."""
+    """Read shipped recipes by name, from the installed package or from `examples/recipes` of a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "recipes"
     folder = installed if installed.is_dir() else package.parent / "examples" / "recipes"
@@ -109,23 +109,24 @@ def run_experiment(
     size: Size,
     callbacks: Callable[[Recipe, int], Sequence[Callback]] = lambda recipe, seed: (),
 ) -> Iterator[Result]:
-    """Train every recipe with every seed, all recipes with the first seed first; what is finished is not done again.
+    """Train every recipe with every seed: all recipes with the first seed, then with the next. Skips finished runs.
 
-    All get the same windows, made as the first recipe says (without `.mot` files).
+    All runs get the same windows, generated with the first recipe's settings (without `.mot` files).
 
     Args:
-        recipes: what to train.
-        folder: for every run a folder RECIPE/seed-N, with the log of its epochs and its result.
-        seeds: of weights and order of the windows.
-        size: how many windows and epochs.
-        callbacks: makes Lightning callbacks for a run, for progress.
+        recipes: the recipes to train.
+        folder: folder of the experiment; each run writes its log and its result to RECIPE/seed-N in it.
+        seeds: seeds of the initial weights and of the order of the windows.
+        size: number of windows and epochs.
+        callbacks: makes Lightning callbacks for a run, to show progress.
 
     Yields:
-        Results as they come.
+        One result per run, as soon as it is there.
 
     Raises:
         RecipeError: the recipes' marker sets differ, or the folder holds another experiment or cannot be written.
-        TrainingError: a file of an earlier run is damaged, or the errors grow beyond all numbers.
+        TrainingError: a file of an earlier run is damaged.
+        DivergedError: the validation error became NaN or infinite.
     """
     if len({recipe.marker_set for recipe in recipes}) > 1:
         raise RecipeError("expected recipes of one marker_set, since all get the same windows; found several")
@@ -133,24 +134,24 @@ def run_experiment(
     data: list[Batch] = []
     for seed in seeds:
         for recipe in recipes:
-            own = run_folder(folder, recipe.name, seed)
-            result = read_result(own / RESULT_FILE)
+            place = run_folder(folder, recipe.name, seed)
+            result = read_result(place / RESULT_FILE)
             if result is None:
                 data = data or make_sets(recipes[0], size)
-                result = run(msgspec.structs.replace(recipe, seed=seed), own, size, data, callbacks(recipe, seed))
+                result = run(msgspec.structs.replace(recipe, seed=seed), place, size, data, callbacks(recipe, seed))
             yield result
 
 
 def run_folder(folder: Path, name: str, seed: int) -> Path:
-    """Folder of one run in an experiment's folder."""
+    """Folder of one run inside the folder of its experiment."""
     return folder / name / f"seed-{seed}"
 
 
 def claim(folder: Path, recipes: Sequence[Recipe], size: Size) -> None:
-    """Make a folder an experiment's own, or make sure that it is.
+    """Create the folder with the experiment's settings, or check that it holds the same ones already.
 
     Raises:
-        RecipeError: it holds another experiment, or cannot be written.
+        RecipeError: the folder holds another experiment, or cannot be written.
     """
     path, settings = folder / SETTINGS_FILE, _Settings(size, _DATA_SEED, tuple(recipes))
     try:
@@ -166,10 +167,10 @@ def claim(folder: Path, recipes: Sequence[Recipe], size: Size) -> None:
 
 
 def read_result(path: Path) -> Result | None:
-    """A finished run's result; None where there is none yet.
+    """Read the result of a run; None if the run is not finished.
 
     Raises:
-        TrainingError: it is none.
+        TrainingError: the file cannot be read or is no result.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Result)
@@ -180,17 +181,18 @@ def read_result(path: Path) -> Result | None:
 
 
 def run(recipe: Recipe, folder: Path, size: Size, sets: Sequence[Batch], callbacks: Sequence[Callback] = ()) -> Result:
-    """Train a recipe once, from its last checkpoint where there is one, and keep the result in the run's folder.
+    """Train a recipe once, from its last checkpoint if there is one, and write the result into the run's folder.
 
     Args:
-        recipe: what to train; its seed is that of the weights and of the windows' order.
-        folder: of the run.
-        size: says how many epochs.
+        recipe: the recipe; its seed determines the initial weights and the order of the windows.
+        folder: folder of the run.
+        size: gives the number of epochs.
         sets: windows for training, validation and test.
-        callbacks: Lightning callbacks, for progress.
+        callbacks: Lightning callbacks, to show progress.
 
     Raises:
-        TrainingError: a file cannot be read or written, or the errors grow beyond all numbers.
+        TrainingError: a file cannot be read or written.
+        DivergedError: the validation error became NaN or infinite.
     """
     started, recipe = time.monotonic(), _of_size(recipe, size)
     training, validation, test = sets
@@ -208,7 +210,7 @@ def run(recipe: Recipe, folder: Path, size: Size, sets: Sequence[Batch], callbac
     )
     try:
         replace_file(folder / RESULT_FILE, as_json(result))
-        for checkpoint in (BEST, LAST):  # ten times as large as all the rest
+        for checkpoint in (BEST, LAST):  # they take ten times as much space as the other files
             (folder / checkpoint).unlink()
     except OSError as error:
         raise TrainingError(f"the result in {folder} {why_not_written(error)}") from error
@@ -216,31 +218,32 @@ def run(recipe: Recipe, folder: Path, size: Size, sets: Sequence[Batch], callbac
 
 
 def make_sets(recipe: Recipe, size: Size) -> list[Batch]:
-    """Training, validation and test windows: of 80, 10 and 10 % of the generated people."""
+    """Training, validation and test windows of 80, 10 and 10 % of the generated people."""
     library = make_library([], recipe.motions.procedural, _DATA_SEED)
     generator = WindowGenerator(library, recipe.population, recipe.keypoint_errors, recipe.markers)
-    made = generate_set(generator, size.n_subjects, size.n_windows, _DATA_SEED)
-    names = list(dict.fromkeys(made.subjects))
+    window_set = generate_set(generator, size.n_subjects, size.n_windows, _DATA_SEED)
+    names = list(dict.fromkeys(window_set.subjects))
     ends = [0, *(round(share * len(names)) for share in (0.8, 0.9, 1.0))]
-    return [make_batch(made.of_subjects(names[a:b]).windows) for a, b in pairwise(ends)]
+    return [make_batch(window_set.of_subjects(names[a:b]).windows) for a, b in pairwise(ends)]
 
 
 def measure(network: MarkerNetwork, test: Batch, markers: MarkerSet) -> tuple[float, float, float]:
-    """Coordinate RMSE, MPME and error of rigid distances, in mm."""
+    """Coordinate RMSE, MPME and mean error of distances within rigid segments, all in mm."""
     network = network.cpu().eval()
     with torch.inference_mode():
         batches = FixedBatches(test, torch.arange(len(test.height_m)), _BATCH_WINDOWS)
         predicted = torch.cat([network(features) for features, _, _ in batches])
     size_mm = 1000 * test.height_m[:, None, None, None]
-    found, true = (as_points(values) * size_mm for values in (predicted, test.targets))
+    points, true = (as_points(values) * size_mm for values in (predicted, test.targets))
     return (
-        float(coordinate_rmse(found, true)),
-        float(mpme(found, true)),
-        float(distance_error(found, true, markers.rigid_pairs)),
+        float(coordinate_rmse(points, true)),
+        float(mpme(points, true)),
+        float(distance_error(points, true, markers.rigid_pairs)),
     )
 
 
 def _of_size(recipe: Recipe, size: Size) -> Recipe:
+    """The recipe with the experiment's number of epochs, each of which has all training windows once."""
     chosen = recipe.optimization
     n_batches = max(1, round(0.8 * size.n_subjects) * size.n_windows // size.n_subjects // chosen.batch_windows)
     return msgspec.structs.replace(

@@ -1,4 +1,4 @@
-"""Batches of windows that stay the same: every epoch shows all of them, in another order."""
+"""Training on a fixed set of windows: every epoch has all of them, in a new order."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch import Tensor
 from trcaugment.training.data import Batch
 
 _LINEAR_PATH_WINDOWS = 20_000
-_LINEAR_PATH_EVERY = 5  # neighbouring frames are nearly equal
+_LINEAR_PATH_EVERY = 5  # frames; neighbouring ones are nearly equal
 
 
 class FixedData(LightningDataModule):
-    """Training and validation windows for experiments, made once for all networks."""
+    """Training and validation windows of an experiment, the same for all networks."""
 
     def __init__(self, training: Batch, validation: Batch, batch_windows: int, seed: int) -> None:
-        """Args: the windows of both; windows in a batch; what the order of the windows begins with."""
+        """Share out windows into batches of `batch_windows`; `seed` determines the order of the training windows."""
         super().__init__()
         self.training = training
         self.validation = validation
@@ -26,7 +26,7 @@ class FixedData(LightningDataModule):
         self.seed = seed
 
     def train_dataloader(self) -> FixedBatches:
-        """The batches of the current epoch; windows that fill no batch wait for another epoch."""
+        """The batches of the current epoch; the remainder that fills no whole batch is left out of this epoch."""
         assert self.trainer is not None
         random = torch.Generator().manual_seed(self.seed * 10**6 + self.trainer.current_epoch)
         order = torch.randperm(len(self.training.height_m), generator=random)
@@ -38,17 +38,17 @@ class FixedData(LightningDataModule):
         return FixedBatches(self.validation, torch.arange(len(self.validation.height_m)), self.batch_windows)
 
     def linear_path_samples(self) -> tuple[Tensor, Tensor]:
-        """Features and targets to fit the linear path on, (n_samples, n_features) and (n_samples, n_targets)."""
+        """Features (n_samples, n_features) and targets (n_samples, n_targets) to fit the linear path to."""
         chosen = (self.training.features, self.training.targets)
         features, targets = (values[:_LINEAR_PATH_WINDOWS, ::_LINEAR_PATH_EVERY].flatten(0, 1) for values in chosen)
         return features, targets
 
 
 class FixedBatches:
-    """Windows, shared out into batches."""
+    """A set of windows divided into batches."""
 
     def __init__(self, windows: Batch, order: Tensor, batch_windows: int) -> None:
-        """Args: the windows; which of them, in order, (n,); windows in a batch."""
+        """Divide the windows with the indices `order` (n,), in that order, into batches of `batch_windows`."""
         self.windows = windows
         self.parts = torch.split(order, batch_windows)
 

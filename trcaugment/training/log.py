@@ -1,4 +1,4 @@
-"""The log of a run: one row per epoch in metrics.csv. A resumed run goes on in it."""
+"""The log of a run: `metrics.csv` with one row per epoch. A resumed run continues it."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ METRICS_FILE = "metrics.csv"
 
 
 class RunLog(Callback):
-    """Writes what the module logs, after every epoch and before its checkpoint, so that no checkpoint lacks its row.
+    """Writes the logged metrics after every epoch, before the checkpoint, so that every checkpoint has its row.
 
-    It belongs into every process of a run; the first one writes.
+    Add it in every process of a run, because the means over processes are computed here; the first process writes.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Args: folder of the log."""
+        """Write into `folder`."""
         self.folder = folder
         self.rows: list[dict[str, str]] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keep what was logged up to the checkpoint and drop what will come again.
+        """Read the rows up to the checkpoint; later ones are dropped, because their epochs are trained again.
 
         Raises:
-            TrainingError: there is a log, but no log of epochs.
+            TrainingError: the existing file is no log.
         """
         if trainer.is_global_zero:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.rows = _rows_before(self.folder / METRICS_FILE, trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The epoch's row."""
-        # In every process, as the means over all processes are formed here.
+        """Add the row of this epoch."""
+        # In every process: reading `callback_metrics` computes the means over all processes.
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         if not trainer.is_global_zero:
             return
@@ -47,10 +47,10 @@ class RunLog(Callback):
 
 
 def read_log(path: Path) -> list[dict[str, str]]:
-    """The rows of a `metrics.csv`.
+    """Read the rows of a `metrics.csv`.
 
     Raises:
-        TrainingError: it cannot be read, is no log of epochs, or has something else than numbers.
+        TrainingError: the file cannot be read, has no column `epoch`, or holds anything but numbers.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:

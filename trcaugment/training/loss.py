@@ -1,4 +1,4 @@
-"""What training makes small."""
+"""The training loss and its terms."""
 
 from __future__ import annotations
 
@@ -16,40 +16,40 @@ from trcaugment.training.recipe import Loss
 
 
 def as_points(coordinates: Tensor) -> Tensor:
-    """(n_windows, n_frames, 3 n_points) as (n_windows, n_frames, n_points, 3)."""
+    """Reshape (n_windows, n_frames, 3 n_points) to (n_windows, n_frames, n_points, 3)."""
     return coordinates.reshape(*coordinates.shape[:2], -1, N_AXES)
 
 
 def training_loss(chosen: Loss, markers: MarkerSet, features: Tensor, targets: Tensor, predicted: Prediction) -> Tensor:
-    """Loss of one batch, in multiples of height (the mean squared error in their squares).
+    """Loss of one batch in multiples of height; a mean squared error in their squares.
 
     Args:
-        chosen: which terms, and how much of each.
-        markers: what is predicted, for its rigid pairs and axes.
+        chosen: terms and weights of the loss.
+        markers: the predicted marker set, for its rigid pairs and segment axes.
         features: (n_windows, n_frames, n_features).
         targets: (n_windows, n_frames, n_targets).
-        predicted: from `MarkerNetwork.run`.
+        predicted: output of `MarkerNetwork.run`.
     """
-    found, true = as_points(predicted.markers), as_points(targets)
-    loss = mse_loss(found, true) if chosen.kind == "mse" else mpme(found, true)
+    points, true = as_points(predicted.markers), as_points(targets)
+    loss = mse_loss(points, true) if chosen.kind == "mse" else mpme(points, true)
     if chosen.rigid_weight and markers.rigid_pairs:
-        loss = loss + chosen.rigid_weight * distance_error(found, true, markers.rigid_pairs)
+        loss = loss + chosen.rigid_weight * distance_error(points, true, markers.rigid_pairs)
     if chosen.axis_weight and markers.axes:
-        loss = loss + chosen.axis_weight * axis_error(found, true, markers.axes)
+        loss = loss + chosen.axis_weight * axis_error(points, true, markers.axes)
     if chosen.attention_distance_weight:
         keypoints = as_points(features[..., : N_AXES * predicted.attention.shape[-1]])
-        astray = attention_distance(predicted.attention, keypoints, true, position_error(found, true))
-        loss = loss + chosen.attention_distance_weight * astray
+        distance = attention_distance(predicted.attention, keypoints, true, position_error(points, true))
+        loss = loss + chosen.attention_distance_weight * distance
     if predicted.log_spread is not None:
         loss = loss + spread_loss(predicted.log_spread, predicted.markers, targets)
     return loss
 
 
 def spread_loss(log_spread: Tensor, predicted: Tensor, targets: Tensor) -> Tensor:
-    """Negative logarithm of the likelihood of the errors, Laplace distributed; the errors are taken as they are.
+    """Mean negative log-likelihood of the errors under Laplace distributions; only the spread gets gradients.
 
     Args:
-        log_spread: logarithm of the scale of every coordinate, (n_windows, n_frames, n_targets).
+        log_spread: logarithm of the scale of every coordinate's distribution, (n_windows, n_frames, n_targets).
         predicted: (n_windows, n_frames, n_targets).
         targets: (n_windows, n_frames, n_targets).
     """
@@ -58,19 +58,19 @@ def spread_loss(log_spread: Tensor, predicted: Tensor, targets: Tensor) -> Tenso
 
 
 def attention_distance(weights: Tensor, keypoints: Tensor, markers: Tensor, error: Tensor) -> Tensor:
-    """How far from the markers that are still wrong the network looks.
+    """Mean distance from keypoints to markers, weighted by the keypoints' attention and the markers' present errors.
 
-    One weight per keypoint serves all markers, so the distance from every marker to the keypoints, by their weights, is
-    averaged over the markers of a frame by their present error (which is taken as it is: only the weights can learn).
+    It is small if the network attends to keypoints near the markers that are still wrong. The attention has one weight
+    per keypoint for all markers, therefore the mean over markers. Only the attention weights get gradients.
 
     Args:
-        weights: attention, summing to one in every frame, (n_windows, n_frames, n_keypoints).
-        keypoints: (n_windows, n_frames, n_keypoints, 3).
-        markers: true places, (n_windows, n_frames, n_markers, 3).
+        weights: attention weights, which sum to 1 in every frame, (n_windows, n_frames, n_keypoints).
+        keypoints: keypoint positions, (n_windows, n_frames, n_keypoints, 3).
+        markers: true marker positions, (n_windows, n_frames, n_markers, 3).
         error: position error of every marker, (n_windows, n_frames, n_markers).
 
     Returns:
-        Mean over frames, in the unit of keypoints and markers.
+        Mean over windows and frames, in the unit of the positions.
     """
     share = error.detach() / error.detach().sum(dim=-1, keepdim=True).clamp(min=torch.finfo(error.dtype).tiny)
     away = torch.cdist(keypoints, markers) @ share.unsqueeze(-1)

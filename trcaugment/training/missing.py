@@ -1,4 +1,4 @@
-"""Missing keypoints in training windows: lost as in real files, filled as prediction fills them."""
+"""Missing keypoints in training windows: removed in patterns of real files, and filled as in prediction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trcaugment.marker_sets import KEYPOINTS, SIDES, Side
 from trcaugment.markers import RATE_HZ, FloatArray
 
 _LONGEST_GAP = 60  # frames; twice a window
-_APART_S = 1000.0  # between windows, so that nothing is carried from one to the next
+_APART_S = 1000.0  # time between windows, so that `carry` does not carry anything from one to the next
 
 
 def _named(side: Side, *parts: str) -> tuple[str, ...]:
@@ -26,8 +26,8 @@ def _foot(side: Side, *others: str) -> tuple[str, ...]:
     return _named(side, "Heel", "SmallToe", "BigToe", *others)
 
 
-# What goes missing together, and how often: pose models without small toes (BlazePose) or feet (COCO_17), feet and legs
-# out of the picture or behind something, and every keypoint alone.
+# Groups of keypoints that go missing together, with relative frequencies: pose models without small toes (BlazePose) or
+# feet (COCO_17), feet and legs out of view or hidden, and single keypoints.
 _GROUPS: dict[tuple[str, ...], float] = {
     **{(name,): 1.0 for name in KEYPOINTS},
     ("RSmallToe", "LSmallToe"): 6.0,
@@ -45,15 +45,15 @@ _MISSING = np.stack([np.isin(KEYPOINTS.names, group) for group in _GROUPS])
 
 
 def lose_keypoints(windows: Windows, rate: float, generator: torch.Generator) -> Windows:
-    """Windows of which some have lost keypoints, with most likely places instead of them.
+    """Remove a group of keypoints from some windows, and fill them with their most likely positions.
 
-    Half of these know nothing of the person's own keypoints, as where a file lacks them altogether. The other half have
-    a gap of up to 1 s, or a part of one, before and after which they are seen.
+    In half of these windows the keypoints are missing from the whole trial. In the other half they have a gap of up to
+    1 s, of which the window may show only a part, and are seen before and after it.
 
     Args:
         windows: windows with all keypoints.
-        rate: share of windows that lose some.
-        generator: source of all randomness; not used where the rate is 0.
+        rate: share of windows that lose keypoints.
+        generator: source of all randomness; not used if the rate is 0.
     """
     if not rate:
         return windows
@@ -71,7 +71,7 @@ def lose_keypoints(windows: Windows, rate: float, generator: torch.Generator) ->
 
 
 def _gaps(n: int, n_frames: int, generator: torch.Generator) -> Tensor:
-    """A run of frames in every window, cut off by its ends, (n, n_frames)."""
+    """Mask of one gap in every window, which may begin before or end after the window, (n, n_frames)."""
     length = torch.randint(1, _LONGEST_GAP + 1, (n, 1), generator=generator)
     start = (torch.rand(n, 1, generator=generator) * (n_frames + length - 1)).long() - length + 1
     frame = torch.arange(n_frames)
@@ -81,20 +81,20 @@ def _gaps(n: int, n_frames: int, generator: torch.Generator) -> Tensor:
 def fill_windows(
     missing: BoolArray, keypoints: FloatArray, height_m: FloatArray, inside: BoolArray, absent: BoolArray
 ) -> FloatArray:
-    """Windows with a group of keypoints filled inside gaps, as prediction would fill them.
+    """Fill a group of keypoints inside gaps, as prediction fills them.
 
     Args:
-        missing: the group, (15,).
-        keypoints: in m, (n_windows, n_frames, 15, 3).
-        height_m: (n_windows,).
-        inside: frames of the gaps, (n_windows, n_frames).
-        absent: windows of people whose missing keypoints were never seen, (n_windows,).
+        missing: mask of the group, (15,).
+        keypoints: keypoint positions in m, (n_windows, n_frames, 15, 3).
+        height_m: height of every window's subject in m, (n_windows,).
+        inside: mask of the frames in gaps, (n_windows, n_frames).
+        absent: mask of windows whose keypoints are missing from the whole trial, (n_windows,).
     """
     n, n_frames = inside.shape
     frames = keypoints.reshape(-1, len(missing), 3).astype(np.float64)
     likely = most_likely(frames, missing, np.repeat(height_m.astype(np.float64), n_frames))
     own = likely.difference(frames[:, missing])
-    # The rest of the trial would tell it; the window's own hidden frames do as well.
+    # In prediction the rest of the trial gives the usual difference; here the removed frames stand in for it.
     usual = np.median(own.reshape(n, n_frames, -1, 3), axis=1) * ~absent[:, None, None]
     usual = np.repeat(usual, n_frames, axis=0)
     time_s = (np.arange(n_frames) / RATE_HZ + _APART_S * np.arange(n)[:, None]).ravel()

@@ -1,4 +1,4 @@
-"""What Lightning needs to know: batches, loss, optimizer."""
+"""The Lightning module: training and validation steps, optimizer and learning rate."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from trcaugment.training.recipe import Recipe
 
 
 class MarkerRegression(LightningModule):
-    """Loss, optimizer and what is logged."""
+    """Trains a network by a recipe, and logs its errors."""
 
     def __init__(self, network: MarkerNetwork, recipe: Recipe) -> None:
-        """Train a network after a recipe."""
+        """Train `network` with the loss and the optimization of `recipe`."""
         super().__init__()
         self.network = network
         self.recipe = recipe
 
     def training_step(self, batch: Batch) -> Tensor:
-        """Loss of one batch, in units of height."""
+        """Loss of one batch, in multiples of height."""
         features, targets, _ = batch
         loss = training_loss(self.recipe.loss, self.recipe.markers, features, targets, self.network.run(features))
         self.log("train_loss", loss, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: Batch) -> None:
-        """Errors of one validation batch, in units of height and in mm."""
+        """Log the errors of one validation batch, in multiples of height and in mm."""
         features, targets, height_m = batch
-        with torch.autocast(self.device.type, enabled=False):  # as the model will be used
+        with torch.autocast(self.device.type, enabled=False):  # in 32 bits, as in prediction
             predicted = self.network(features)
         size_mm = 1000 * height_m[:, None, None, None]
         points, truth = (as_points(values) * size_mm for values in (predicted, targets))
@@ -47,10 +47,10 @@ class MarkerRegression(LightningModule):
         self.log("val_distance_mm", distance_error(points, truth, self.recipe.markers.rigid_pairs), sync_dist=True)
 
     def on_validation_epoch_end(self) -> None:
-        """The root of the mean square over all batches, which no mean of their roots is.
+        """Log the RMSE over all batches: the root of the mean square, not the mean of the batches' roots.
 
         Raises:
-            DivergedError: the error is no number any more; this epoch leaves no checkpoint.
+            DivergedError: the validation error is NaN or infinite; this epoch leaves no checkpoint.
         """
         errors = self.trainer.callback_metrics
         if not torch.isfinite(errors["val_mse"]):
@@ -61,9 +61,9 @@ class MarkerRegression(LightningModule):
         self.log("val_rmse_mm", errors["val_mse_mm2"].sqrt(), sync_dist=True)
 
     def configure_optimizers(self) -> Any:
-        """AdamW, which is Adam without weight decay.
+        """AdamW, which is Adam if the weight decay is 0.
 
-        The learning rate stays as it is, or rises over one epoch and then falls as a cosine to a hundredth.
+        The learning rate is constant, or rises over the first epoch and then falls as a cosine to 1 % of its peak.
         """
         chosen = self.recipe.optimization
         optimizer = torch.optim.AdamW(self.parameters(), lr=chosen.learning_rate, weight_decay=chosen.weight_decay)

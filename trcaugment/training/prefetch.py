@@ -1,4 +1,4 @@
-"""Batches made ahead of the network, by threads: tensor operations let each other run."""
+"""Batches made in advance by threads. Torch releases Python's lock during tensor operations, so threads suffice."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class Indexed(Protocol[T_co]):
-    """Batches that can be made in any order."""
+    """A sequence of batches that can be made in any order."""
 
     def __len__(self) -> int: ...
 
@@ -20,20 +20,20 @@ class Indexed(Protocol[T_co]):
 
 
 class Prefetched(Generic[T_co]):
-    """The batches in their order, the next ones in the making while one is used.
+    """Iterates over batches in order, while threads make the next ones.
 
-    Threads need neither a second copy of the motions nor care at Ctrl-C, as worker processes would.
+    Unlike worker processes, threads need no copy of the motions and no special treatment of Ctrl-C.
     """
 
     def __init__(self, dataset: Indexed[T_co]) -> None:
-        """Args: what to make; what a batch is must depend on its index alone."""
+        """Prefetch the batches of `dataset`, whose content must depend on their index alone."""
         self.dataset = dataset
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __iter__(self) -> Iterator[T_co]:
-        # One core is for the network. Two threads make batches 1.7 times as fast as one; many wait for Python's lock.
+        # One core is left to the network. Two threads are 1.7 times as fast as one; many wait for Python's lock.
         n_threads = max(1, min(4, (os.cpu_count() or 1) - 1))
         pool = ThreadPoolExecutor(n_threads, thread_name_prefix="batches")
         try:

@@ -1,4 +1,4 @@
-"""A recipe: everything that a training run depends on, in one TOML file."""
+"""Recipes: one TOML file holds everything that a training run depends on."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from trcaugment.errors import RecipeError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, OUTPUT_SETS, MarkerSet
 from trcaugment.model.card import Count, NetworkSizes
 
-# What all the random number generators take.
+# The range that all random number generators accept.
 Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
-# Of a folder: letters, digits, hyphens, dots and underlines, beginning with a letter or digit.
+# A folder name: letters, digits, hyphens, dots and underscores, beginning with a letter or digit.
 Name = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][\w.-]*\Z", max_length=100)]
 
 
 class Motions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the movements come from.
+    """Movements of the generated windows.
 
     Attributes:
-        folders: folders of `.mot` files; relative ones start at the recipe's folder.
-        procedural: number of trials to generate besides, each a new person's.
+        folders: folders of `.mot` files; relative paths start at the recipe's folder.
+        procedural: number of generated trials, each of a new person.
     """
 
     folders: tuple[str, ...] = ()
@@ -33,20 +33,20 @@ class Motions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the weights are found.
+    """Optimization of the weights.
 
     Attributes:
-        epochs: most epochs.
-        batches_per_epoch: batches between two validations.
-        batch_windows: windows in a batch.
+        epochs: maximum number of epochs.
+        batches_per_epoch: number of batches between two validations.
+        batch_windows: number of windows per batch.
         learning_rate: highest learning rate.
-        schedule: "cosine": the learning rate warms up over the first epoch and falls as a cosine; or "constant".
-        weight_decay: of AdamW; 0 makes it Adam.
-        patience: epochs without a better validation error after which training stops.
-        validation_windows: windows that measure the error after every epoch.
-        average: share of the old in the moving average of the weights over batches, such as 0.999, which is then what
-            is validated and kept as the best; 0 keeps the weights themselves.
-        precision: of the training arithmetic, "32" bits or "bf16"; validation always has 32.
+        schedule: "cosine" (the learning rate rises over the first epoch, then falls as a cosine) or "constant".
+        weight_decay: weight decay of AdamW; 0 makes it Adam.
+        patience: training stops after this many epochs without a lower validation error.
+        validation_windows: number of windows that measure the error after every epoch.
+        average: decay of the exponential moving average of the weights over batches, such as 0.999; the average is
+            then validated and saved. 0 uses the weights themselves.
+        precision: arithmetic of training, "32" bits or "bf16"; validation always uses 32 bits.
     """
 
     epochs: Count = 60
@@ -62,15 +62,16 @@ class Optimization(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Loss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What training makes small.
+    """Terms of the training loss.
 
     Attributes:
-        kind: "distance", the mean distance between predicted and true markers; or "mse", the mean squared error,
-            which spends the network on the few windows that a detector spoiled (early stopping watches it anyhow).
-        rigid_weight: of the mean error of distances within rigid segments; any mean shrinks a foot of which only the
-            place is known, and with 1, lost feet were still seen to stretch and shrink by 2 cm.
-        axis_weight: of the mean error of the directions of segment axes, which joint angles depend on, in rad.
-        attention_distance_weight: of the distance at which the network looks from the markers that are still wrong.
+        kind: "distance", the mean distance between predicted and true markers; or "mse", the mean squared error, which
+            is dominated by the few windows that a detector corrupted. Early stopping uses the MSE in either case.
+        rigid_weight: weight of the mean error of distances within rigid segments. Without it the network shrinks a foot
+            whose direction it does not know; with 1, feet with missing keypoints still changed length by 2 cm.
+        axis_weight: weight of the mean error of the directions of segment axes in rad, on which joint angles depend.
+        attention_distance_weight: weight of the distance between attended keypoints and the markers that are still
+            wrong.
     """
 
     kind: Literal["distance", "mse"] = "distance"
@@ -83,9 +84,9 @@ class DatasetChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A local data set to train on.
 
     Attributes:
-        path: its file or folder; a relative one starts at the recipe's folder.
-        weight: how often a window comes from it, beside the other data sets and the generator.
-        add_errors: whether the recipe's keypoint errors are added to its keypoints, because they have none.
+        path: its file or folder; a relative path starts at the recipe's folder.
+        weight: relative frequency of its windows, compared with the other data sets and `generated`.
+        add_errors: whether to add the recipe's keypoint errors, for data sets whose keypoints have none.
     """
 
     path: Annotated[str, msgspec.Meta(min_length=1)]
@@ -94,12 +95,12 @@ class DatasetChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class SplitRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Which subjects of the data sets are kept from training; a data set's own split goes before shares.
+    """Subjects of the data sets that are not trained on. A data set's own split takes precedence over shares.
 
     Attributes:
-        validation: share of subjects that measure the error after every epoch.
-        test: share of subjects that are not used at all.
-        leave_out: names of the subjects that are not used at all, instead of a share.
+        validation: share of subjects for measuring the error after every epoch.
+        test: share of subjects that this run does not use at all.
+        leave_out: names of the test subjects, instead of a share.
     """
 
     validation: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.1
@@ -108,15 +109,15 @@ class SplitRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What `trcaugment train` reads.
+    """Everything that a training run depends on, as read from TOML.
 
     Attributes:
-        name: name of the model and its folder.
+        name: name of the model and of its folder.
         description: one line for people.
-        seed: start of all random numbers; the same recipe repeats the same run.
+        seed: seed of all random numbers; the same recipe repeats the same run.
         marker_set: name of the marker set that the model predicts.
-        licences: the motions' sources and licences, for the model card.
-        generated: how often a window is a generated one, beside those of the data sets; 0 for never.
+        licences: sources and licences of motions and data, for the model card.
+        generated: relative frequency of generated windows, compared with the weights of the data sets; 0 for none.
         datasets: local data sets to train on as well.
     """
 
@@ -137,12 +138,12 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def markers(self) -> MarkerSet:
-        """What the model predicts."""
+        """The marker set that the model predicts."""
         return OUTPUT_SETS[self.marker_set]
 
 
 def example_recipe() -> bytes:
-    """A commented recipe whose values are the defaults: `examples/recipe.toml` of a checkout, which a wheel carries."""
+    """Text of a commented recipe with all defaults (`examples/recipe.toml`, which the wheel contains too)."""
     here = Path(__file__)
     installed = here.with_name("example.toml")
     return (installed if installed.exists() else here.parents[2] / "examples" / "recipe.toml").read_bytes()
@@ -152,8 +153,8 @@ def read_recipe(path: Path) -> Recipe:
     """Read and check a recipe.
 
     Raises:
-        RecipeError: it cannot be read, is not TOML, a key is unknown or of the wrong kind, a number is none that a
-            run can have, or there are no motions.
+        RecipeError: the file cannot be read or is not TOML, a key is unknown, a value has the wrong type or is out of
+            range, or there is nothing to train on.
     """
     try:
         recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Recipe)
@@ -182,31 +183,31 @@ def motion_files(recipe: Recipe, base: Path) -> list[Path]:
     """The recipe's `.mot` files, sorted.
 
     Raises:
-        RecipeError: a folder does not exist, cannot be read or holds none.
+        RecipeError: a folder does not exist, cannot be read or holds no `.mot` file.
     """
     files: list[Path] = []
     for folder in recipe.motions.folders:
         try:
-            found = sorted((base / folder).glob("*.mot"))
+            in_folder = sorted((base / folder).glob("*.mot"))
         except (OSError, ValueError) as error:  # a name that is too long, or has a NUL character
             raise RecipeError(f"the recipe's motion folder {folder!r} cannot be read: {error}") from error
-        if not found:
+        if not in_folder:
             raise RecipeError(f"expected .mot files in the recipe's motion folder {base / folder}, found none")
-        files += found
+        files += in_folder
     return files
 
 
 def check_files(recipe: Recipe, base: Path) -> None:
-    """Make sure that what the recipe names is there, before anything is computed.
+    """Check that the data sets and motion folders of a recipe exist, before anything is computed.
 
     Raises:
-        RecipeError: a data set or a folder of motions is not there or cannot be read.
+        RecipeError: one of them is missing or cannot be read.
     """
     for choice in recipe.datasets:
         try:
-            there = (base / choice.path).exists()
+            exists = (base / choice.path).exists()
         except OSError as error:  # such as a name that is too long
             raise RecipeError(f"the recipe's data set cannot be read: {error.strerror} ({choice.path!r})") from error
-        if not there:
+        if not exists:
             raise RecipeError(f"expected the recipe's data set {base / choice.path}, found no such file or folder")
     motion_files(recipe, base)

@@ -1,4 +1,4 @@
-"""One training run: from a recipe to a model folder."""
+"""A training run: from a recipe to a model folder."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ _OUT_OF_MEMORY = re.compile("allocate memory|out of memory|not enough memory|ALL
 
 @dataclass(frozen=True)
 class Job:
-    """What `fit` does.
+    """Task of one training process.
 
     Attributes:
         recipe: the recipe.
         folder: folder of the run.
-        resume: go on from the last checkpoint.
-        devices: processes that train together, this one included.
+        resume: whether to continue from the last checkpoint.
+        devices: number of processes that train together, including this one.
     """
 
     recipe: Recipe
@@ -57,26 +57,27 @@ class Job:
 def train(
     recipe_path: Path, folder: Path, *, resume: bool = False, devices: int = 1, callbacks: Sequence[Callback] = ()
 ) -> Card:
-    """Train a network after a recipe and save it as a model folder.
+    """Train a network by a recipe, and save it as a model folder.
 
     Args:
         recipe_path: the recipe (TOML).
-        folder: where the recipe, checkpoints, the log (`log/metrics.csv`) and, in `model/`, the
-            result go.
-        resume: go on from the last checkpoint in the folder; the recipe may have other epochs and patience by then.
-        devices: GPUs to train on, or processes on a machine without; the result is the same within rounding. A script
-            that asks for several needs `if __name__ == "__main__":`, because the other processes import it.
-        callbacks: Lightning callbacks, for progress.
+        folder: folder of the run, for the recipe, checkpoints, the log (`log/metrics.csv`) and the result (`model/`).
+        resume: whether to continue from the last checkpoint in the folder; `epochs` and `patience` of the recipe may
+            have changed.
+        devices: number of GPUs, or of processes on a machine without GPU; the result is the same within rounding. A
+            script that asks for several needs `if __name__ == "__main__":`, because the other processes import it.
+        callbacks: Lightning callbacks, to show progress.
 
     Returns:
         The card of the trained model.
 
     Raises:
-        RecipeError: the recipe is wrong, there is nothing to resume, or there is a run already.
+        RecipeError: the recipe is wrong, there is nothing to resume, or the folder holds a run already.
         DatasetError: a data set of the recipe cannot be used.
-        TrainingError: a checkpoint or the log cannot be read or written, or the errors grow beyond all numbers.
+        TrainingError: a checkpoint or the log cannot be read or written, or the memory is not enough.
+        DivergedError: the validation error became NaN or infinite.
         ModelError: the model cannot be written.
-        KeyboardInterrupt: Ctrl-C; what was reached after the last whole epoch can be resumed.
+        KeyboardInterrupt: Ctrl-C; the run can be resumed after its last whole epoch.
     """
     recipe = read_recipe(recipe_path)
     text = recipe_path.read_bytes()
@@ -84,9 +85,9 @@ def train(
     base = recipe_path.parent
     check_files(recipe, base)
     job = Job(recipe, folder, resume=resume, devices=devices)
-    with claimed_folder(folder, recipe, text, resume=resume), memory_errors_told():
+    with claimed_folder(folder, recipe, text, resume=resume), readable_memory_errors():
         network = new_network(recipe)
-        if resume:  # before the long work, learn whether both can be read
+        if resume:  # check that both can be read before the long work begins
             load_weights(network, folder / BEST)
             load_weights(network, folder / LAST)
         with start_others(devices, partial(_train_beside, job, base)) as wait_for_others:
@@ -102,10 +103,10 @@ def train(
 
 
 def _check_devices(recipe: Recipe, n: int) -> None:
-    """Make sure that n processes can train together.
+    """Check that n processes can train together.
 
     Raises:
-        RecipeError: the machine has fewer GPUs, or batches cannot be shared out evenly.
+        RecipeError: the machine has fewer GPUs, or n does not divide the batch size.
     """
     n_gpus = torch.cuda.device_count()
     if n_gpus and n > n_gpus:
@@ -118,56 +119,56 @@ def _check_devices(recipe: Recipe, n: int) -> None:
 
 
 def new_network(recipe: Recipe) -> MarkerNetwork:
-    """The network with the weights that the recipe's seed gives; the caller's random numbers stay as they are."""
+    """A network with initial weights from the recipe's seed; the caller's random state is left unchanged."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
         return MarkerNetwork(recipe.network, len(KEYPOINTS), len(recipe.markers))
 
 
 def _train_beside(job: Job, base: Path, ready: Callable[[], object]) -> None:
-    """Another process's share of every batch; its weights come from the first process."""
-    with memory_errors_told():
+    """Train in another process, on its share of every batch; DDP copies the weights from the first process."""
+    with readable_memory_errors():
         sources = make_sources(job.recipe, base)
         ready()
         fit(job, new_network(job.recipe), DrawnData(sources.training, job.recipe, sources.validation))
 
 
 def fit(job: Job, network: MarkerNetwork, data: LightningDataModule, callbacks: Sequence[Callback] = ()) -> float:
-    """Train in this process, and return the validation error (MSE in height²) of the epoch that is kept as the best.
+    """Train in this process, and return the lowest validation error (MSE in squared multiples of height).
 
     Raises:
-        TrainingError: a checkpoint or the log cannot be read or written, or the errors grow beyond all numbers.
+        TrainingError: a checkpoint or the log cannot be read or written.
+        DivergedError: the validation error became NaN or infinite.
     """
     folder, recipe = job.folder, job.recipe
-    best = _Best(
+    checkpoints = _Checkpoints(
         folder,
         filename=Path(BEST).stem,
         monitor="val_mse",
-        save_last=True,
         save_on_train_epoch_end=True,  # after the log
         enable_version_counter=False,
     )
-    with _lightning_kept_quiet(), _lightning_kept_interruptible():
-        trainer = _trainer(job, [_SigtermAsCtrlC(), RunLog(folder / LOG), *callbacks, best])
+    with _quiet_lightning(), _interruptible_lightning():
+        trainer = _trainer(job, [_SigtermAsCtrlC(), RunLog(folder / LOG), *callbacks, checkpoints])
         module = MarkerRegression(network, recipe)
         try:
             trainer.fit(module, data, ckpt_path=str(folder / LAST) if job.resume else None, weights_only=True)
         except OSError as error:
             raise TrainingError(f"a checkpoint or the log in {folder} {why_not_written(error)}") from error
-    assert best.best_model_score is not None
-    return float(best.best_model_score)
+    assert checkpoints.best_model_score is not None
+    return float(checkpoints.best_model_score)
 
 
 @contextmanager
-def memory_errors_told() -> Iterator[None]:
-    """Too large a recipe for the machine, in words.
+def readable_memory_errors() -> Iterator[None]:
+    """Turn out-of-memory errors into a message for the user.
 
     Raises:
         TrainingError: the memory of the computer or of its GPU is not enough.
     """
     try:
         yield
-    except (MemoryError, RuntimeError) as error:  # torch has a class of its own for the memory of GPUs only
+    except (MemoryError, RuntimeError) as error:  # on the CPU, torch raises a plain RuntimeError
         if not isinstance(error, MemoryError) and not _OUT_OF_MEMORY.search(str(error)):
             raise
         raise TrainingError(
@@ -176,15 +177,20 @@ def memory_errors_told() -> Iterator[None]:
         ) from error
 
 
-class _Best(ModelCheckpoint):
-    """Lightning's keeper of the best epoch, which knows its files again in a folder that was moved."""
+class _Checkpoints(ModelCheckpoint):
+    """Keeps the best epoch and the last one, also when the folder was moved before the run is resumed."""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Lightning's `save_last` skips epochs that are not the best so far; resuming would repeat them.
+        super().on_train_epoch_end(trainer, pl_module)
+        assert self.dirpath is not None
+        trainer.save_checkpoint(Path(self.dirpath) / LAST)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         assert self.dirpath is not None
-        best, last = (str(Path(self.dirpath) / name) for name in (BEST, LAST))
-        paths = {"best_model_path": best, "kth_best_model_path": best, "last_model_path": last}
-        scores = {best: state_dict["best_model_score"]}
-        super().load_state_dict(state_dict | paths | {"dirpath": self.dirpath, "best_k_models": scores})
+        best = str(Path(self.dirpath) / BEST)
+        paths = {"best_model_path": best, "kth_best_model_path": best, "last_model_path": "", "dirpath": self.dirpath}
+        super().load_state_dict(state_dict | paths | {"best_k_models": {best: state_dict["best_model_score"]}})
 
 
 def _trainer(job: Job, callbacks: Sequence[Callback]) -> Trainer:
@@ -194,7 +200,7 @@ def _trainer(job: Job, callbacks: Sequence[Callback]) -> Trainer:
         accelerator="cuda" if torch.cuda.is_available() else "cpu",
         devices=job.devices,
         strategy="ddp" if job.devices > 1 else "auto",
-        plugins=LightningEnvironment(),  # also where a cluster's variables would say otherwise
+        plugins=LightningEnvironment(),  # otherwise a cluster's environment variables would change the run
         precision="bf16-mixed" if chosen.precision == "bf16" else "32-true",
         max_epochs=chosen.epochs,
         callbacks=[EarlyStopping("val_mse", patience=chosen.patience), *averaging, *callbacks],
@@ -209,19 +215,19 @@ def _trainer(job: Job, callbacks: Sequence[Callback]) -> Trainer:
 
 
 @contextmanager
-def _lightning_kept_quiet() -> Iterator[None]:
-    """Lightning without its tips, its news of the machine, and warnings that say nothing here."""
+def _quiet_lightning() -> Iterator[None]:
+    """Silence Lightning's tips, its messages about the machine and warnings that do not apply here."""
     loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
     levels = [logger.level for logger in loggers]
     for logger, level in zip(loggers, levels, strict=True):
         logger.setLevel(max(level, logging.WARNING))
     try:
         with warnings.catch_warnings():
-            # Lightning 2.6 asks newer versions of torch in an old way whether a loader stands alone.
+            # Lightning 2.6 uses a call that newer versions of torch deprecate.
             warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*", category=FutureWarning)
-            # The log lies in the checkpoints' folder; that there is no checkpoint yet, or one to resume from, is known.
+            # The folder holds the log, and checkpoints on resuming; `claimed_folder` has checked it.
             warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
-            # That is Apple's, on which nothing here has been tried.
+            # Apple's GPUs are not used, because training on them is not tested.
             warnings.filterwarnings("ignore", message="GPU available but not used")
             yield
     finally:
@@ -230,8 +236,8 @@ def _lightning_kept_quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _lightning_kept_interruptible() -> Iterator[None]:
-    """Ctrl-C as Python has it: Lightning 2.6 makes SystemExit of it and has every later Ctrl-C ignored."""
+def _interruptible_lightning() -> Iterator[None]:
+    """Restore Python's Ctrl-C: Lightning 2.6 turns it into SystemExit and ignores every later Ctrl-C."""
     handler = signal.getsignal(signal.SIGINT)
     try:
         yield
@@ -243,10 +249,10 @@ def _lightning_kept_interruptible() -> Iterator[None]:
 
 
 class _SigtermAsCtrlC(Callback):
-    """SIGTERM, as batch systems send it, ends the first process as Ctrl-C does, and that process ends the others.
+    """SIGTERM, as batch systems send it, ends the first process like Ctrl-C; that process ends the others.
 
-    Lightning 2.6 would make an exit of it that says all is done, and with several processes wait for an answer of the
-    others inside the signal handler.
+    By itself, Lightning 2.6 would end with exit code 0, and with several processes wait for the others inside the
+    signal handler.
     """
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""The folder of a training run: whose it is, and what its checkpoints hold."""
+"""The folder of a training run: whether a run may use it, and reading its checkpoints."""
 
 from __future__ import annotations
 
@@ -22,20 +22,19 @@ from trcaugment.training.recipe import Recipe, read_recipe
 LAST, BEST, MODEL = "last.ckpt", "best.ckpt", "model"
 SPLIT_FILE, LOG = "split.json", "log"
 _MAY_CHANGE = ("optimization.epochs", "optimization.patience")
-# What torch makes of files that were cut off or are none of its own; OSError also where a file says to read before its
-# beginning.
+# What torch.load raises for truncated or foreign files; OSError also for offsets before the start of a file.
 _DAMAGED = (OSError, EOFError, RuntimeError, pickle.UnpicklingError, LookupError, ValueError, TypeError, AttributeError)
 
 
 @contextmanager
 def claimed_folder(folder: Path, recipe: Recipe, text: bytes, *, resume: bool) -> Iterator[None]:
-    """Make sure that the folder can hold this run and holds no other; a new run leaves its recipe there.
+    """Check that the folder can hold this run and holds no other one; a new run writes its recipe into it.
 
-    A run that ends before its first epoch takes its recipe away again: the next one may have another.
+    If a new run ends before its first epoch, its recipe is removed again, so that a corrected one can use the folder.
 
     Raises:
-        RecipeError: it cannot be made, holds a finished run, one of another recipe, one that was not to be resumed,
-            or nothing to resume.
+        RecipeError: the folder cannot be made or written, or holds a finished run, a run of another recipe, a run that
+            was not to be resumed, or nothing to resume.
     """
     try:
         new = _claim(folder, recipe, text, resume)
@@ -51,7 +50,7 @@ def claimed_folder(folder: Path, recipe: Recipe, text: bytes, *, resume: bool) -
 
 
 def _claim(folder: Path, recipe: Recipe, text: bytes, resume: bool) -> bool:
-    """Whether the folder gets the recipe only now."""
+    """Check the folder and write the recipe; return whether the recipe was written, that is, whether the run is new."""
     if folder.exists() and not folder.is_dir():
         raise RecipeError(f"the run's folder {folder} cannot be written: it is a file, expected a folder")
     if (folder / MODEL / CARD_FILE).exists():
@@ -62,7 +61,7 @@ def _claim(folder: Path, recipe: Recipe, text: bytes, resume: bool) -> bool:
     if resume and not (begun and (folder / BEST).exists()):
         raise RecipeError(f"{folder}: expected the checkpoints {LAST} and {BEST} to resume from, did not find both")
     for place in (folder, folder / LOG):
-        if place.exists() and not os.access(place, os.W_OK):  # else one would learn it after the first epoch
+        if place.exists() and not os.access(place, os.W_OK):  # otherwise it would fail after the first epoch
             raise PermissionError(errno.EACCES, f"{place} is read-only")
     if resume or (folder / RECIPE_FILE).exists():
         _compare(folder / RECIPE_FILE, recipe)
@@ -73,6 +72,7 @@ def _claim(folder: Path, recipe: Recipe, text: bytes, resume: bool) -> bool:
 
 
 def _compare(kept: Path, recipe: Recipe) -> None:
+    """Raise if the recipe differs from the one in the folder in more than `_MAY_CHANGE`."""
     before, now = (_flat(msgspec.to_builtins(each)) for each in (read_recipe(kept), recipe))
     changed = [name for name in now if now[name] != before[name] and name not in _MAY_CHANGE]
     if changed:
@@ -82,7 +82,7 @@ def _compare(kept: Path, recipe: Recipe) -> None:
 
 
 def _flat(values: dict[str, Any]) -> dict[str, Any]:
-    """`{"network": {"hidden": 8}}` as `{"network.hidden": 8}`."""
+    """Flatten `{"network": {"hidden": 8}}` to `{"network.hidden": 8}`."""
     flat: dict[str, Any] = {}
     for name, value in values.items():
         if isinstance(value, dict):
@@ -93,10 +93,10 @@ def _flat(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def load_weights(network: MarkerNetwork, path: Path) -> None:
-    """Put a checkpoint's weights into the network; code that a checkpoint may carry is not run.
+    """Load a checkpoint's weights into the network. Code in a checkpoint is never run.
 
     Raises:
-        TrainingError: it cannot be read, is damaged, or is of another network.
+        TrainingError: the checkpoint cannot be read, is damaged, or is of another network.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]

@@ -1,4 +1,4 @@
-"""A search for better recipes with Optuna (extra `search`)."""
+"""Hyperparameter search with Optuna (extra `search`)."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ SMALL = Size(n_subjects=250, n_windows=5000, epochs=10)
 
 @dataclass(frozen=True)
 class Attempt:
-    """A recipe that was tried.
+    """One set of hyperparameters that was tried.
 
     Attributes:
-        number: of the attempt.
-        chosen: what was chosen for it, by the recipe's keys.
-        mpme_mm: mean per-marker error on the validation subjects; None where training diverged.
+        number: number of the attempt, from 0.
+        chosen: its values, by keys of the recipe such as "network.hidden".
+        mpme_mm: mean per-marker error on the validation subjects in mm; None if training diverged.
     """
 
     number: int
@@ -35,49 +35,53 @@ class Attempt:
 
 
 def search(
-    recipe: Recipe, folder: Path, n_attempts: int, size: Size = SMALL, tell: Callable[[Attempt], None] = lambda _: None
+    recipe: Recipe,
+    folder: Path,
+    n_attempts: int,
+    size: Size = SMALL,
+    report: Callable[[Attempt], None] = lambda _: None,
 ) -> Recipe:
-    """Vary learning rate, units and layers of a recipe, and find what gives the smallest MPME on validation subjects.
+    """Search for the learning rate, units and layers with the smallest MPME on validation subjects.
 
-    The weights of the loss are left alone: what they buy is not seen in MPME. The folder keeps all attempts, so that
-    the search goes on when it is asked for more of them.
+    The weights of the loss are not varied, because MPME does not show their effect. The folder keeps all attempts, so
+    that a later call with a larger `n_attempts` continues the search.
 
     Args:
-        recipe: where to begin.
-        folder: of the search.
-        n_attempts: attempts in all, those of earlier calls included.
-        size: how many windows and epochs each gets.
-        tell: is called with every attempt, earlier ones first.
+        recipe: gives all other settings.
+        folder: folder of the search.
+        n_attempts: total number of attempts, including those of earlier calls.
+        size: number of windows and epochs of each attempt.
+        report: is called with every attempt, earlier ones first.
 
     Returns:
-        The recipe with the best of what was tried; it stands in `best.toml` too.
+        The recipe with the best values, which is also written to `best.toml`.
 
     Raises:
-        TrainingError: Optuna is not installed, the folder cannot be written, the journal is damaged, or no attempt
-            gave a network.
+        TrainingError: Optuna is not installed, the folder cannot be written, the journal is damaged, or all attempts
+            diverged.
         RecipeError: the folder holds another search.
     """
     with _quiet_optuna() as optuna:
         claim(folder, [recipe], size)
         study = _open_study(optuna, folder / JOURNAL_FILE)
-        # The same numbers again after a restart would try the same again.
+        # The seed depends on the number of attempts: a continued search must not repeat the first ones.
         study.sampler = optuna.samplers.TPESampler(seed=len(study.trials))
         ended = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
         done = [_attempt(trial) for trial in study.trials if trial.state in ended]
         for attempt in done:
-            tell(attempt)
+            report(attempt)
         missing = n_attempts - len(done)
         if missing > 0:
             training, validation, _ = make_sets(recipe, size)
 
             def objective(trial: Any) -> float:
-                own = folder / f"attempt-{trial.number}"
+                place = folder / f"attempt-{trial.number}"
                 try:
-                    return run(_suggest(recipe, trial), own, size, (training, validation, validation)).mpme_mm
+                    return run(_suggest(recipe, trial), place, size, (training, validation, validation)).mpme_mm
                 except DivergedError as error:
                     raise optuna.TrialPruned(str(error)) from error
 
-            study.optimize(objective, missing, callbacks=[lambda _, trial: tell(_attempt(trial))])
+            study.optimize(objective, missing, callbacks=[lambda _, trial: report(_attempt(trial))])
         if not any(trial.state == optuna.trial.TrialState.COMPLETE for trial in study.trials):
             raise TrainingError(f"{folder}: all attempts diverged; ask for more of them")
         best = _with(recipe, study.best_params)
@@ -89,7 +93,7 @@ def search(
 
 
 def _open_study(optuna: Any, journal: Path) -> Any:
-    """The search that the journal holds, or a new one."""
+    """The study in the journal, or a new one."""
     try:
         storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(journal)))
         return optuna.create_study(storage=storage, study_name="search", load_if_exists=True)
@@ -98,7 +102,7 @@ def _open_study(optuna: Any, journal: Path) -> Any:
 
 
 def as_toml(recipe: Recipe) -> str:
-    """A recipe as TOML, without the values that are defaults."""
+    """A recipe as TOML, without values that equal the defaults."""
     import tomli_w  # of the extra `search`
 
     defaults = msgspec.to_builtins(Recipe(name=recipe.name))
@@ -121,7 +125,7 @@ def _suggest(recipe: Recipe, trial: Any) -> Recipe:
 
 
 def _with(recipe: Recipe, chosen: Mapping[str, Any]) -> Recipe:
-    """The recipe with other values, by names such as `network.hidden`."""
+    """The recipe with other values, given by keys such as `network.hidden`."""
     for name, value in chosen.items():
         part, key = name.split(".")
         changed = msgspec.structs.replace(getattr(recipe, part), **{key: value})
@@ -135,13 +139,13 @@ def _attempt(trial: Any) -> Attempt:
 
 @contextmanager
 def _quiet_optuna() -> Iterator[Any]:
-    """Optuna, if it is installed, without its news of every attempt."""
+    """Import Optuna, and silence its log while it is used."""
     try:
         import optuna
     except ImportError as error:
         raise TrainingError("the search needs Optuna; install it with: pip install trcaugment[search]") from error
     before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what ends an attempt is told by us
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # `report` tells of every attempt
     try:
         yield optuna
     finally:

@@ -1,4 +1,4 @@
-"""Where a recipe's windows come from: the generator, local data sets, or both, mixed by weight and split by subject."""
+"""A recipe's windows: from the generator, local data sets or both, mixed by weight and split by subject."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class Sources:
-    """What a run draws its windows from.
+    """Sources of a run's windows.
 
     Attributes:
-        training: windows to learn from.
-        validation: windows of other people.
-        described: sentences on the data for the model card.
-        height_m: lowest and highest height in training.
-        body_mass_index: lowest and highest body mass index in training, in kg/m².
-        record: who of the data sets is in which part, and what was left out; empty without data sets.
+        training: source of training windows.
+        validation: source of validation windows, which show other people.
+        described: descriptions of the data for the model card.
+        height_m: lowest and highest height in the training data, in m.
+        body_mass_index: lowest and highest body mass index in the training data, in kg/m².
+        record: subjects of each part and what was left out, for `split.json`; empty without data sets.
     """
 
     training: WindowSource
@@ -47,21 +47,21 @@ class Sources:
 
 
 def make_generator(recipe: Recipe, base: Path) -> WindowGenerator:
-    """The recipe's generator; relative folders start at `base`."""
+    """Make the recipe's generator; relative motion folders start at `base`."""
     library = make_library(motion_files(recipe, base), recipe.motions.procedural, recipe.seed)
     return WindowGenerator(library, recipe.population, recipe.keypoint_errors, recipe.markers)
 
 
 def make_sources(recipe: Recipe, base: Path) -> Sources:
-    """Read the recipe's data sets, split their subjects and make its generator.
+    """Read the recipe's data sets, split their subjects, and make its generator.
 
     Args:
         recipe: the recipe.
-        base: folder that relative paths in it start at.
+        base: folder at which relative paths in the recipe start.
 
     Raises:
-        RecipeError: nobody is left for validation.
-        DatasetError: a data set cannot be used, or there is nobody to leave out or to train on.
+        RecipeError: no subject is left for validation.
+        DatasetError: a data set cannot be used, a subject to leave out is unknown, or none is left for training.
     """
     training: list[tuple[WindowSource, float]] = []
     validation: list[tuple[WindowSource, float]] = []
@@ -87,17 +87,17 @@ def make_sources(recipe: Recipe, base: Path) -> Sources:
         if len(measured):
             validation.append((FixedWindows(measured.windows, errors), choice.weight))
     if not validation:
-        raise RecipeError("nobody is left for validation: use data sets of more subjects, or set generated above 0")
+        raise RecipeError("no subject is left for validation: use data sets of more subjects, or set generated above 0")
     height_m, index = (_span([both[k] for both in ranges]) for k in range(2))
     record = _record(recipe, split, datasets) if datasets else {}
     return Sources(_mixed(training), _mixed(validation), tuple(described), height_m, index, record)
 
 
 def keep_split(folder: Path, sources: Sources) -> None:
-    """Leave the split in the run's folder; a run that goes on must still have the same.
+    """Write the split into the run's folder, or check that a resumed run still has the same split.
 
     Raises:
-        RecipeError: it has another, because a data set changed; or the file cannot be written.
+        RecipeError: the split differs because a data set changed, or the file cannot be read or written.
     """
     path = folder / SPLIT_FILE
     if not sources.record:
@@ -128,14 +128,14 @@ def _mixed(weighted: Sequence[tuple[WindowSource, float]]) -> WindowSource:
 
 
 def _ranges(window_set: WindowSet) -> tuple[_Range, _Range]:
-    """Of height in m and body mass index in kg/m²."""
+    """Ranges of height in m and of body mass index in kg/m²."""
     height_m, mass_kg = window_set.windows.height_m, window_set.windows.mass_kg
     index = mass_kg / height_m**2
     return (float(height_m.min()), float(height_m.max())), (float(index.min()), float(index.max()))
 
 
 def _span(ranges: Sequence[_Range]) -> _Range:
-    """From the lowest to the highest of all."""
+    """The smallest range that holds all ranges."""
     return min(low for low, _ in ranges), max(high for _, high in ranges)
 
 
