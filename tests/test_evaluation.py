@@ -253,7 +253,7 @@ def test_windows_of_a_known_error_score_it_and_the_truth_has_its_own_row(walk_wi
     assert {name: s.n for name, s in parts.items()} == {"training": 2 * 30 * N, "test": 8 * 30 * N}
     assert parts["training"].low is None
     assert parts["test"].low <= parts["test"].value <= parts["test"].high
-    assert found.notes == ("left out: a window", "95 % intervals from 3 subjects are rather too narrow")
+    assert found.notes == ("left out: a window", "95 % intervals from only 3 subjects are too narrow")
 
 
 # --- trials and their truth
@@ -269,7 +269,7 @@ def test_truth_at_another_rate_is_compared_at_its_own_times(walk, predicted_walk
     found = evaluate_trials([trial(walk, at_times(shifted, time_s))], {"m": model}, OURS)
     assert overall(found.scores, MPME).value == pytest.approx(5, abs=1e-6)
     assert overall(found.scores, MPME).n == len(time_s) * N
-    assert "other time stamps (walk1: frame 1 is at" in found.notes[0]
+    assert "different time stamps (walk1: frame 1 is at" in found.notes[0]
     assert "both clocks" in found.notes[0]
 
 
@@ -513,7 +513,7 @@ def test_other_names_are_mapped_and_unknown_ones_told(command, pair):
     result = command(pair[0], "--truth", pair[1], *SIZE, "--names", "C7_study=C7")
     assert result.exit_code == 0, result.output
     assert "the truth has 19 of 35 markers" in result.output
-    assert "1 of the truth's markers are none of ours: box" in result.output
+    assert "1 markers of the truth are not in our marker set: box" in result.output
     assert "C7_study" in result.output
     lost = command(pair[0], "--truth", pair[1], *SIZE, "--names", "C7_study=c7")
     assert lost.exit_code == 1

@@ -1,1 +1,1 @@
-"""How good a model is on people whose markers are known."""
+"""Evaluation of models on windows and trials with known markers."""

@@ -1,4 +1,4 @@
-"""Two simple models that a network must beat, fitted on generated people: mean offsets, and a linear map per frame."""
+"""Two simple models to compare networks with, fitted to generated people: mean offsets and a linear map per frame."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from trcaugment.model.normalization import body_frame, make_features, to_body
 
 MEAN_OFFSETS, LINEAR_MAP = "mean offsets", "linear map"
 _SEED, _N_MOTIONS, _N_WINDOWS = 7, 160, 4096
-_EVERY = 5  # neighbouring frames are nearly equal
+_EVERY = 5  # frames; neighbouring ones are nearly equal
 
 
 def make_baselines(marker_set: MarkerSet) -> list[Model]:
-    """Both baselines, always the same; they go the same ways as any model."""
+    """Fit both baselines to windows with a fixed seed. They are used like any other model."""
     library = make_library([], _N_MOTIONS, _SEED)
     random = torch.Generator().manual_seed(_SEED)
     windows = WindowGenerator(library, Population(), KeypointErrors(), marker_set).draw(_N_WINDOWS, random)
@@ -31,34 +31,34 @@ def make_baselines(marker_set: MarkerSet) -> list[Model]:
 
 
 def fit_baselines(features: Tensor, targets: Tensor, marker_set: MarkerSet) -> list[Model]:
-    """Mean offsets and the linear map of samples in the body frame, in multiples of height.
+    """Fit mean offsets and a linear map to samples in the body frame.
 
-    Both are networks of which nothing but the linear path is fitted. Mean offsets are a linear map too: each marker is
-    the keypoint from which it varies least, plus a constant.
+    Both are networks that use only their linear path. Mean offsets are a linear map too: each marker is a keypoint plus
+    a constant, and the keypoint is the one to which the marker's offset varies least.
 
     Args:
-        features: (n_samples, 47).
-        targets: (n_samples, n_markers, 3).
-        marker_set: which markers these are.
+        features: network input, coordinates in multiples of height, (n_samples, 47).
+        targets: marker positions in multiples of height, (n_samples, n_markers, 3).
+        marker_set: marker set of the targets.
     """
     offsets, linear = _linear_network(features, targets), _linear_network(features, targets)
     keypoints = features[:, : N_AXES * len(KEYPOINTS)].reshape(len(features), -1, N_AXES)
-    # Of each keypoint and marker: how much the way from one to the other varies.
+    # Variance of the offset from each keypoint to each marker, (15, n_markers).
     variance = torch.stack([(targets - place[:, None]).var(dim=0).sum(dim=-1) for place in keypoints.unbind(dim=1)])
-    nearest = variance.argmin(dim=0)  # keypoint of each marker
+    nearest = variance.argmin(dim=0)  # index of the keypoint of each marker
     weight = torch.zeros(len(marker_set), N_AXES, features.shape[1])
     for axis in range(N_AXES):
         weight[torch.arange(len(nearest)), axis, N_AXES * nearest + axis] = 1.0
     path = offsets.linear_path
     assert path is not None
     with torch.no_grad():
-        # The path reads standardized features, and its bias is what it says of mean ones: the markers' mean.
+        # The linear path reads standardized features, so its bias stays the markers' mean.
         path.weight.copy_(weight.flatten(0, 1) * offsets.deviation)
     return [_model(MEAN_OFFSETS, offsets, marker_set), _model(LINEAR_MAP, linear, marker_set)]
 
 
 def _linear_network(features: Tensor, targets: Tensor) -> MarkerNetwork:
-    """A network whose LSTM adds nothing to its linear path."""
+    """A network that uses only its linear path: the output layer of its LSTM is zero."""
     with torch.random.fork_rng(devices=[]):
         network = MarkerNetwork(NetworkSizes(hidden=1, n_layers=1), len(KEYPOINTS), targets.shape[1])
     network.fit_linear_path(features, targets.flatten(1))

@@ -1,10 +1,11 @@
-"""The error budget: what of the error all people share, what stays with a person, and what moves.
+"""The error budget: the error's part that all people share, the part that is constant per person, and the rest.
 
-Errors are seen in the frames of the segments that the markers sit on (pelvis, trunk, thighs, shanks, feet, made of
-the predicted markers), as true minus predicted position along forward, up and outward; on the midline outward is
-right. A bias that people share is a wrong mean place, which a better generator puts right; what stays with a person
-is body and palpation, which the person's own static trial can show; what moves within a trial is what joint angles
-feel.
+Errors are true minus predicted positions in the frame of the segment that the marker is on (pelvis, trunk, thigh,
+shank or foot, defined by the predicted markers), along forward, up and outward; on the midline outward means right.
+
+- The bias that all people share is a wrong mean position of the marker, which a better generator corrects.
+- The constant part per person comes from anatomy and palpation; the person's own static trial can show it.
+- The moving part changes within a trial and therefore affects joint angles.
 """
 
 from __future__ import annotations
@@ -37,12 +38,12 @@ _SEGMENT_OF = {part: segment for segment, parts in _SEGMENTS.items() for part in
 
 
 class SegmentSums(NamedTuple):
-    """Sums of errors in segment frames over the frames of each piece (a trial or window), one row each.
+    """Sums of errors in segment frames over the frames of each piece (a trial or window), one row per piece.
 
     Attributes:
-        n: samples compared, (n_pieces, 35).
-        error: errors along forward, up and outward in m, (n_pieces, 35, 3).
-        square: squared errors in m², (n_pieces, 35).
+        n: number of compared samples, (n_pieces, 35).
+        error: sum of errors along forward, up and outward in m, (n_pieces, 35, 3).
+        square: sum of squared errors in m², (n_pieces, 35).
     """
 
     n: FloatArray
@@ -51,9 +52,9 @@ class SegmentSums(NamedTuple):
 
 
 def segment_axes(points: Tensor) -> Tensor:
-    """Forward, up and outward axis of the segment of every marker, as rows, (..., 35, 3, 3) from (..., 35, 3).
+    """Forward, up and outward axis of every marker's segment, as rows, (..., 35, 3, 3) from (..., 35, 3).
 
-    NaN where a marker that a frame is made of is missing.
+    NaN where a marker that defines the segment's frame is missing.
     """
     sides = {side: _on_side(points, side) for side in SIDES}
     axes = points.new_empty(*points.shape, 3)
@@ -69,7 +70,7 @@ def segment_axes(points: Tensor) -> Tensor:
 
 
 def _on_side(points: Tensor, side: Side) -> dict[str, Tensor]:
-    """Part -> its places on one side, (..., 3)."""
+    """Positions of the markers of one side, by part, (..., 3)."""
     return {mark.part: points[..., k, :] for k, mark in enumerate(ANATOMICAL_MARKERS.landmarks) if mark.side == side}
 
 
@@ -78,9 +79,9 @@ def _midline_frame(segment: str, right: dict[str, Tensor], left: dict[str, Tenso
     middle = {part: (right[part] + left[part]) / 2 for part in right}
     across = {part: right[part] - left[part] for part in right}
     if segment == "trunk":
-        upward, sideways = _square(middle["shoulder"] - middle["HJC"], across["shoulder"])
+        upward, sideways = _orthogonal_pair(middle["shoulder"] - middle["HJC"], across["shoulder"])
         return torch.stack([torch.linalg.cross(upward, sideways), upward, sideways], dim=-2)
-    sideways, forward = _square(across["ASIS"] + across["HJC"], middle["ASIS"] - middle["PSIS"])
+    sideways, forward = _orthogonal_pair(across["ASIS"] + across["HJC"], middle["ASIS"] - middle["PSIS"])
     return torch.stack([forward, torch.linalg.cross(sideways, forward), sideways], dim=-2)
 
 
@@ -88,24 +89,24 @@ def _limb_frame(segment: str, at: dict[str, Tensor], outward: float) -> Tensor:
     """Frame of one thigh, shank or foot, (..., 3, 3): forward, up, right; outward is +1 on the right side, else -1."""
     if segment == "foot":
         ahead = (at["toe"] + at["5meta"]) / 2 - at["calc"]
-        forward, sideways = _square(ahead, outward * (at["5meta"] - at["toe"]))
+        forward, sideways = _orthogonal_pair(ahead, outward * (at["5meta"] - at["toe"]))
         return torch.stack([forward, torch.linalg.cross(sideways, forward), sideways], dim=-2)
     knee, ankle = (at["knee"] + at["mknee"]) / 2, (at["ankle"] + at["mankle"]) / 2
     along, lateral, medial = (
         (at["HJC"] - knee, "knee", "mknee") if segment == "thigh" else (knee - ankle, "ankle", "mankle")
     )
-    upward, sideways = _square(along, outward * (at[lateral] - at[medial]))
+    upward, sideways = _orthogonal_pair(along, outward * (at[lateral] - at[medial]))
     return torch.stack([torch.linalg.cross(upward, sideways), upward, sideways], dim=-2)
 
 
-def _square(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Directions of the first vector, and of what of the second is at right angles to it, (..., 3)."""
+def _orthogonal_pair(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    """Unit vectors along `first` and along the part of `second` that is perpendicular to it, (..., 3)."""
     kept = normalize(first, dim=-1)
     return kept, normalize(second - (second * kept).sum(dim=-1, keepdim=True) * kept, dim=-1)
 
 
 def sum_segment_errors(predicted: Tensor, true: Tensor) -> SegmentSums:
-    """Sums of pieces of predicted and true positions in m, NaN where missing, (n_pieces, n_frames, 35, 3)."""
+    """Sum the errors of each piece; positions in m, NaN where missing, (n_pieces, n_frames, 35, 3)."""
     error = torch.einsum("...ij,...j->...i", segment_axes(predicted), true - predicted)
     seen = error.isfinite().all(dim=-1)
     error = torch.where(seen[..., None], error, 0.0)
@@ -114,17 +115,18 @@ def sum_segment_errors(predicted: Tensor, true: Tensor) -> SegmentSums:
 
 
 def error_budget(model: str, sums: Sequence[SegmentSums], subjects: Sequence[str]) -> list[Score]:
-    """The budget of each marker that any person shows, both sides together, and the mean over these markers.
+    """Error budget of every marker with samples, both sides together, and the mean over these markers.
 
     Args:
-        model: the model's name.
-        sums: sums of pieces.
-        subjects: whom each piece shows, (n_pieces,).
+        model: name of the model.
+        sums: sums from `sum_segment_errors`.
+        subjects: subject of each piece, (n_pieces,).
 
     Returns:
-        Scores of the group kind `BUDGET` in mm, whose groups are markers without their side; n is the number of people.
-        Common bias along each axis: mean over people of their mean errors (t interval over people). Its size; the mean
-        over people of the size of their mean error; and the root mean square about each trial's mean.
+        Scores of the group kind `BUDGET` in mm. Their groups are markers without side, and n is the number of people:
+        the common bias along each axis (mean over people of their mean errors, with a t interval over people), its
+        length, the mean over people of the length of their mean error (the constant part), and the root mean square
+        error about each trial's mean (the moving part).
     """
     constant, moving = by_person(sums, subjects)
     rows: list[Score] = []
@@ -133,20 +135,20 @@ def error_budget(model: str, sums: Sequence[SegmentSums], subjects: Sequence[str
         columns = [k for k, mark in enumerate(ANATOMICAL_MARKERS.landmarks) if mark.part == part]
         seen = np.isfinite(constant[:, columns, 0]).any(axis=1)
         if seen.any():
-            found = list(_of_part(constant[seen][:, columns], moving[seen][:, columns]))
-            rows += [Score(model, BUDGET, part, *row, int(seen.sum())) for row in found]
-            sizes.append([value for metric, value, _, _ in found if metric not in BIASES])
+            values = list(_of_part(constant[seen][:, columns], moving[seen][:, columns]))
+            rows += [Score(model, BUDGET, part, *row, int(seen.sum())) for row in values]
+            sizes.append([value for metric, value, _, _ in values if metric not in BIASES])
     for metric, size in zip((COMMON, CONSTANT, MOVING), np.mean(sizes, axis=0) if sizes else (), strict=False):
         rows.append(Score(model, BUDGET, ALL_MARKERS, metric, float(size), None, None, len(set(subjects))))
     return rows
 
 
 def by_person(parts: Sequence[SegmentSums], subjects: Sequence[str]) -> tuple[FloatArray, FloatArray]:
-    """Every person's mean error (n_people, 35, 3) and RMS about the mean of each trial (n_people, 35) in mm, or NaN.
+    """Every person's mean error (n_people, 35, 3) and RMS error about each trial's mean (n_people, 35) in mm.
 
     Args:
-        parts: sums of pieces.
-        subjects: whom each piece shows, (n_pieces,); people come in the order of their names.
+        parts: sums from `sum_segment_errors`.
+        subjects: subject of each piece, (n_pieces,). People are sorted by name; markers without samples are NaN.
     """
     sums = SegmentSums(*(np.concatenate(values) for values in zip(*parts, strict=True)))
     names, person = np.unique(subjects, return_inverse=True)
@@ -159,7 +161,7 @@ def by_person(parts: Sequence[SegmentSums], subjects: Sequence[str]) -> tuple[Fl
 
 
 def _of_part(constant: FloatArray, moving: FloatArray) -> Iterator[tuple[str, float, float | None, float | None]]:
-    """Metric, value and interval of one marker, from (n_people, n_sides, 3) and (n_people, n_sides) in mm."""
+    """Metrics of one marker with value and interval, from (n_people, n_sides, 3) and (n_people, n_sides) in mm."""
     people = np.nanmean(constant, axis=1)
     common, n_people = people.mean(axis=0), len(people)
     if n_people > 1:

@@ -1,7 +1,7 @@
 """Errors of predicted positions: pure functions on tensors, in the unit of the positions.
 
-Names as in the field, since two of them are easily mixed up: `coordinate_rmse` is smaller than a root mean squared
-distance by the square root of 3.
+Two errors are called RMSE in the field: `coordinate_rmse` averages over axes too, and is smaller than the root mean
+squared distance by a factor of √3.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 Axis = tuple[tuple[int, ...], tuple[int, ...]]
-_SHORTEST_AXIS = 1e-6  # in the unit of the positions; points in one place have no direction
+_SHORTEST_AXIS = 1e-6  # in the unit of the positions; shorter axes have no direction
 
 
 def position_error(predicted: Tensor, true: Tensor) -> Tensor:
@@ -40,17 +40,17 @@ def pair_distances(points: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
 
 
 def distance_error(predicted: Tensor, true: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
-    """Mean absolute error of the distances between pairs of points: how well rigid bodies keep their size."""
+    """Mean absolute error of the distances between pairs of points, such as markers on one rigid segment."""
     return (pair_distances(predicted, pairs) - pair_distances(true, pairs)).abs().mean()
 
 
 def axis_error(predicted: Tensor, true: Tensor, axes: Sequence[Axis]) -> Tensor:
-    """Mean error of the directions of axes, as the distance between unit vectors: about the angle in rad where small.
+    """Mean error of the directions of axes: the distance between unit vectors, for small errors the angle in rad.
 
     Args:
         predicted: positions, (..., n_points, 3).
         true: positions, (..., n_points, 3).
-        axes: each from the mean of some points to the mean of others, given by their indices.
+        axes: indices of points; each axis goes from the mean of the first points to the mean of the second ones.
     """
     return position_error(_directions(predicted, axes), _directions(true, axes)).mean()
 
@@ -62,14 +62,14 @@ def _directions(points: Tensor, axes: Sequence[Axis]) -> Tensor:
 
 
 def acceleration(points: Tensor, step_s: float) -> Tensor:
-    """Size of every point's acceleration, from the second difference of three frames that are `step_s` apart.
+    """Magnitude of every point's acceleration, from the second difference of frames that are `step_s` apart.
 
     Args:
         points: positions, (..., n_frames, n_points, 3).
         step_s: time from one frame to the next in s.
 
     Returns:
-        (..., n_frames - 2, n_points), per s².
+        Acceleration in the unit of the positions per s², (..., n_frames - 2, n_points).
     """
     before, here, after = points[..., :-2, :, :], points[..., 1:-1, :, :], points[..., 2:, :, :]
     size: Tensor = (after - 2 * here + before).norm(dim=-1) / step_s**2

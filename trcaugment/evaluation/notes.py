@@ -1,4 +1,4 @@
-"""What the user should know of an evaluation beside its figures, in sentences."""
+"""Notes on an evaluation: sentences on gaps, time stamps, large errors and intervals."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from trcaugment.evaluation.truth import time_difference
 from trcaugment.marker_sets import MarkerSet
 
 _FEW_PEOPLE = 10
-_FAR_MM = 100  # farther off than any model in any posture
+_FAR_MM = 100  # no model is that wrong in any posture; the input must be
 
 
 def on_truth(trials: Sequence[Pair], marker_set: MarkerSet) -> Iterator[str]:
-    """On markers that no truth has, and on gaps in the others."""
+    """Notes on markers that no true file has, and on gaps in the others."""
     known = {name for trial in trials for name in trial.markers.names}
     if trials and len(known) < len(marker_set):
         yield f"the truth has {len(known)} of {len(marker_set)} markers"
@@ -27,22 +27,22 @@ def on_truth(trials: Sequence[Pair], marker_set: MarkerSet) -> Iterator[str]:
 
 
 def on_clocks(trials: Sequence[Pair]) -> Iterator[str]:
-    """On trials whose input and truth have other time stamps."""
-    found = [(trial.name, time_difference(trial.keypoints, trial.markers)) for trial in trials]
-    differ = [f"{name}: {difference}" for name, difference in found if difference]
+    """Note on trials in which input and truth have different time stamps."""
+    differences = [(trial.name, time_difference(trial.keypoints, trial.markers)) for trial in trials]
+    differ = [f"{name}: {difference}" for name, difference in differences if difference]
     if differ:
         yield (
-            f"in {len(differ)} of {len(trials)} trials input and truth have other time stamps ({differ[0]}); "
+            f"in {len(differ)} of {len(trials)} trials input and truth have different time stamps ({differ[0]}); "
             "predictions were interpolated to the truth's, which is right only if both clocks started together"
         )
 
 
 def on_distance(trials: Sequence[str], sums: Sequence[Sequence[Sums]]) -> Iterator[str]:
-    """On trials in which no model comes near the truth.
+    """Note on trials in which all models are more than 100 mm from the truth.
 
     Args:
         trials: names of the trials, (n_trials,).
-        sums: of each model, one for each trial.
+        sums: for each model the sums of each trial.
     """
     if not trials:
         return
@@ -57,8 +57,8 @@ def on_distance(trials: Sequence[str], sums: Sequence[Sequence[Sums]]) -> Iterat
 
 
 def on_intervals(n_people: int) -> Iterator[str]:
-    """On intervals that are not there or too narrow."""
+    """Note on intervals that are missing or too narrow."""
     if n_people == 1:
-        yield "one subject: how much the errors of others would differ is not known, so there are no intervals"
+        yield "there is one subject only, so there are no intervals over subjects"
     elif 1 < n_people < _FEW_PEOPLE:
-        yield f"95 % intervals from {n_people} subjects are rather too narrow"
+        yield f"95 % intervals from only {n_people} subjects are too narrow"

@@ -1,4 +1,4 @@
-"""Run models on windows or trials whose markers are known, and score what they say."""
+"""Run models on windows or trials with known markers, and score the predictions."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from trcaugment.marker_sets import ANATOMICAL_MARKERS, MarkerSet
 from trcaugment.markers import RATE_HZ, FloatArray, Markers
 from trcaugment.model.folder import Model
 
-TRUTH = "truth"  # the row of the truth's own steadiness and jitter
+TRUTH = "truth"  # name of the scores of the true markers themselves (rigid distances and acceleration)
 _BLOCK_WINDOWS = 1024
 Track = Callable[[Sequence[int]], Iterable[int]]
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was found.
+    """Result of an evaluation.
 
     Attributes:
-        scores: all scores of all models, and of the truth where a measure needs no prediction.
-        models: names of the models in the order they were given.
+        scores: all scores of all models, and of the truth for measures that need no prediction.
+        models: names of the models in the given order.
         pieces: "windows" or "trials".
-        n_pieces: how many were evaluated.
-        n_people: of how many subjects.
-        failed: trial -> why it could not be evaluated.
-        notes: what else the user should know, one sentence each.
+        n_pieces: number of evaluated windows or trials.
+        n_people: number of their subjects.
+        failed: reason for every trial that could not be evaluated, by the trial's name.
+        notes: further sentences for the user.
     """
 
     scores: list[Score]
@@ -56,9 +56,9 @@ def evaluate_windows(dataset: Dataset, models: Mapping[str, Model], track: Track
     """Evaluate models on a data set of windows.
 
     Args:
-        dataset: the data set; where it has a split of its own, the parts are scored too.
-        models: name -> model.
-        track: shows progress while it hands on the numbers it is given.
+        dataset: the data set; if it has its own split, each part is scored too.
+        models: models by name.
+        track: wraps the iterable of numbers to show progress.
     """
     sums: dict[str, list[Sums]] = {name: [] for name in (*models, TRUTH)}
     segments: dict[str, list[SegmentSums]] = {name: [] for name in models}
@@ -78,7 +78,7 @@ def evaluate_windows(dataset: Dataset, models: Mapping[str, Model], track: Track
 
 
 def predict_arranged(windows: Windows, model: Model) -> Tensor:
-    """Markers in m in the lab in the order of the windows' own set, NaN where the model has none, float64."""
+    """Predicted markers in m in the lab, in the order of the windows' marker set, NaN for markers it does not predict."""
     keypoints, height_m, mass_kg = windows.keypoints.double(), windows.height_m.double(), windows.mass_kg.double()
     return arrange(predict_windows(keypoints, height_m, mass_kg, model), model.card.outputs, windows.marker_set)
 
@@ -88,13 +88,13 @@ def evaluate_trials(
 ) -> Evaluation:
     """Evaluate models on whole trials, each through the same chain as `trcaugment predict`.
 
-    Where the truth has other time stamps than the input, predictions are interpolated to the truth's.
+    If the time stamps of truth and input differ, predictions are interpolated to those of the truth.
 
     Args:
         trials: the trials.
-        models: name -> model.
+        models: models by name.
         marker_set: the markers to compare.
-        track: shows progress while it hands on the numbers it is given.
+        track: wraps the iterable of numbers to show progress.
     """
     sums: dict[str, list[Sums]] = {name: [] for name in (*models, TRUTH)}
     segments: dict[str, list[SegmentSums]] = {name: [] for name in models}
@@ -120,7 +120,7 @@ def evaluate_trials(
 
 
 def predict_trial(trial: Pair, model: Model, marker_set: MarkerSet) -> Tensor:
-    """Markers in m at the truth's time stamps in the order of the set, (1, n_frames, n_markers, 3)."""
+    """Predicted markers in m at the truth's time stamps, in the order of the set, (1, n_frames, n_markers, 3)."""
     markers = augment(trial.keypoints, trial.subject, model).markers
     if time_difference(trial.keypoints, trial.markers):
         markers = at_times(markers, trial.markers.time_s)
@@ -128,17 +128,17 @@ def predict_trial(trial: Pair, model: Model, marker_set: MarkerSet) -> Tensor:
 
 
 def as_piece(markers: Markers, marker_set: MarkerSet) -> Tensor:
-    """Positions in m in the order of the set, NaN where there are none, (1, n_frames, n_markers, 3)."""
+    """Positions in m in the order of the set, NaN for missing markers, (1, n_frames, n_markers, 3)."""
     return arrange(torch.tensor(markers.positions), markers.names, marker_set)[None]
 
 
 def _steps(time_s: FloatArray) -> tuple[float, BoolArray]:
-    """Time from frame to frame in s, and whether each frame but the outer two has both its neighbours that far away."""
+    """Time step in s, and a mask of the inner frames whose two neighbours are one time step away, (n_frames - 2,)."""
     if len(time_s) < 3:
         return 1.0, np.zeros(max(0, len(time_s) - 2), dtype=np.bool_)
     steps_s = np.diff(time_s)
     mean_s, step_s = float(steps_s.mean()), float(np.median(steps_s))
-    if has_rate(time_s, 1 / mean_s):  # where steps are uneven, time stamps were rounded
+    if has_rate(time_s, 1 / mean_s):  # a constant rate; uneven steps come from rounded time stamps
         return mean_s, np.ones(len(steps_s) - 1, dtype=np.bool_)
     even = np.abs(steps_s - step_s) <= min(JITTER_S, step_s / 2)
     return step_s, np.asarray(even[:-1] & even[1:])
@@ -151,7 +151,7 @@ def _add(
     step_s: float,
     even: BoolArray | None = None,
 ) -> None:
-    """Adds the sums of every model, and of the truth in the samples that the first model predicts."""
+    """Append the sums of every model, and of the truth in the samples that the first model predicts."""
     true, marker_set = truth
     for name, points in predicted.items():
         sums[name].append(sum_errors(points, true, marker_set, step_s, even))
@@ -163,7 +163,7 @@ def _add(
 def _add_segments(
     segments: dict[str, list[SegmentSums]], predicted: Mapping[str, Tensor], truth: tuple[Tensor, MarkerSet]
 ) -> None:
-    """Adds what the error budget needs, which knows the segments of the anatomical markers and of no other set."""
+    """Append sums for the error budget, whose segments are defined for the anatomical markers only."""
     true, marker_set = truth
     for name, points in predicted.items():
         if marker_set.names == ANATOMICAL_MARKERS.names:

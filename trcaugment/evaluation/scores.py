@@ -1,4 +1,4 @@
-"""Scores: every measure of every group, with an interval that says how much it hangs on whom was measured."""
+"""Scores: every measure of every group, with a bootstrap interval over subjects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trcaugment.markers import FloatArray
 
 N_RESAMPLES = 2000
 INTERVAL_PERCENT = (2.5, 97.5)
-_SEED = 20_261_123  # the same people are drawn for every model, so that models can be compared
+_SEED = 20_261_123  # fixed, so that the same people are resampled for every model
 _WEIGHTS_AT_ONCE = 4_000_000
 UNKNOWN = "unknown"
 
@@ -26,10 +26,10 @@ class Score:
         group_kind: "overall", "marker", "activity", "part" (of a data set's own split), "subject" or "budget".
         group: name of the marker, activity, part or subject; "all" overall.
         metric: name of the measure with its unit, such as "mpme_mm".
-        value: the measure.
-        low: lower end of the 95 % interval; None where there is one subject only.
-        high: upper end.
-        n: samples (one marker or rigid pair in one frame) that it is made of.
+        value: value of the measure.
+        low: lower end of the 95 % interval; None if there is only one subject.
+        high: upper end of the interval.
+        n: number of samples (one marker or rigid pair in one frame) behind the value.
     """
 
     model: str
@@ -45,14 +45,14 @@ class Score:
 def score(
     model: str, markers: Sequence[str], sums: Sums, subjects: Sequence[str], labels: Mapping[str, Sequence[str]]
 ) -> list[Score]:
-    """Score all pieces together, and by marker, label and subject.
+    """Score all pieces together, and by marker, by label and by subject.
 
     Args:
-        model: the model's name.
+        model: name of the model.
         markers: names of the markers, (n_markers,).
-        sums: one row for each piece.
-        subjects: whom each piece shows, (n_pieces,).
-        labels: kind of group, such as "activity" -> each piece's group, "" where unknown, (n_pieces,).
+        sums: sums of errors, one row per piece (trial or window).
+        subjects: subject of each piece, (n_pieces,).
+        labels: groups of the pieces by kind of group, such as "activity"; "" for an unknown group, (n_pieces,).
     """
     names, person = np.unique(subjects, return_inverse=True)
     people = sums.group(person, len(names))
@@ -63,8 +63,8 @@ def score(
         named = np.array([group or UNKNOWN for group in groups])
         for group in np.unique(named) if any(groups) else ():
             rows = named == group
-            there, place = np.unique(person[rows], return_inverse=True)
-            members = sums.take(rows).group(place, len(there))
+            in_group, index = np.unique(person[rows], return_inverse=True)
+            members = sums.take(rows).group(index, len(in_group))
             scores += _score_group(model, (kind, str(group)), members, _resample(members))
     each = measure(people)
     for k, name in enumerate(names):
@@ -74,12 +74,12 @@ def score(
 
 
 def _score_group(model: str, group: tuple[str, str], people: Sums, resampled: Sums | None) -> Iterator[Score]:
-    """Scores of one group from one row of sums for each of its people."""
+    """Scores of one group; `people` and `resampled` have one row per person and per draw."""
     yield from _rows(model, group, measure(_whole(people)), None if resampled is None else measure(resampled))
 
 
 def _score_markers(model: str, markers: Sequence[str], people: Sums, resampled: Sums | None) -> Iterator[Score]:
-    """Scores of every marker that the truth ever has."""
+    """Scores of every marker that the truth has in any frame."""
     whole = measure(_whole(people), by_marker=True)
     drawn = None if resampled is None else measure(resampled, by_marker=True)
     for k, marker in enumerate(markers):
@@ -103,13 +103,14 @@ def _rows(model: str, group: tuple[str, str], whole: Measures, resampled: Measur
 
 
 def _whole(people: Sums) -> Sums:
+    """Sums over all people, in one row."""
     return people.weigh(np.ones((1, len(people.n))))
 
 
 def _resample(people: Sums) -> Sums | None:
-    """Sums of groups of the same size drawn from these people with replacement, one row each; None for one person.
+    """Bootstrap over people: sums of as many people drawn with replacement, one row per draw; None for one person.
 
-    People and not frames or trials are drawn: what one person's next frame shows is no news.
+    Frames and trials of one person are not independent, so people are resampled.
     """
     n_people = len(people.n)
     if n_people < 2:

@@ -1,4 +1,4 @@
-"""Sums of errors: what is kept of every trial or window, so that any group of people can be measured from it."""
+"""Sums of errors of every trial or window, from which the measures of any group can be computed."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from trcaugment.markers import FloatArray
 
 MPME, RMSE, RIGID, JITTER = "mpme_mm", "coordinate_rmse_mm", "rigid_sd_mm", "rms_acceleration_m_s2"
 NOT_PREDICTED = "not_predicted"
-Measures = dict[str, tuple[FloatArray, FloatArray]]  # name -> values and how many samples each is made of
+Measures = dict[str, tuple[FloatArray, FloatArray]]  # by name: values, and number of samples behind each
 
 
 class Sums(NamedTuple):
-    """Sums over the frames of each piece (a trial or window), or of several pieces; every row is one of them.
+    """Sums over the frames of one or several pieces (trials or windows); one row per piece or group.
 
-    A sample is one marker in one frame. It is compared where both the truth and the prediction have it.
+    A sample is one marker in one frame. It is compared if both truth and prediction have it.
 
     Attributes:
-        n_true: samples that the truth has, (n_rows, n_markers).
-        n: samples compared, (n_rows, n_markers).
-        distance: position errors in m, (n_rows, n_markers).
-        square: squared position errors in m², (n_rows, n_markers).
-        n_accelerations: samples compared together with those before and after, (n_rows, n_markers).
-        square_acceleration: squared acceleration of the prediction in m²/s⁴, (n_rows, n_markers).
-        n_pairs: frames with both markers of a rigid pair, (n_rows, n_pairs).
-        square_deviation: squared deviation of a predicted distance from its mean over the piece in m², of rigid pairs,
-            (n_rows, n_pairs).
+        n_true: number of samples in the truth, (n_rows, n_markers).
+        n: number of compared samples, (n_rows, n_markers).
+        distance: sum of position errors in m, (n_rows, n_markers).
+        square: sum of squared position errors in m², (n_rows, n_markers).
+        n_accelerations: number of compared samples whose neighbours in time are compared too, (n_rows, n_markers).
+        square_acceleration: sum of squared accelerations of the prediction in m²/s⁴, (n_rows, n_markers).
+        n_pairs: number of frames with both markers of a rigid pair, (n_rows, n_pairs).
+        square_deviation: sum of squared deviations of a rigid pair's predicted distance from its mean over the piece
+            in m², (n_rows, n_pairs).
     """
 
     n_true: FloatArray
@@ -47,18 +47,18 @@ class Sums(NamedTuple):
     square_deviation: FloatArray
 
     def weigh(self, weights: FloatArray) -> Sums:
-        """Weighted sums over the rows, one for each row of weights, (n_sums, n_rows)."""
+        """Weighted sums over the rows, one for each row of `weights`, (n_sums, n_rows)."""
         return Sums(*(weights @ values for values in self))
 
     def group(self, index: NDArray[np.intp], n_groups: int) -> Sums:
-        """Sums over the rows with the same index, (n_rows,)."""
+        """Sums over the rows with the same `index`, (n_rows,), from 0 to n_groups - 1."""
         grouped = Sums(*(np.zeros((n_groups, values.shape[1])) for values in self))
         for total, values in zip(grouped, self, strict=True):
             np.add.at(total, index, values)
         return grouped
 
     def take(self, rows: BoolArray) -> Sums:
-        """Only some rows."""
+        """The rows selected by a mask, (n_rows,)."""
         return Sums(*(values[rows] for values in self))
 
 
@@ -70,14 +70,14 @@ def join(parts: Sequence[Sums]) -> Sums:
 def sum_errors(
     predicted: Tensor, true: Tensor, marker_set: MarkerSet, step_s: float, even: BoolArray | None = None
 ) -> Sums:
-    """Sums of each piece.
+    """Sum the errors of each piece.
 
     Args:
-        predicted: markers in m, NaN where none, (n_pieces, n_frames, n_markers, 3).
-        true: the same, NaN where unknown.
-        marker_set: which markers these are.
-        step_s: time from frame to frame in s.
-        even: whether every frame but the first and last stands `step_s` from both its neighbours; None where all do.
+        predicted: predicted positions in m, NaN where missing, (n_pieces, n_frames, n_markers, 3).
+        true: true positions in m, NaN where missing, of the same shape.
+        marker_set: marker set of both.
+        step_s: time step in s.
+        even: mask of the inner frames whose two neighbours are `step_s` away, (n_frames - 2,); None if all are.
     """
     n_true = true.isfinite().all(dim=-1)
     seen = torch.where((predicted - true).isfinite().all(dim=-1, keepdim=True), predicted, torch.nan)
@@ -92,20 +92,20 @@ def sum_errors(
         _count(torch.where(n_true, 1.0, torch.nan)),
         *(_count(error), _total(error), _total(error.square())),
         *(_count(size), _total(size.square())),
-        np.where(n_pairs > 1, n_pairs, 0.0),  # a single frame keeps every distance
+        np.where(n_pairs > 1, n_pairs, 0.0),  # one frame has no variance
         _total(deviation.square()),
     )
 
 
 def measure(sums: Sums, *, by_marker: bool = False) -> Measures:
-    """Every measure of each row of sums; markers count alike, however often each is seen, and so do rigid pairs.
+    """Compute every measure of each row. All markers, and all rigid pairs, have equal weight.
 
     Args:
-        sums: from `sum_errors`, or sums of these.
-        by_marker: measure every marker on its own; rigid pairs are left out.
+        sums: sums from `sum_errors`, or sums over several of their rows.
+        by_marker: whether to measure every marker on its own; rigid pairs are then left out.
 
     Returns:
-        (n_rows,) values and samples, or (n_rows, n_markers) by marker. A value is NaN where there is no sample.
+        Values (NaN without samples) and numbers of samples by measure, (n_rows,), or (n_rows, n_markers) by marker.
     """
     shaped = Sums(*(values[..., None] for values in sums)) if by_marker else sums
     compared = shaped.n.sum(axis=-1)

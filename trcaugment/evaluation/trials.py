@@ -1,4 +1,4 @@
-"""Trials with a truth: read from a folder of pairs, or from keypoint files and true files of one person."""
+"""Read trials with true markers from a folder of paired TRCs, or from keypoint and true files of one person."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from trcaugment.subject import Subject
 
 @dataclass(frozen=True)
 class TrialSet:
-    """Trials, and what could not be used.
+    """Trials with true markers, and what could not be used.
 
     Attributes:
-        trials: the trials; their true markers are some or all of those of the set.
-        failed: trial -> why it cannot be used.
-        notes: what else the user should know, one sentence each.
+        trials: the trials; the truth has some or all markers of the set.
+        failed: reason for every trial that cannot be used, by the trial's name.
+        notes: further sentences for the user.
         marker_set: the markers that are compared.
     """
 
@@ -33,17 +33,17 @@ class TrialSet:
 
 
 def read_paired_folder(folder: Path, names: Mapping[str, str], marker_set: MarkerSet) -> TrialSet:
-    """The whole trials of a folder of paired TRCs with `subjects.csv`.
+    """Read the trials of a folder of paired TRCs with `subjects.csv`.
 
     Args:
         folder: the folder.
-        names: our marker names -> those of the truth, where they differ.
+        names: names in the truth by our names, where they differ.
         marker_set: the markers to compare.
 
     Raises:
         DatasetError: the folder or a file in it cannot be used.
         TrcError: a file cannot be read.
-        MarkersError: a name is in no file.
+        MarkersError: a name of the truth is in no file.
     """
     return _gather(TrialSet(read_pairs(folder), {}, (), marker_set), names)
 
@@ -51,18 +51,18 @@ def read_paired_folder(folder: Path, names: Mapping[str, str], marker_set: Marke
 def read_person(
     inputs: Path, truth: Path, subject: Subject, names: Mapping[str, str], marker_set: MarkerSet
 ) -> TrialSet:
-    """Trials of one person: a keypoint file and its truth, or a folder of keypoint files and the folder of their truth.
+    """Read trials of one person: a keypoint file and a true file, or a folder of each.
 
     Args:
         inputs: a TRC of keypoints or a folder of them.
-        truth: a TRC of true markers or the folder of those of all inputs.
+        truth: a TRC of true markers, or a folder with one for each keypoint file.
         subject: the person.
-        names: our marker names -> those of the truth, where they differ.
+        names: names in the truth by our names, where they differ.
         marker_set: the markers to compare.
 
     Raises:
-        DatasetError: files do not go together.
-        MarkersError: a name is in no file.
+        DatasetError: a keypoint file has no true file, or several (see `pair_files`).
+        MarkersError: a name of the truth is in no file.
     """
     trials, failed = [], {}
     person = (inputs if inputs.is_dir() else inputs.parent).resolve().name
@@ -75,19 +75,23 @@ def read_person(
 
 
 def _gather(read: TrialSet, names: Mapping[str, str]) -> TrialSet:
-    """Trials with the truth under our names; those whose truth has none of them fail."""
-    found, failed, marker_set = read.trials, read.failed, read.marker_set
-    there = {marker for trial in found for marker in trial.markers.names}
-    lost = [theirs for theirs in names.values() if theirs not in there]
-    if found and lost:
-        raise MarkersError(f"names: no true file has a marker {', '.join(lost)}; there are {', '.join(sorted(there))}")
+    """Rename the truth's markers to our names; trials whose truth has none of our markers fail."""
+    failed, marker_set = read.failed, read.marker_set
+    known = {marker for trial in read.trials for marker in trial.markers.names}
+    lost = [theirs for theirs in names.values() if theirs not in known]
+    if read.trials and lost:
+        raise MarkersError(f"names: no true file has a marker {', '.join(lost)}; there are {', '.join(sorted(known))}")
     trials: list[Pair] = []
     left_out: set[str] = set()
-    for trial in found:
+    for trial in read.trials:
         try:
             trials.append(replace(trial, markers=rename(trial.markers, names, marker_set)))
             left_out |= set(unused(trial.markers, names, marker_set))
         except MarkersError as error:
             failed[trial.name] = str(error)
-    notes = [f"{len(left_out)} of the truth's markers are none of ours: {listed(sorted(left_out))}"] if left_out else []
+    notes = (
+        [f"{len(left_out)} markers of the truth are not in our marker set: {listed(sorted(left_out))}"]
+        if left_out
+        else []
+    )
     return TrialSet(trials, failed, tuple(notes), marker_set)

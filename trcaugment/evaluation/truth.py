@@ -1,4 +1,4 @@
-"""The truth beside a trial: which file it is, which of its markers are ours, and its time stamps."""
+"""The truth of a trial: pairing of files, names of markers, and time stamps."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ _INPUT_ENDING = "_keypoints"
 
 
 def read_names(values: Sequence[str], marker_set: MarkerSet) -> dict[str, str]:
-    """Our marker names -> those of the truth, from OURS=THEIRS or CSV files with two columns (ours, theirs).
+    """Read names in the truth by our names, from OURS=THEIRS or CSV files with two columns (ours, theirs).
 
     Args:
-        values: names or paths of CSV files.
+        values: OURS=THEIRS, or paths of CSV files.
         marker_set: our markers.
 
     Raises:
-        MarkersError: neither form fits, a file cannot be read, a name is none of ours, or is given twice.
+        MarkersError: a value has neither form, a file cannot be read, a name is not in our set, or is given twice.
     """
-    found = read_name_map(values, marker_set.names)
-    if found.affix is not None:
-        raise MarkersError(f"names: expected the markers of the truth one by one, found '{found.affix.pattern}'")
-    return found.theirs
+    name_map = read_name_map(values, marker_set.names)
+    if name_map.affix is not None:
+        raise MarkersError(f"names: expected the markers of the truth one by one, found '{name_map.affix.pattern}'")
+    return name_map.theirs
 
 
 def rename(truth: Markers, names: Mapping[str, str], marker_set: MarkerSet) -> Markers:
-    """The truth's markers under our names; others are left out.
+    """Rename the truth's markers to our names, and leave out all others.
 
     Args:
         truth: the markers of a file.
-        names: our names -> those of the file, where they differ.
+        names: names in the file by our names, where they differ.
         marker_set: our markers.
 
     Raises:
-        MarkersError: none of the markers is one of ours, or none of them has a sample.
+        MarkersError: no marker is in our set, or none of them has a sample.
     """
     columns = {ours: names.get(ours, ours) for ours in marker_set if names.get(ours, ours) in truth.names}
     if not columns:
@@ -67,9 +67,9 @@ def unused(truth: Markers, names: Mapping[str, str], marker_set: MarkerSet) -> t
 
 
 def arrange(positions: Tensor, names: Sequence[str], marker_set: MarkerSet) -> Tensor:
-    """Positions of the named markers in the order of a marker set, NaN for those that are not there.
+    """Reorder positions of named markers to the order of a marker set, with NaN for missing markers.
 
-    (..., len(marker_set), 3) from (..., n_names, 3).
+    Returns (..., len(marker_set), 3) from (..., n_names, 3).
     """
     arranged = positions.new_full((*positions.shape[:-2], len(marker_set), 3), torch.nan)
     for k, name in enumerate(marker_set):
@@ -79,13 +79,14 @@ def arrange(positions: Tensor, names: Sequence[str], marker_set: MarkerSet) -> T
 
 
 def pair_files(inputs: Path, truth: Path) -> list[tuple[str, Path, Path]]:
-    """Name, keypoint file and true file of each trial.
+    """Pair files: name, keypoint file and true file of each trial.
 
     A single file goes with a single file. In folders, the truth of NAME.trc or NAME_keypoints.trc is the one file
     called NAME.trc or NAME_....trc in the folder of the truth, which may be the same folder.
 
     Raises:
-        DatasetError: a file meets a folder, there are no keypoint files, or a trial has no truth or several.
+        DatasetError: one path is a file and the other a folder, there are no keypoint files, or a keypoint file has no
+            true file or several.
     """
     if inputs.is_dir() != truth.is_dir():
         raise DatasetError(f"expected two files or two folders, found {inputs} and {truth}")
@@ -103,20 +104,20 @@ def _trial_name(file: Path) -> str:
 
 
 def _find_truth(file: Path, folder: Path, names: Sequence[str]) -> Path:
-    """The truth of one of the named trials; walk_fast_optical.trc is not that of walk where there is a walk_fast."""
+    """The true file of one trial. With trials walk and walk_fast, walk_fast_optical.trc belongs to the latter."""
     name = _trial_name(file)
     longer = [other for other in names if other.startswith(f"{name}_")]
-    found = [
+    candidates = [
         path
         for path in sorted(folder.glob("*.trc"))
         if _begins(path, name) and not any(_begins(path, other) for other in longer) and not path.samefile(file)
     ]
-    if len(found) != 1:
+    if len(candidates) != 1:
         raise DatasetError(
             f"{file}: expected one true file {name}.trc or {name}_....trc in {folder}, found "
-            f"{', '.join(path.name for path in found) or 'none'}"
+            f"{', '.join(path.name for path in candidates) or 'none'}"
         )
-    return found[0]
+    return candidates[0]
 
 
 def _begins(path: Path, name: str) -> bool:
@@ -124,7 +125,7 @@ def _begins(path: Path, name: str) -> bool:
 
 
 def time_difference(predicted: Markers, truth: Markers) -> str:
-    """Where the time stamps of a prediction and its truth first differ, in words; empty where they do not."""
+    """A sentence on the first difference between the time stamps of prediction and truth; empty if they agree."""
     n_both = min(predicted.n_frames, truth.n_frames)
     apart = np.abs(predicted.time_s[:n_both] - truth.time_s[:n_both]) > SAME_TIME_S
     if apart.any():
@@ -136,14 +137,14 @@ def time_difference(predicted: Markers, truth: Markers) -> str:
 
 
 def at_times(predicted: Markers, time_s: FloatArray) -> Markers:
-    """Predicted markers at other time stamps, NaN where they lie outside the runs of predicted frames.
+    """Interpolate predicted markers to other time stamps, with NaN outside the runs of predicted frames.
 
     Args:
-        predicted: markers that are complete or NaN as a whole in every frame.
+        predicted: the prediction; in every frame either all markers or none are there.
         time_s: the truth's time stamps, (n_new_frames,).
 
     Raises:
-        MarkersError: the two have no time in common.
+        MarkersError: prediction and truth do not overlap in time.
     """
     if time_s[-1] < predicted.time_s[0] or time_s[0] > predicted.time_s[-1]:
         raise MarkersError(

@@ -1,4 +1,4 @@
-"""The figure of `trcaugment osim compare`: both motions' curves, a panel for every coordinate that moves."""
+"""The figure of `trcaugment osim compare`: curves of both motions, with a panel for every coordinate that moves."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
 _N_COLUMNS = 5
 _COLORS = ("#1f4e79", "#e07a1f")
-_LEAST_HEIGHT = 5.0  # of a panel, in degrees or mm
+_LEAST_HEIGHT = 5.0  # smallest range of a panel's axis, in degrees or mm
 
 
-def draw_angles(found: Comparison, names: tuple[str, str], kind: str) -> bytes:
-    """Curves over time, every panel with its RMSE, with and without the offset.
+def draw_angles(comparison: Comparison, names: tuple[str, str], kind: str) -> bytes:
+    """Draw the coordinates of both motions over time, each panel with its RMSE with and without offset.
 
     Args:
-        found: the comparison.
-        names: what to call the two motions.
+        comparison: the comparison of two motions.
+        names: names of the two motions.
         kind: "png", "pdf" or "svg".
     """
     from matplotlib.figure import Figure
 
-    shown = [difference for difference in found.differences if difference.moves] or list(found.differences)
+    shown = [difference for difference in comparison.differences if difference.moves] or list(comparison.differences)
     n_rows = math.ceil(len(shown) / _N_COLUMNS)
     figure = Figure(figsize=(3.1 * _N_COLUMNS, 2.1 * n_rows + 0.8), layout="constrained")
     panels = list(figure.subplots(n_rows, _N_COLUMNS, sharex=True, squeeze=False).flat)
     for panel, difference in zip(panels, shown, strict=False):
-        _draw(panel, found, difference)
+        _draw(panel, comparison, difference)
     for k, panel in enumerate(panels):
-        panel.tick_params(labelsize=7, labelbottom=len(shown) - _N_COLUMNS <= k)  # time stands under the lowest
+        panel.tick_params(labelsize=7, labelbottom=len(shown) - _N_COLUMNS <= k)  # only the lowest panels show the time
         if k >= len(shown):
             panel.axis("off")
     figure.legend(handles=panels[0].get_lines(), labels=names, loc="outside upper left", ncols=2, frameon=False)
@@ -41,16 +41,16 @@ def draw_angles(found: Comparison, names: tuple[str, str], kind: str) -> bytes:
     return as_file(figure, kind)
 
 
-def _draw(axes: Axes, found: Comparison, difference: Difference) -> None:
-    curves = found.curves[difference.coordinate]
+def _draw(axes: Axes, comparison: Comparison, difference: Difference) -> None:
+    curves = comparison.curves[difference.coordinate]
     for curve, color, width in zip(curves, _COLORS, (1.8, 1.1), strict=True):
-        axes.plot(found.time_s, curve, color=color, lw=width)
+        axes.plot(comparison.time_s, curve, color=color, lw=width)
     unit = "°" if difference.unit == DEGREES else " mm"
-    said = f"RMSE {difference.rmse:.1f}{unit}, offset-free {difference.offset_free_rmse:.1f}{unit}"
+    label = f"RMSE {difference.rmse:.1f}{unit}, offset-free {difference.offset_free_rmse:.1f}{unit}"
     axes.set_title(f"{difference.coordinate} ({unit.strip()})", fontsize=9, loc="left", pad=14)
-    axes.text(0, 1.03, said, transform=axes.transAxes, fontsize=7, color="#666666")
+    axes.text(0, 1.03, label, transform=axes.transAxes, fontsize=7, color="#666666")
     low, high = axes.get_ylim()
     short = max(0, _LEAST_HEIGHT - (high - low)) / 2
-    axes.set_ylim(low - short, high + short)  # else the noise of still coordinates fills the panel
+    axes.set_ylim(low - short, high + short)  # otherwise noise of nearly constant coordinates fills the panel
     axes.grid(color="#dddddd", lw=0.5)
     axes.spines[["top", "right"]].set_visible(False)

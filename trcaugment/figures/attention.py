@@ -1,4 +1,4 @@
-"""The report's figure 4: which keypoints the network looks at, frame by frame."""
+"""A heat map of attention weights: keypoints by time, like figure 4 of the CS230 report."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from trcaugment.markers import FloatArray
 
 
 def draw_attention(weights: FloatArray, time_s: FloatArray, names: Sequence[str], kind: str) -> bytes:
-    """A heat map of attention weights, keypoints across and time downward; frames without weights stay grey.
+    """Draw attention weights, with keypoints across and time downward. Frames without weights stay grey.
 
     Args:
-        weights: (n_frames, n_keypoints), NaN where there are none.
+        weights: attention weights, NaN in frames without prediction, (n_frames, n_keypoints).
         time_s: increasing time stamps in s, (n_frames,).
-        names: of the keypoints, (n_keypoints,).
+        names: names of the keypoints, (n_keypoints,).
         kind: "png", "pdf" or "svg".
     """
     from matplotlib.figure import Figure

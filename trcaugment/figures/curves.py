@@ -1,4 +1,4 @@
-"""Training curves: how loss and errors fell, epoch by epoch."""
+"""Training curves: loss and validation errors over the epochs."""
 
 from __future__ import annotations
 
@@ -45,22 +45,22 @@ def draw_curves(log: Path, picture: Path) -> None:
 
 
 class TrainingCurves(Callback):
-    """Draws `curves.png` into the run's folder anew after every epoch."""
+    """Redraws `curves.png` in the run's folder after every epoch."""
 
     def __init__(self, folder: Path) -> None:
-        """Args: the run's folder."""
+        """Draw into the folder of a run."""
         self.folder = folder
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The log has the epoch by now."""
+        """Draw after the log has got the row of this epoch."""
         draw_curves(self.folder / LOG / METRICS_FILE, self.folder / "curves.png")
 
 
 def _draw(axes: Axes, title: str, curves: dict[str, tuple[list[int], list[float]]]) -> None:
     for (label, (epochs, values)), color in zip(curves.items(), _COLORS, strict=False):
         if values:
-            said = f"{label}: {values[-1]:#.3g}, lowest {min(values):#.3g}"
-            axes.plot(epochs, values, color=color, label=said, marker="o", markersize=2.5, linewidth=1.2)
+            legend = f"{label}: {values[-1]:#.3g}, lowest {min(values):#.3g}"
+            axes.plot(epochs, values, color=color, label=legend, marker="o", markersize=2.5, linewidth=1.2)
     prepare_epochs(axes)
     axes.set_ylabel(title)
     axes.legend(loc="best")

@@ -1,4 +1,4 @@
-"""The figure of `trcaugment evaluate`: the mean error of every marker, as bars and on the body."""
+"""The figure of `trcaugment evaluate`: the mean error of every marker, as bars and on a body."""
 
 from __future__ import annotations
 
@@ -31,32 +31,34 @@ _BONES = (
     *((f"{s}Shoulder", f"{s}Hip") for s in "RL"),
     *((("RHip", "LHip"), ("RShoulder", "LShoulder"))),
 )
-# What is seen to the right and upward, of forward, up and right.
+# Horizontal and vertical axis of each view, in (forward, up, right).
 _FROM_THE_RIGHT = "from the right"
 _VIEWS = {"from the front": ((0, 0, -1), (0, 1, 0)), _FROM_THE_RIGHT: ((1, 0, 0), (0, 1, 0))}
 
 
-def draw_errors(found: Evaluation, kind: str) -> bytes:
-    """Bars of MPME for every marker and model, and the first model's as circles on a standing body.
+def draw_errors(evaluation: Evaluation, kind: str) -> bytes:
+    """Draw the MPME of every marker and model as bars, and of the first model as circles on a standing body.
 
     Args:
-        found: an evaluation with scores.
+        evaluation: an evaluation with scores.
         kind: "png", "pdf" or "svg".
     """
     from matplotlib.figure import Figure
 
     scores = {
-        (each.model, each.group): each for each in found.scores if (each.group_kind, each.metric) == ("marker", MPME)
+        (each.model, each.group): each
+        for each in evaluation.scores
+        if (each.group_kind, each.metric) == ("marker", MPME)
     }
     markers = list(dict.fromkeys(group for _, group in scores))
     figure = Figure(figsize=(14, 5.6), layout="constrained")
     bars, *bodies = figure.subplots(1, 1 + len(_VIEWS), width_ratios=[5, *[1] * len(_VIEWS)])
-    _draw_bars(bars, found.models, markers, scores)
-    own = {marker: scores[found.models[0], marker].value for marker in markers}
+    _draw_bars(bars, evaluation.models, markers, scores)
+    errors_mm = {marker: scores[evaluation.models[0], marker].value for marker in markers}
     for axes, title in zip(bodies, _VIEWS, strict=True):
-        _draw_body(axes, title, own)
+        _draw_body(axes, title, errors_mm)
     figure.supxlabel(
-        f"bodies: {found.models[0]}, a circle's radius is the marker's mean error at the body's scale",
+        f"bodies: {evaluation.models[0]}, a circle's radius is the marker's mean error at the body's scale",
         fontsize=9,
         x=1.0,
         ha="right",
@@ -71,7 +73,7 @@ def _draw_bars(axes: Axes, models: tuple[str, ...], markers: list[str], scores: 
         x = np.arange(len(markers)) - 0.4 + width * (k + 0.5)
         height = np.array([score.value for score in chosen])
         ends = np.array([(s.value if s.low is None else s.low, s.value if s.high is None else s.high) for s in chosen])
-        # With few subjects an interval need not hold the value itself.
+        # With few subjects the value may lie outside its interval.
         spread = np.maximum(0, np.stack([height - ends[:, 0], ends[:, 1] - height]))
         color = _BASELINE_COLORS.get(model, _COLORS[k % len(_COLORS)])
         axes.bar(
@@ -95,7 +97,7 @@ def _draw_body(axes: Axes, title: str, errors_mm: dict[str, float]) -> None:
     for first, second in _BONES:
         axes.plot(*np.array([places[first], places[second]]).T, color="#9db4d6", lw=1.5, zorder=1)
     for marker, error_mm in errors_mm.items():
-        hidden = title == _FROM_THE_RIGHT and LANDMARKS[marker].side == "left"  # behind those of the right side
+        hidden = title == _FROM_THE_RIGHT and LANDMARKS[marker].side == "left"  # hidden by the right side
         if np.isfinite(error_mm) and not hidden:
             axes.add_patch(Circle(places[marker], error_mm / 1000, color=_ERROR_COLOR, alpha=0.55, lw=0, zorder=2))
     axes.set_aspect("equal")
@@ -104,7 +106,7 @@ def _draw_body(axes: Axes, title: str, errors_mm: dict[str, float]) -> None:
 
 
 def _standing(markers: dict[str, float]) -> dict[str, FloatArray]:
-    """Places of the ends of bones and of the markers on the generic body standing, in m."""
+    """Positions in m of joints and markers of the standing generic body, by name, (3,)."""
     names = [*dict.fromkeys(end for bone in _BONES for end in bone), *markers]
     one = torch.ones(1, dtype=torch.float64)
     sizes = BodySizes.from_scale(torch.ones(1, len(BODIES), 3, dtype=torch.float64), one * GENERIC_HEIGHT_M, one * 75.0)

@@ -1,4 +1,4 @@
-"""The figure of an experiment: how the validation error of every recipe fell."""
+"""The figure of an experiment: validation error of every run over the epochs."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from trcaugment.training.run_folder import LOG
 
 
 def draw_experiment(folder: Path, results: Sequence[Result], titles: dict[str, str]) -> bytes:
-    """Validation RMSE over the epochs as a PNG: a thin line for every run, all runs of a recipe in one colour.
+    """Draw the validation RMSE over the epochs as a PNG: a line per run, a colour per recipe.
 
     Args:
         folder: the experiment's folder.
         results: finished runs.
-        titles: what to call each recipe, by name.
+        titles: title of each recipe, by its name.
 
     Raises:
         TrainingError: the log of a run cannot be read.
@@ -30,12 +30,12 @@ def draw_experiment(folder: Path, results: Sequence[Result], titles: dict[str, s
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     axes = figure.subplots()
     colors = dict(zip(titles, colormaps["turbo"](np.linspace(0.03, 0.97, len(titles))), strict=True))
-    told: set[str] = set()
+    labelled: set[str] = set()
     for result in results:
         rows = read_log(run_folder(folder, result.name, result.seed) / LOG / METRICS_FILE)
         epochs, errors = by_epoch(rows, "val_rmse_mm")
-        label = titles[result.name] if result.name not in told else None
-        told.add(result.name)
+        label = titles[result.name] if result.name not in labelled else None
+        labelled.add(result.name)
         axes.plot(epochs, errors, color=colors[result.name], lw=1.1, marker=".", ms=3, label=label)
     prepare_epochs(axes)
     axes.set_xlabel("Epoch")

@@ -1,4 +1,4 @@
-"""The figure of `trcaugment osim ik`: how far the model's markers stay from the measured ones."""
+"""The figure of `trcaugment osim ik`: distances between the model's markers and the measured ones."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ _LIMIT_COLOR = "#d1495b"
 
 
 def draw_ik_errors(errors: MarkerErrors, title: str, kind: str = "png") -> bytes:
-    """RMS and largest error of every marker, and of every frame, with the usual limits.
+    """Draw RMS and maximum error of every marker and of every frame, with OpenSim's recommended limits.
 
     Args:
-        errors: of one trial.
-        title: the trial's name.
+        errors: marker errors of one trial.
+        title: name of the trial.
         kind: "png", "pdf" or "svg".
     """
     from matplotlib.figure import Figure
@@ -29,7 +29,7 @@ def draw_ik_errors(errors: MarkerErrors, title: str, kind: str = "png") -> bytes
     bars.plot(x, 1000 * errors.marker_max_m, "_", color=_MAX_COLOR, ms=9, mew=2.5, label="maximum")
     bars.set_xticks(x, [name.removesuffix("_study") for name in errors.names], rotation=60, ha="right", fontsize=8)
     bars.set_xlim(-0.7, len(x) - 0.3)
-    # Curves break where frames were left out.
+    # NaN breaks the curves where frames were left out.
     steps_s = np.diff(errors.time_s, prepend=errors.time_s[:1])
     gaps = np.flatnonzero(steps_s > 1.5 * np.median(steps_s))
     time_s = np.insert(errors.time_s, gaps, np.nan)
