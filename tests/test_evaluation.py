@@ -513,7 +513,7 @@ def test_other_names_are_mapped_and_unknown_ones_told(command, pair):
     result = command(pair[0], "--truth", pair[1], *SIZE, "--names", "C7_study=C7")
     assert result.exit_code == 0, result.output
     assert "the truth has 19 of 35 markers" in result.output
-    assert "1 markers of the truth are not in our marker set: box" in result.output
+    assert "left out, since they are not among our markers: box" in result.output
     assert "C7_study" in result.output
     lost = command(pair[0], "--truth", pair[1], *SIZE, "--names", "C7_study=c7")
     assert lost.exit_code == 1

@@ -78,7 +78,7 @@ def evaluate_windows(dataset: Dataset, models: Mapping[str, Model], track: Track
 
 
 def predict_arranged(windows: Windows, model: Model) -> Tensor:
-    """Predicted markers in m in the lab, in the order of the windows' marker set, NaN for markers it does not predict."""
+    """Predicted markers in m in the lab, in the order of the windows' set, NaN for markers that it lacks."""
     keypoints, height_m, mass_kg = windows.keypoints.double(), windows.height_m.double(), windows.mass_kg.double()
     return arrange(predict_windows(keypoints, height_m, mass_kg, model), model.card.outputs, windows.marker_set)
 

@@ -89,9 +89,5 @@ def _gather(read: TrialSet, names: Mapping[str, str]) -> TrialSet:
             left_out |= set(unused(trial.markers, names, marker_set))
         except MarkersError as error:
             failed[trial.name] = str(error)
-    notes = (
-        [f"{len(left_out)} markers of the truth are not in our marker set: {listed(sorted(left_out))}"]
-        if left_out
-        else []
-    )
+    notes = [f"left out, since they are not among our markers: {listed(sorted(left_out))}"] if left_out else []
     return TrialSet(trials, failed, tuple(notes), marker_set)
