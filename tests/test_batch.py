@@ -300,7 +300,7 @@ def test_a_worker_of_a_cluster_that_is_killed_loses_nothing(  # noqa: PLR0913
 def test_a_scheduler_that_is_not_there_is_wrong_usage(
     tmp_path: Path, cohort: Path, model: Path, monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr(trcaugment.conversion.pools, "_PATIENCE_S", 0.5)
+    monkeypatch.setattr(trcaugment.conversion.pools, "_CONNECT_TIMEOUT_S", 0.5)
     result = batch(cohort, "-o", tmp_path / "out", "--model", model, "--dask", address)
     assert result.exit_code == 2
     assert f"expected a Dask scheduler at {address}, found none" in result.output

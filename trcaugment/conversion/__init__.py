@@ -1,1 +1,1 @@
-"""From files to files: one trial or a cohort, with sidecars, in one process or many."""
+"""Convert keypoint files to marker files with sidecars: one trial or a cohort, in one process or several."""

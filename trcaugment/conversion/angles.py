@@ -1,4 +1,4 @@
-"""Joint angles of a batch: for each subject in each output folder one scaled model, in a folder beside the markers."""
+"""Joint angles of a batch: one scaled model per subject and output folder, in a folder beside the marker files."""
 
 from __future__ import annotations
 
@@ -21,19 +21,25 @@ from trcaugment.formats.outputs import in_the_way
 from trcaugment.osim.pipeline import SCALING_FILES, trial_files
 
 STATE_FILE = "ik.json"
-_WORKSHOP = re.compile(r"\.[a-z0-9_]{8}")  # as tempfile names folders
+_TEMPORARY_FOLDER = re.compile(r"\.[a-z0-9_]{8}")  # as tempfile names them
 
 
 @dataclass(frozen=True)
 class PlannedPerson:
-    """A person to be scaled, and the checksums of the marker files by the names of the trials."""
+    """A person to scale, and the SHA-256 of each marker file (trial name -> checksum)."""
 
     person: Person
     sha256: dict[str, str]
 
 
 class _State(msgspec.Struct):
-    """What a folder of angles was made from, and its results, by the names of the trials; none until all is done."""
+    """Content of a folder's `ik.json`.
+
+    Attributes:
+        tool: name and version of the program that made the folder.
+        markers: trial name -> SHA-256 of its marker file.
+        angles: trial name -> result; empty until every trial is solved.
+    """
 
     tool: str
     markers: dict[str, str]
@@ -41,7 +47,7 @@ class _State(msgspec.Struct):
 
 
 def plan_people(trials: Iterable[PlannedTrial], sidecars: Mapping[Path, Sidecar]) -> list[PlannedPerson]:
-    """The subjects of every output folder, with the trials that were converted."""
+    """Group the converted trials by output folder and subject."""
     groups: dict[Path, dict[str, Path]] = {}
     for trial in trials:
         target = trial.conversion.target
@@ -52,17 +58,17 @@ def plan_people(trials: Iterable[PlannedTrial], sidecars: Mapping[Path, Sidecar]
 
 
 def find_angles(
-    everybody: Iterable[PlannedPerson], overwrite: bool, pool: Pool, n_workers: int
+    people: Iterable[PlannedPerson], overwrite: bool, pool: Pool, n_workers: int
 ) -> Iterator[tuple[Path, Angles]]:
-    """Scale and solve in a pool; yields every marker file and what became of it.
+    """Scale and solve in a pool; yields each marker file with its result, as trials are done.
 
-    A folder that was made from the same files is kept.
+    A folder that this version made from the same marker files is kept, and nothing is solved again.
     """
     waiting: dict[Path, PlannedPerson] = {}
-    for planned in everybody:
+    for planned in people:
         person = planned.person
         try:
-            kept = _made_before(planned, overwrite)
+            kept = _earlier_angles(planned, overwrite)
         except OsimError as error:
             yield from ((path, Angles(angles="failed", angles_reason=str(error))) for path in person.trials.values())
             continue
@@ -96,11 +102,11 @@ def _angles(done: SolvedTrial) -> Angles:
     return Angles(angles="solved", ik_marker_rms_m=rms_m, ik_marker_max_m=max_m)
 
 
-def _made_before(planned: PlannedPerson, overwrite: bool) -> dict[str, Angles] | None:
-    """The angles of an earlier run, if all are there; if not, the folder is ready to be filled.
+def _earlier_angles(planned: PlannedPerson, overwrite: bool) -> dict[str, Angles] | None:
+    """The results of an earlier run if they are complete and current; else None, and the folder is made ready.
 
     Raises:
-        OsimError: somebody else's files are in the folder, or it cannot be written.
+        OsimError: the folder holds files that this program did not make, or it cannot be written.
     """
     person = planned.person
     folder = person.folder
@@ -122,10 +128,10 @@ def _made_before(planned: PlannedPerson, overwrite: bool) -> dict[str, Angles] |
 
 
 def _read_state(folder: Path, overwrite: bool) -> _State | None:
-    """What the folder was made from; None if it is new.
+    """The folder's `ik.json`; None if there is none.
 
     Raises:
-        OsimError: somebody else's files are in the folder.
+        OsimError: the folder holds files that this program did not make, and `overwrite` is not set.
     """
     _clear(folder)
     try:
@@ -137,9 +143,9 @@ def _read_state(folder: Path, overwrite: bool) -> _State | None:
 
 
 def _clear(folder: Path) -> None:
-    """Removes what killed batches left: OpenSim's hidden workshops, and files that are not whole."""
+    """Remove what killed batches left: hidden temporary folders of OpenSim runs, and half-written files."""
     for left in folder.glob(".*"):
-        if left.is_dir() and _WORKSHOP.fullmatch(left.name):
+        if left.is_dir() and _TEMPORARY_FOLDER.fullmatch(left.name):
             rmtree(left, ignore_errors=True)
         elif left.name.endswith(TEMPORARY_END):
             left.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Conversions: keypoint files in, marker files with sidecars out, many at a time; one that fails stops no other."""
+"""Convert keypoint files to marker files with sidecars, many at a time; one that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from trcaugment.model.card import Card
 from trcaugment.model.folder import Model
 from trcaugment.subject import StatedSubject, Subject
 
-# Files that go through the network together. Ten seconds of keypoints are a fifth of a megabyte, so its batches are
+# Files go through the network together up to this size. Ten seconds of keypoints take about 0.2 MB, so batches are
 # full; a file of an hour goes alone, so memory does not grow with the number of files.
 _BYTES_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:
-    """A trial that is ready for the network."""
+    """A trial that was read and prepared for the network."""
 
     conversion: Conversion
     input_sha256: str
@@ -55,15 +55,15 @@ class _Loaded:
 
 
 def convert(conversions: Sequence[Conversion], model: Model, settings: Settings) -> Iterator[Outcome]:
-    """Convert trials: while the network works on some, the next are read and the last are written.
+    """Convert trials. While the network works on one batch, the next is read and the one before is written.
 
     Args:
         conversions: the trials, all with different targets.
         model: from `load_model`.
-        settings: how.
+        settings: how to convert.
 
     Yields:
-        What became of every trial, in order.
+        The outcome of every trial, in order.
     """
     with ThreadPoolExecutor(1) as reader, ThreadPoolExecutor(1) as writer:
         loading: list[Future[_Loaded | Outcome]] = []
@@ -84,7 +84,7 @@ def _batches(conversions: Sequence[Conversion]) -> Iterator[list[Conversion]]:
     n_bytes = 0
     for conversion in conversions:
         size = 0
-        with suppress(OSError, ValueError):  # reading it will say why
+        with suppress(OSError, ValueError):  # reading it later reports the error
             size = conversion.source.stat().st_size
         if batch and n_bytes + size > _BYTES_AT_ONCE:
             yield batch
@@ -96,14 +96,14 @@ def _batches(conversions: Sequence[Conversion]) -> Iterator[list[Conversion]]:
 
 
 def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | Outcome:
-    """A trial that is ready for the network, or what became of it before."""
+    """Read and prepare a trial; its outcome if it is kept from an earlier run or fails."""
     try:
         data = read_trc_bytes(conversion.source)
         digest = sha256_of(data)
         if settings.resume:
-            before = _made_before(conversion, digest, card, settings)
-            if before:
-                return Outcome(conversion, before, kept=True)
+            earlier = _earlier_sidecar(conversion, digest, card, settings)
+            if earlier:
+                return Outcome(conversion, earlier, kept=True)
         whole = settings.names.apply(parse_trc(data, conversion.source))
         first_frame = settings.time_range.span(whole)[0] + 1
         markers = cut_time(whole, settings.time_range)
@@ -118,7 +118,7 @@ def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | O
         return _failed(conversion, error)
     except MemoryError:
         return _failed(conversion, ConversionError("there is not enough memory for this file; cut it in parts"))
-    except OSError as error:  # of the output, whose name may be too long for its sidecar
+    except OSError as error:  # of the output: its name may be too long
         return Outcome(conversion, failure=f"{conversion.target} {why_not_written(error)}")
 
 
@@ -126,29 +126,29 @@ def _failed(conversion: Conversion, error: TrcAugmentError) -> Outcome:
     return Outcome(conversion, failure=error.about(conversion.source))
 
 
-def _made_before(conversion: Conversion, input_sha256: str, card: Card, settings: Settings) -> Sidecar | None:
-    """The sidecar of an output that would become the same again.
+def _earlier_sidecar(conversion: Conversion, input_sha256: str, card: Card, settings: Settings) -> Sidecar | None:
+    """The sidecar of an existing output if converting again would give the same; else None.
 
     Raises:
-        ConversionError: there is a file in the way that is not ours.
+        ConversionError: a file that this program did not write is in the way, and `settings.overwrite` is not set.
     """
-    target, account = conversion.target, sidecar_path(conversion.target)
+    target, sidecar_file = conversion.target, sidecar_path(conversion.target)
     origin = read_origin(target)
     if not target.exists():
-        if account.exists() and origin is None and not settings.overwrite:
-            raise ConversionError(in_the_way(account, "it is no sidecar"))
+        if sidecar_file.exists() and origin is None and not settings.overwrite:
+            raise ConversionError(in_the_way(sidecar_file, "it is no sidecar"))
         return None
     try:
         ours = origin is not None and origin.output.sha256 == sha256_of(read_file(target))
     except OSError as error:
         raise ConversionError(in_the_way(target, f"it cannot be read ({error.strerror})")) from error
-    sidecar = read_sidecar(target) if ours else None  # None too if an earlier version of this program made it
+    sidecar = read_sidecar(target) if ours else None  # also None if the sidecar has an earlier format
     if sidecar is not None and was_made_so(sidecar, input_sha256, card, conversion.person):
         refused = settings.strict and sidecar.findings
         as_asked = (settings.with_keypoints, settings.preparation, settings.names.options, settings.time_range)
         used = sidecar.input
-        made_so = (sidecar.output.with_keypoints, sidecar.preparation, used.names, used.time_range) == as_asked
-        return sidecar if made_so and not refused else None
+        as_made = (sidecar.output.with_keypoints, sidecar.preparation, used.names, used.time_range)
+        return sidecar if as_made == as_asked and not refused else None
     if not ours and not settings.overwrite:
         raise ConversionError(in_the_way(target, "it was not made here, or was changed since"))
     return None
@@ -162,7 +162,7 @@ def _subject(keypoints: Keypoints, person: StatedSubject) -> tuple[Subject, floa
 
 
 def _predict(batch: Sequence[_Loaded | Outcome], model: Model) -> list[tuple[_Loaded, Augmentation] | Outcome]:
-    """The batch, with predictions for all trials that have not failed and are not kept."""
+    """Predict the markers of the batch's prepared trials; outcomes of the others pass through."""
     loaded = [each for each in batch if isinstance(each, _Loaded)]
     results = iter(augment_prepared([each.trial for each in loaded], model) if loaded else [])
     return [(each, next(results)) if isinstance(each, _Loaded) else each for each in batch]
@@ -179,9 +179,9 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
         sidecar = make_sidecar(
             card,
             result,
-            source=_source(loaded, settings),
-            subject=_used(loaded),
-            output=_output(written, result.markers, data, settings),
+            source=_input_file(loaded, settings),
+            subject=_used_subject(loaded),
+            output=_output_file(written, result.markers, data, settings),
             made=_made(conversion),
         )
         replace_with_sidecar(conversion.target, data, as_json(sidecar))
@@ -192,7 +192,7 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
     return Outcome(conversion, sidecar)
 
 
-def _source(loaded: _Loaded, settings: Settings) -> InputFile:
+def _input_file(loaded: _Loaded, settings: Settings) -> InputFile:
     read = loaded.trial.markers
     return InputFile(
         sha256=loaded.input_sha256,
@@ -206,7 +206,7 @@ def _source(loaded: _Loaded, settings: Settings) -> InputFile:
     )
 
 
-def _used(loaded: _Loaded) -> UsedSubject:
+def _used_subject(loaded: _Loaded) -> UsedSubject:
     person = loaded.conversion.person
     return UsedSubject(
         height_m=loaded.trial.subject.height_m,
@@ -217,7 +217,7 @@ def _used(loaded: _Loaded) -> UsedSubject:
     )
 
 
-def _output(written: Markers, predicted: Markers, data: bytes, settings: Settings) -> OutputFile:
+def _output_file(written: Markers, predicted: Markers, data: bytes, settings: Settings) -> OutputFile:
     known = np.asarray(np.isfinite(predicted.positions).all(axis=2))
     return OutputFile(
         sha256=sha256_of(data),
@@ -233,7 +233,7 @@ def _made(conversion: Conversion) -> Made:
 
 
 def _join(markers: Markers, predicted: Markers) -> Markers:
-    """The input's keypoints and the predicted markers in one."""
+    """One marker set of the input's keypoints followed by the predicted markers."""
     keypoints = input_keypoints(markers)
     positions = np.concatenate([keypoints.positions, predicted.positions], axis=1)
     return replace(predicted, names=keypoints.names + predicted.names, positions=positions)

@@ -1,4 +1,4 @@
-"""The output folder of a batch: one batch at a time, and nothing half-written left in it."""
+"""Locks a batch's output folder, and removes half-written files that killed batches left in it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from trcaugment.formats.files import TEMPORARY_END, why_not_written
 
 LOCK_FILE = ".trcaugment.lock"
 CSV_FILE, JSON_FILE = "batch_report.csv", "batch_report.json"
-_LONGEST_WRITE_S = 60.0  # a temporary file older than that was left by a process that was killed
+_LONGEST_WRITE_S = 60.0  # an older temporary file was left by a killed process
 
 
 @contextmanager
 def claimed(outputs: Path, folders: Iterable[Path]) -> Iterator[None]:
-    """Keep other batches out of an output folder, make the folders in it, and clear what killed batches left there.
+    """Lock an output folder against other batches, make the folders in it, and remove what killed batches left.
 
-    The system itself gives the claim up when the process ends, however it ends.
+    The operating system releases the lock when the process ends, even if it is killed.
 
     Raises:
-        ConversionError: another batch is at work there, or the output folder cannot be made.
+        ConversionError: another batch holds the lock, or the output folder cannot be made.
     """
     with ExitStack() as claim:
         try:
@@ -37,7 +37,7 @@ def claimed(outputs: Path, folders: Iterable[Path]) -> Iterator[None]:
         except OSError as error:
             raise ConversionError(f"{error.filename or outputs} {why_not_written(error)}") from error
         for folder in {outputs, *folders}:
-            with suppress(OSError):  # writing there will fail with the reason
+            with suppress(OSError):  # writing there later reports the error
                 folder.mkdir(parents=True, exist_ok=True)
                 _clear(folder)
         yield

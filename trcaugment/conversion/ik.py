@@ -1,4 +1,4 @@
-"""Scale and solve people with OpenSim in a pool: one scaled model for each, then inverse kinematics of every trial."""
+"""Scaling and inverse kinematics with OpenSim in a pool: one scaled model per person, then IK of every trial."""
 
 from __future__ import annotations
 
@@ -27,20 +27,21 @@ from trcaugment.osim.pipeline import FIGURE_END, Kit, Scaled, scale_person, solv
 from trcaugment.osim.scaling import Scaling
 from trcaugment.subject import Subject
 
-_ONE_AT_A_TIME = threading.Lock()  # OpenSim has one log per process, and a Dask worker may have several threads
+# OpenSim has one log per process, and a Dask worker may run several threads.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Person:
-    """Trials that share a scaled model.
+    """A person: trials that share a scaled model.
 
     Attributes:
-        folder: where the model and the angles go.
+        folder: where the model and the angles are written.
         subject: height and mass.
         trials: name of a trial's files -> its marker file.
-        static: a static trial whose distances scale the model instead of those of the trials.
-        kit: OpenSim files of the user.
-        names: which markers of the trials are which of the model.
+        static: static trial whose marker distances scale the model; None to use those of the trials.
+        kit: the user's own OpenSim files, where given.
+        names: the trials' names of the model's markers.
         time_range: the part of every trial that scales the model and is solved; the static trial stays whole.
     """
 
@@ -55,7 +56,13 @@ class Person:
 
 @dataclass(frozen=True)
 class ScaledPerson:
-    """A person has a scaled model; notes on the trials, by name, are of reading them."""
+    """A person's model was scaled.
+
+    Attributes:
+        person: the person.
+        scaling: scale factors and mass.
+        notes: trial name -> what was repaired or looked odd while reading it.
+    """
 
     person: Person
     scaling: Scaling
@@ -64,13 +71,13 @@ class ScaledPerson:
 
 @dataclass(frozen=True, eq=False)
 class SolvedTrial:
-    """A trial is done.
+    """A trial was solved, or failed.
 
     Attributes:
-        person: whose it is.
-        name: its name.
-        errors: distances of the model's markers; None if it was not solved.
-        failure: why it was not.
+        person: the person.
+        name: name of the trial.
+        errors: distances of the model's markers from the trial's; None if it failed.
+        failure: why it failed.
     """
 
     person: Person
@@ -81,7 +88,7 @@ class SolvedTrial:
 
 @dataclass(frozen=True, eq=False)
 class _Scaled:
-    """What scaling hands on: the trials as they were read, and those that cannot be solved."""
+    """Result of a scaling task: the model, the trials as read, and those that cannot be solved."""
 
     scaled: Scaled | None
     trials: dict[str, Markers]
@@ -89,25 +96,26 @@ class _Scaled:
 
 
 def common_subject(sidecars: Sequence[Sidecar]) -> Subject:
-    """One height and mass for trials of one person: the median of estimated heights; stated ones are the same."""
+    """Height and mass of one person from all of the trials: the median, because heights may be estimated per trial."""
     return Subject(median(each.subject.height_m for each in sidecars), sidecars[0].subject.mass_kg)
 
 
 def scale_and_solve(people: Iterable[Person], pool: Pool, n_workers: int) -> Iterator[ScaledPerson | SolvedTrial]:
-    """Scale every person's model, then solve the trials; a failure, or the death of a process, harms no other trial.
+    """Scale every person's model, then solve the trials; a failure or a killed process affects no other trial.
 
-    Every file is read once. So that memory does not grow with the number of people, few are at work at a time.
+    Every file is read once. Only a few people are in work at a time, so memory does not grow with their number.
 
     Args:
         people: with different folders, which exist.
-        pool: its tasks run apart from this process, for OpenSim might crash.
-        n_workers: how many tasks it does at once.
+        pool: runs tasks in other processes, because OpenSim might crash.
+        n_workers: number of tasks that the pool runs at once.
 
     Yields:
-        Each person once scaled, then each of the trials, as they are done. Where scaling fails, all trials fail.
+        A `ScaledPerson` for each person, then a `SolvedTrial` for each trial, as they are done. If scaling fails, all
+        of the person's trials fail.
     """
     waiting = iter(people)
-    running: dict[Future[Any], tuple[Person, str | None]] = {}  # with no name: the scaling
+    running: dict[Future[Any], tuple[Person, str | None]] = {}  # name None: the scaling task
     while True:
         n_at_work = len({person.folder for person, _ in running.values()})
         for person in islice(waiting, max(0, n_workers + 1 - n_at_work)):
@@ -148,7 +156,7 @@ def _explained(error: BaseException) -> TrcAugmentError:
 
 
 def _scale(person: Person) -> _Scaled:
-    """Read a person's trials and make the scaled model of those that can be read."""
+    """Read a person's trials, and scale the model to those that can be read."""
     trials: dict[str, Markers] = {}
     failures: dict[str, TrcAugmentError] = {}
     turned: list[str] = []
@@ -172,7 +180,7 @@ def _scale(person: Person) -> _Scaled:
 
 
 def _solve(name: str, trial: Markers, folder: Path, tasks: Tasks) -> MarkerErrors:
-    """Solve a trial and draw its errors.
+    """Solve a trial, and write a figure of its marker errors.
 
     Raises:
         TrcAugmentError: it could not be solved, or the folder cannot be written.

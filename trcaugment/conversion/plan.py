@@ -1,4 +1,4 @@
-"""What becomes of which trial: every output has one input, and none is an input itself."""
+"""Plans a batch: which trial is converted to which file; no output is an input or another output."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from trcaugment.sessions.tree import LeftOut
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """A trial, and what will be done.
+    """A trial to convert.
 
     Attributes:
         name: the file's path relative to the folder of trials, with `/`.
         subject_name: name of the subject.
-        conversion: from which file to which, for which person.
+        conversion: source, target and person.
     """
 
     name: str
@@ -33,11 +33,11 @@ class PlannedTrial:
 
 @dataclass(frozen=True)
 class Plan:
-    """A batch.
+    """A planned batch.
 
     Attributes:
-        trials: what will be converted.
-        left_out: what will not, and why; outputs of earlier runs whose trials are gone too.
+        trials: the trials to convert.
+        left_out: files that are not converted, and why; also outputs of earlier runs whose trials are gone.
     """
 
     trials: list[PlannedTrial]
@@ -45,12 +45,12 @@ class Plan:
 
 
 def make_plan(root: Path, subjects: Path | None, outputs: Path) -> Plan:
-    """Find the trials of a folder and say where their outputs go: the same path in another folder.
+    """Find the trials of a folder; each output gets the trial's relative path, in the output folder.
 
     Args:
-        root: the folder of trials.
-        subjects: a table of subjects in place of the folder's own.
-        outputs: the folder to fill.
+        root: folder of trials.
+        subjects: table of subjects to use instead of the one in `root`.
+        outputs: output folder.
 
     Raises:
         SessionsError: as `find_trials` does.
@@ -73,7 +73,7 @@ def make_plan(root: Path, subjects: Path | None, outputs: Path) -> Plan:
 
 
 def _clashing(planned: Sequence[PlannedTrial], outputs: Path) -> dict[str, str]:
-    """Trials whose output, or its sidecar, would be another's, an input or the report: name -> why."""
+    """Trials whose output or sidecar would overwrite another one, an input or the report: name -> why."""
     files = {each.name: [each.conversion.target, sidecar_path(each.conversion.target)] for each in planned}
     targets = [file for own in files.values() for file in own]
     reports = [outputs / CSV_FILE, outputs / JSON_FILE]
@@ -82,7 +82,7 @@ def _clashing(planned: Sequence[PlannedTrial], outputs: Path) -> dict[str, str]:
 
 
 def _without_trial(outputs: Path, targets: set[Path]) -> list[LeftOut]:
-    """Outputs of earlier runs to which no trial leads now, because it was deleted, say, or its subject is not known."""
+    """Outputs of earlier runs without a trial in this batch, for example because the trial was deleted."""
     left_out = []
     for folder, _, names in os.walk(outputs):
         for file in (Path(folder, name) for name in names if name.casefold().endswith(".trc")):

@@ -1,4 +1,4 @@
-"""Where the work of a batch is done: in this process, in several, or on a Dask cluster; all take tasks alike."""
+"""Pools that run the tasks of a batch: this process, several processes, or a Dask cluster, with one interface."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from weakref import WeakSet
 
 from trcaugment.errors import ClusterError
 
-_PATIENCE_S = 10  # for a scheduler and its first worker
-# A trial of half an hour goes to a worker as it is; Dask would warn of tasks of more than 10 MB.
+_CONNECT_TIMEOUT_S = 10  # for the scheduler, and again for its first worker
+# A task holds its trial, and Dask would warn of tasks over 10 MB: half an hour of markers.
 _LARGE_TASKS, _LARGEST_TASK = "distributed.admin.large-graph-warning-threshold", "1 GB"
-_GRACE_S = 5  # after Ctrl-C: enough to finish most tasks, and nobody waits longer
+_GRACE_S = 5  # how long Ctrl-C waits for running tasks; enough for most
 
 
 class Pool(Protocol):
-    """Takes tasks."""
+    """Runs functions in the background."""
 
     def submit(self, function: Callable[..., Any], /, *args: Any) -> Future[Any]:
-        """Have a function called; a task whose process dies raises, and harms no other."""
+        """Call a function in the background. If its process dies, its future raises; other tasks go on."""
 
 
 @contextmanager
 def local_pool(jobs: int, apart: bool = False) -> Iterator[Pool]:
-    """This process if it shall be one, else several.
+    """A pool on this machine: threads of this process for one job, else processes.
 
     Args:
-        jobs: number of processes.
-        apart: whether even one shall be a process of its own, for tasks that might crash or never listen to Ctrl-C.
+        jobs: number of tasks at once.
+        apart: use another process even for one job, for tasks that might crash or ignore Ctrl-C.
     """
     with ThreadPoolExecutor(jobs) as threads:
         processes = _Processes(threads)
@@ -52,15 +52,15 @@ def local_pool(jobs: int, apart: bool = False) -> Iterator[Pool]:
 
 @contextmanager
 def dask_pool(address: str) -> Iterator[tuple[Pool, int]]:
-    """A Dask cluster that is there already, and the number of tasks that it can do at once.
+    """A pool on a running Dask cluster, and the number of tasks that it runs at once.
 
-    Its workers need this package and see the same files under the same paths. After a worker's death Dask itself gives
-    its task to another one, and after several deaths in a row the task raises.
+    The workers need this package and must see the same files under the same paths. If a worker dies, Dask gives its
+    task to another; after several deaths in a row the task raises.
 
     Raises:
-        ClusterError: dask is not installed, nothing answers at the address, or the workers have not this version of
-            the package.
-        CancelledError: the scheduler was lost on the way.
+        ClusterError: dask is not installed, nothing answers at the address, or the workers have another
+            version of the package.
+        CancelledError: the connection to the scheduler was lost.
     """
     try:
         from dask import config
@@ -69,10 +69,10 @@ def dask_pool(address: str) -> Iterator[tuple[Pool, int]]:
     except ImportError as error:
         raise ClusterError('--dask needs the extra "cluster": pip install "trcaugment[cluster]"') from error
     for name in ("distributed", "distributed.client", "tornado.application"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters to people becomes an error
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what users need to know is raised as an error
     try:
-        resolve_address(address)  # a client that was given none takes half a minute to end
-        client = Client(address, timeout=_PATIENCE_S, set_as_default=False)
+        resolve_address(address)  # a client with a malformed address takes half a minute to close
+        client = Client(address, timeout=_CONNECT_TIMEOUT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise ClusterError(f"expected a Dask scheduler at {address}, found none ({error})") from error
     with config.set({_LARGE_TASKS: _LARGEST_TASK}), client:
@@ -87,24 +87,24 @@ def _check_workers(client: Any, address: str) -> None:
     from trcaugment.conversion.sidecar import this_tool  # with torch, which new processes should not wait for
 
     try:
-        client.wait_for_workers(1, timeout=_PATIENCE_S)
-        found = set(client.run(this_tool).values())
+        client.wait_for_workers(1, timeout=_CONNECT_TIMEOUT_S)
+        versions = set(client.run(this_tool).values())
     except TimeoutError as error:
         raise ClusterError(f"the Dask cluster at {address} has no workers; start some") from error
     except ImportError as error:
         raise ClusterError(f"the workers at {address} need this package too: install it there ({error})") from error
-    if found != {this_tool()}:
-        others = ", ".join(sorted(found))
+    if versions != {this_tool()}:
+        others = ", ".join(sorted(versions))
         raise ClusterError(f"expected {this_tool()} on the workers at {address}, found {others}; install the same")
 
 
 class _Processes:
-    """One process per thread: if one dies, for lack of memory say, just its task is lost, and another one starts."""
+    """One process per thread: if one dies, for example for lack of memory, only its task fails; a new one starts."""
 
     def __init__(self, threads: ThreadPoolExecutor) -> None:
         self._threads = threads
         self._own = threading.local()
-        self._all: dict[ProcessPoolExecutor, int] = {}  # those that live, with their processes' numbers
+        self._all: dict[ProcessPoolExecutor, int] = {}  # running executors -> process id
         self._tasks: WeakSet[Future[Any]] = WeakSet()
 
     def submit(self, function: Callable[..., Any], /, *args: Any) -> Future[Any]:
@@ -113,16 +113,16 @@ class _Processes:
         return task
 
     def kill(self) -> None:
-        """Ends all processes, tasks that have begun if they are not done soon; no output is ever half-written."""
+        """Terminate all processes after a short wait for running tasks. Outputs are replaced whole, never in part."""
         try:
             wait([task for task in self._tasks if task.running()], timeout=_GRACE_S)
-        finally:  # a second Ctrl-C
-            for number in list(self._all.values()):
+        finally:  # also after a second Ctrl-C
+            for process_id in list(self._all.values()):
                 with suppress(OSError):
-                    os.kill(number, signal.SIGTERM)
+                    os.kill(process_id, signal.SIGTERM)
 
     def end(self) -> None:
-        """Ends all processes, which are done."""
+        """Shut down all processes once their tasks are done."""
         for process in list(self._all):
             process.shutdown()
 
@@ -138,15 +138,15 @@ class _Processes:
 
     def _start(self) -> ProcessPoolExecutor:
         # Not forked: the parent may have loaded torch, and has threads.
-        process = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_begin)
-        if hasattr(signal, "pthread_sigmask"):  # Ctrl-C is not for a process that is about to begin either
+        process = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_set_up)
+        if hasattr(signal, "pthread_sigmask"):  # a starting process would die of Ctrl-C
             signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         self._all[process] = process.submit(os.getpid).result()
         return process
 
 
-def _begin() -> None:
-    """Ctrl-C is for the parent, which lets us finish; without a parent there is nothing left to do."""
+def _set_up() -> None:
+    """Set up a worker process: it ignores Ctrl-C, which the parent handles, and ends when the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 

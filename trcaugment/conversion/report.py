@@ -1,4 +1,4 @@
-"""The report of a batch: a row for every trial, with its result and the reason for it."""
+"""The report of a batch: one row per trial, with its result and the reason."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ Result = Literal["converted", "kept", "failed", "left out", "not reached"]
 
 
 class Angles(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a trial's inverse kinematics.
+    """Result of a trial's inverse kinematics.
 
     Attributes:
-        angles: solved; kept, because it was solved from this file before; failed; or not reached.
+        angles: solved; kept (an earlier run solved the same file); failed; or not reached (interrupted).
         ik_marker_rms_m: root mean square distance of the model's markers from the trial's.
         ik_marker_max_m: the largest of these distances.
         angles_reason: why it failed.
@@ -35,24 +35,24 @@ class Angles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a trial.
+    """One row of the report: what became of a trial.
 
     Attributes:
         trial: its name, relative to the folder of trials. For entries that are not trials: the file name.
-        result: converted; kept, because it was made just so before; failed; left out on purpose; or not reached,
-            because the batch was interrupted.
+        result: converted; kept (an earlier run made the same output); failed; left out on purpose; or not reached
+            (the batch was interrupted).
         reason: why it failed or was left out.
         subject: name of the subject.
         height_m: height that was used.
-        height_source: where it comes from.
+        height_source: where the height comes from.
         height_error_m: half width of the 95 % interval, if it was estimated.
-        mass_kg: mass.
-        mass_source: where it comes from.
+        mass_kg: mass that was used.
+        mass_source: where the mass comes from.
         output: marker file.
         n_frames: frames of the trial.
-        n_frames_predicted: frames with markers.
+        n_frames_predicted: frames with predicted markers.
         notes: what the reader repaired or found odd, such as rows that break off.
-        findings: of the guards.
+        findings: what the guards found.
         angles, ik_marker_rms_m, ik_marker_max_m, angles_reason: as in `Angles`, with --ik.
     """
 
@@ -77,12 +77,12 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_rows(plan: Plan, outcomes: Mapping[Path, Outcome], angles: Mapping[Path, Angles]) -> list[Row]:
-    """Rows of all trials, by name.
+    """Rows of all trials, sorted by name.
 
     Args:
         plan: the trials.
-        outcomes: target -> what became of it, as far as the batch got.
-        angles: target -> what became of inverse kinematics.
+        outcomes: target -> outcome, of the trials that the batch reached.
+        angles: target -> result of inverse kinematics.
     """
     rows = [
         Row(trial=each.name, result="failed" if each.failed else "left out", reason=each.reason)
@@ -95,7 +95,7 @@ def make_rows(plan: Plan, outcomes: Mapping[Path, Outcome], angles: Mapping[Path
 
 
 def count(rows: Sequence[Row]) -> Counter[Result]:
-    """How many trials came to which result."""
+    """Number of trials per result."""
     return Counter(row.result for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""The work of a batch, shared out in tasks; what a task cannot do together is tried trial by trial."""
+"""Converts the trials of a batch in a pool; the trials of a task that crashes are tried again one by one."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from trcaugment.conversion.trials import Conversion, Outcome, Settings
 from trcaugment.errors import TrcAugmentError
 from trcaugment.model.folder import Model, load_model
 
-# Enough that reading and writing overlap with the network, and few enough that nobody waits for the last task.
+# Trials per task: enough that reading and writing overlap with the network, few enough that all workers end together.
 _MOST_TRIALS, _TASKS_PER_WORKER = 32, 4
-_BYTES_PER_PROCESS = 4_000_000  # keypoints of three minutes
+_BYTES_PER_PROCESS = 4_000_000  # three minutes of keypoints: less work than starting a process is worth
 
 
 @dataclass(frozen=True)
 class Work:
-    """What every task needs; sent to other processes, which load the model themselves.
+    """What every task needs. It is sent to other processes, which load the model themselves.
 
     Attributes:
-        model: name or folder.
+        model: name of a shipped model, or folder.
         device: "auto", "cpu", "cuda" or "mps".
-        settings: how trials are converted.
+        settings: how to convert.
     """
 
     model: str
@@ -37,40 +37,40 @@ class Work:
 
 
 def useful_jobs(conversions: Sequence[Conversion], jobs: int) -> int:
-    """So many of the processes that each has work for longer than it takes to start."""
+    """The number of processes, at most `jobs`, that have enough work to be worth starting."""
     n_bytes = 0
     for conversion in conversions:
-        with suppress(OSError, ValueError):  # reading it will say why
+        with suppress(OSError, ValueError):  # reading it later reports the error
             n_bytes += conversion.source.stat().st_size
     return max(1, min(jobs, n_bytes // _BYTES_PER_PROCESS))
 
 
 def run(conversions: Sequence[Conversion], work: Work, pool: Pool, n_workers: int) -> Iterator[Outcome]:
-    """Convert trials in a pool, and yield what became of each as it is done.
+    """Convert trials in a pool; yields the outcome of each as it is done.
 
-    A task that fails as a whole, because its process died or for a reason that nobody foresaw, is tried again trial by
-    trial; a trial with which that happens again has failed.
+    If a whole task fails, because its process died or by an unexpected error, its trials are tried again one by one;
+    a trial that fails again is reported as failed.
     """
     n_trials = max(1, min(_MOST_TRIALS, len(conversions) // (_TASKS_PER_WORKER * n_workers)))
     tasks = [conversions[first : first + n_trials] for first in range(0, len(conversions), n_trials)]
     running: dict[Future[list[Outcome]], Sequence[Conversion]] = {pool.submit(_do, task, work): task for task in tasks}
-    again: set[Future[list[Outcome]]] = set()
+    second_tries: set[Future[list[Outcome]]] = set()
     while running:
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             task = running.pop(future)
             error = future.exception()
             if error is None:
                 yield from future.result()
-            elif future in again:
+            elif future in second_tries:
                 yield Outcome(task[0], failure=f"{task[0].source}: {_unforeseen(error)}")
             else:
                 alone = {pool.submit(_do, [each], work): [each] for each in task}
                 running |= alone
-                again |= set(alone)
+                second_tries |= set(alone)
 
 
 def _unforeseen(error: BaseException) -> str:
-    if isinstance(error, TrcAugmentError):  # of a worker elsewhere, where the model is not there, say
+    if isinstance(error, TrcAugmentError):  # for example a cluster worker without the model
         return str(error)
     return (
         f"the process that worked on it died, or something unforeseen happened ({type(error).__name__}: {error}). "
@@ -79,13 +79,13 @@ def _unforeseen(error: BaseException) -> str:
 
 
 def _do(task: Sequence[Conversion], work: Work) -> list[Outcome]:
-    torch.set_num_threads(1)  # there are as many processes as there is room for
+    torch.set_num_threads(1)  # the processes already use all cores
     return list(convert(task, loaded_model(work.model, work.device), work.settings))
 
 
 @cache
 def loaded_model(name_or_folder: str, device: str) -> Model:
-    """A model, loaded once in every process.
+    """Load a model, once per process.
 
     Raises:
         ModelError: as `load_model` does.

@@ -1,4 +1,4 @@
-"""Sidecars: how an output was made, in a JSON file beside it. The same input gives the same one, but for `made`."""
+"""Sidecars: a JSON file beside each output, with its provenance. Equal inputs give equal ones, except for `made`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class UsedModel(_Part, frozen=True):
-    """The model: its name, the checksum of its weights, and the rate that the trial was brought to."""
+    """The model: name, checksum of its weights, and the rate in Hz that the trial was resampled to."""
 
     name: str
     sha256: str
@@ -39,9 +39,9 @@ class UsedModel(_Part, frozen=True):
 
 
 class InputFile(_Part, frozen=True):
-    """The keypoint file: checksum, unit, rate (None for a single frame), what was odd about it, and `--names`.
+    """The keypoint file: checksum, unit, rate (None for a single frame), what was repaired or odd, and `--names`.
 
-    Of the frames that lie in the time range: their number, and the place of the first one in the file.
+    Of the time range: the number of frames, and the frame of the file with which it begins.
     """
 
     sha256: str
@@ -55,7 +55,7 @@ class InputFile(_Part, frozen=True):
 
 
 class UsedSubject(_Part, frozen=True):
-    """The person: as stated, and by whom; with an error (95 % of people within) if the height was estimated."""
+    """The person: height and mass, and their sources. An estimated height has the half width of its 95 % interval."""
 
     height_m: float
     height_source: str
@@ -65,7 +65,7 @@ class UsedSubject(_Part, frozen=True):
 
 
 class OutputFile(_Part, frozen=True):
-    """The marker file: checksum, and what is in it."""
+    """The marker file: checksum, number of markers and predicted frames, and whether it includes the keypoints."""
 
     sha256: str
     n_markers: int
@@ -74,7 +74,7 @@ class OutputFile(_Part, frozen=True):
 
 
 class GuardFinding(_Part, frozen=True):
-    """A finding of a guard, its frames counted from 1; none stand for the whole trial."""
+    """A guard's finding. Frames are counted from 1; no frames means the whole trial."""
 
     guard: str
     message: str
@@ -82,7 +82,7 @@ class GuardFinding(_Part, frozen=True):
 
 
 class Made(_Part, frozen=True):
-    """Time (UTC) and place."""
+    """When (UTC) the output was made, and the paths of input and output."""
 
     at: str
     input: str
@@ -99,18 +99,18 @@ class Sidecar(_Part, frozen=True):
         input: the keypoint file.
         subject: the person.
         output: the marker file.
-        sources: keypoint -> the input's name that it came from.
-        derived: one sentence for each point computed from others.
+        sources: keypoint -> name of the input marker that it was read from.
+        derived: one sentence for each keypoint that was computed from others.
         preparation: how the keypoints were prepared.
         up: the axis of the input that is Y in the output; None if nothing was turned.
-        repaired: where left and right were exchanged back, part of the body -> frames.
-        outliers: samples that leave their path and come back, keypoint -> frames.
-        filled: short gaps that were filled, keypoint -> frames.
-        missing: longer gaps, keypoint -> frames; its most likely place given the others was used there.
-        lost: markers that cannot be known there, and are NaN, marker -> frames.
-        without_body: frames whose keypoints are no body of this height; no marker is predicted there either.
-        findings: of the guards.
-        made: when, from which file, to which.
+        repaired: part of the body -> frames where left and right were exchanged back.
+        outliers: keypoint -> frames whose samples leap away from their path and back.
+        filled: keypoint -> frames of short gaps that were filled.
+        missing: keypoint -> frames of longer gaps, where the most likely place given the other keypoints was used.
+        lost: marker -> frames where it cannot be predicted, and is NaN.
+        without_body: frames whose keypoints do not form a body of this height; all markers are NaN there.
+        findings: what the guards found.
+        made: when the output was made, and the paths of input and output.
     """
 
     format_version: int
@@ -142,7 +142,7 @@ class _AnyMade(msgspec.Struct, frozen=True):
 
 
 class Origin(msgspec.Struct, frozen=True):
-    """What sidecars of every format hold: enough to recognise an output of this program, whichever version made it."""
+    """What sidecars of every format version hold: enough to recognize an output of this program."""
 
     tool: str
     output: _AnyOutput
@@ -150,7 +150,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 def read_sidecar(output: Path) -> Sidecar | None:
-    """The sidecar beside an output; None if there is none, or it is not one of this format."""
+    """The sidecar beside an output; None if there is none, or it has another format version."""
     try:
         sidecar = msgspec.json.decode(read_file(sidecar_path(output)), type=Sidecar)
     except (OSError, msgspec.DecodeError):
@@ -159,7 +159,7 @@ def read_sidecar(output: Path) -> Sidecar | None:
 
 
 def read_origin(output: Path) -> Origin | None:
-    """What the sidecar beside an output says of any format; None if there is none, or it is another program's file."""
+    """The sidecar beside an output, of any format version; None if there is none, or another program wrote the file."""
     try:
         origin = msgspec.json.decode(read_file(sidecar_path(output)), type=Origin)
     except (OSError, msgspec.DecodeError):
@@ -168,14 +168,14 @@ def read_origin(output: Path) -> Origin | None:
 
 
 def sha256_of(data: bytes) -> str:
-    """Checksum of a file's content, in hexadecimal digits."""
+    """SHA-256 of a file's content, in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def make_sidecar(
     card: Card, result: Augmentation, *, source: InputFile, subject: UsedSubject, output: OutputFile, made: Made
 ) -> Sidecar:
-    """An account of a prediction, with frames counted from 1."""
+    """The sidecar of a prediction; its frames are counted from 1."""
     return Sidecar(
         format_version=FORMAT_VERSION,
         tool=this_tool(),
@@ -202,7 +202,7 @@ def make_sidecar(
 
 
 def was_made_so(sidecar: Sidecar, input_sha256: str, card: Card, person: StatedSubject) -> bool:
-    """Whether an output was made by this program from this input and model for this person."""
+    """Whether this version of the program made the output, from this input, with this model, for this person."""
     subject = sidecar.subject
     stated_m = subject.height_m if subject.height_error_m is None else None
     return (sidecar.tool, sidecar.input.sha256, sidecar.model.sha256) == (this_tool(), input_sha256, card.sha256) and (

@@ -1,4 +1,4 @@
-"""A trial to convert, how to convert it, and what became of it; light to import."""
+"""A trial to convert, the settings, and the outcome. Imports no torch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Conversion:
 
     Attributes:
         source: keypoint file.
-        target: marker file; its folder is there.
+        target: marker file; its folder must exist.
         person: height and mass.
     """
 
@@ -32,12 +32,12 @@ class Settings:
     """How to convert.
 
     Attributes:
-        with_keypoints: whether outputs get the input's keypoints too.
-        strict: whether a trial is refused in which a guard finds something.
-        resume: whether an output that was made just so is kept, and one that was made otherwise is made anew.
-        overwrite: whether files are replaced that this program did not write, or that were changed since.
+        with_keypoints: whether outputs also hold the input's keypoints.
+        strict: whether a trial is refused if a guard finds something.
+        resume: whether an existing output is kept if it would come out the same, and else made again.
+        overwrite: whether files that this program did not write, or that were changed since, are replaced.
         preparation: how keypoints are prepared.
-        names: which markers of the files are which of the keypoints.
+        names: the files' names of the keypoints.
         time_range: the part of every trial that is converted.
     """
 
@@ -56,9 +56,9 @@ class Outcome:
 
     Attributes:
         conversion: the trial.
-        sidecar: how the output was made; None if there is none.
-        failure: why there is none.
-        kept: whether the output was there already.
+        sidecar: sidecar of the output; None if the trial failed.
+        failure: why it failed.
+        kept: whether an earlier output was kept.
     """
 
     conversion: Conversion
