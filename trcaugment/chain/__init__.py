@@ -1,1 +1,1 @@
-"""The way of a trial from keypoints to anatomical markers."""
+"""The steps of a trial from keypoints to anatomical markers."""

@@ -1,4 +1,4 @@
-"""The chain: keypoints of trials in, anatomical markers out."""
+"""The chain: predicts anatomical markers from the keypoints of trials."""
 
 from __future__ import annotations
 
@@ -23,31 +23,31 @@ from trcaugment.model.folder import Model
 from trcaugment.model.normalization import body_frame, make_features, to_lab
 from trcaugment.subject import Subject
 
-# Windows in memory at once, so that an hour of video needs no more than a minute does.
+# Windows in memory at once, so that memory does not grow with the length of a trial.
 BLOCK_WINDOWS = 1024
 
-# From keypoints in m, (n_windows, n_frames, 15, 3), heights in m and masses in kg, (n_windows,), to values of every
-# frame, (n_windows, n_frames, ...).
+# A function of keypoints in m, (n_windows, n_frames, 15, 3), heights in m and masses in kg, (n_windows,); it returns
+# values of every frame, (n_windows, n_frames, ...).
 _Windowed = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)
 class Augmentation:
-    """Predicted markers, and what was done to get them.
+    """Predicted markers, and how they were made.
 
     Attributes:
         markers: the model's markers at the input's time stamps; NaN where keypoints that they need are missing.
-        sources: keypoint -> the input's name that it came from.
-        derived: one sentence for each point computed from others.
+        sources: keypoint -> name of the input marker that it was read from.
+        derived: one sentence for each keypoint that was computed from others.
         preparation: how the keypoints were prepared.
         up: the axis of the input that is Y here; None if nothing was turned.
         repaired: where left and right were exchanged back, part of the body -> spans of frames (first, after last).
-        outliers: samples that leave their path and come back, keypoint -> spans of frames (first, after last).
-        filled: short gaps that were filled, keypoint -> spans of frames (first, after last).
-        missing: longer gaps, keypoint -> spans of frames; its most likely place given the others stands there instead.
-        lost: markers that cannot be known there, marker -> spans of frames.
-        without_body: spans of frames whose keypoints are no body of this height; no marker is predicted there either.
-        findings: of the guards: reasons to look twice at the keypoints, or at height and mass.
+        outliers: keypoint -> spans of frames (first, after last) whose samples leap away from their path and back.
+        filled: keypoint -> spans of short gaps that were filled.
+        missing: keypoint -> spans of longer gaps, where the most likely place given the other keypoints was used.
+        lost: marker -> spans of frames where it cannot be predicted, and is NaN.
+        without_body: spans of frames whose keypoints do not form a body of this height; all markers are NaN there.
+        findings: what the guards found: reasons to check the keypoints, or height and mass.
     """
 
     markers: Markers
@@ -113,7 +113,7 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augm
 
 
 def attend(markers: Markers, subject: Subject, model: Model) -> FloatArray:
-    """How much the model looks at every keypoint in every frame of a trial; windows are blended as predictions are.
+    """Attention weight of every keypoint in every frame of a trial; windows are blended as for predictions.
 
     Args:
         markers: as for `augment`.
@@ -161,7 +161,7 @@ def _attend_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model:
 
 
 def _through_windows(trials: Sequence[PreparedTrial], model: Model, apply: _Windowed) -> list[FloatArray]:
-    """What a function makes of windows of keypoints, blended back on each trial's frames; NaN in unusable ones."""
+    """Apply a function to windows of keypoints, and blend its values on each trial's frames; NaN in unusable frames."""
     segments = [segment for trial in trials for segment in trial.segments]
     people = [trial.subject for trial in trials for _ in trial.segments]
     blended: list[FloatArray] = []
@@ -180,7 +180,7 @@ def _through_windows(trials: Sequence[PreparedTrial], model: Model, apply: _Wind
 
 
 def _blocks(counts: Sequence[int]) -> Iterator[list[tuple[int, slice]]]:
-    """Which windows of which segments go through the network together: all in order, in blocks of even size.
+    """Group windows into blocks of equal size that go through the network together: (segment, its windows) in order.
 
     Args:
         counts: number of windows of every segment.
@@ -201,7 +201,7 @@ def _blocks(counts: Sequence[int]) -> Iterator[list[tuple[int, slice]]]:
 
 
 def _on_frames(trials: Sequence[PreparedTrial], blended: Sequence[FloatArray]) -> list[FloatArray]:
-    """Values of all segments in order, on their grids, to values of each trial's frames."""
+    """Resample the values of all segments, in order, from their grids to each trial's frames."""
     of_trials = []
     segments = iter(blended)
     for trial in trials:

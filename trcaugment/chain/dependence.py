@@ -1,7 +1,8 @@
-"""Which markers depend on which keypoints, as measured: a marker is left out where those that it needs are missing.
+"""Which markers need which keypoints, as measured: a marker is left out where keypoints that it needs are missing.
 
-`dependence.csv` holds the error that a marker gets where keypoints are filled in instead of seen, in mm, for everything
-that can be missing of the trunk or of the right leg (`benchmarks/missing.py --write`; docs/missing-keypoints.md).
+`dependence.csv` holds, in mm, how much error each marker gains when keypoints are filled in instead of seen, for every
+combination of missing keypoints of the trunk or of the right leg (`benchmarks/missing.py --write`;
+docs/missing-keypoints.md).
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 
 _FOOT = ("Heel", "SmallToe", "BigToe")
 _OF_FOOT = ("ankle", "mankle", "calc", "toe", "5meta")
-# What is missing in one region is measured together; errors from several add up as independent ones do.
+# Combinations were measured within a region; errors of several regions are added as independent ones.
 REGIONS = (
     ("Neck", "RShoulder", "LShoulder", "RHip", "LHip"),
     *(tuple(side + part for part in ("Knee", "Ankle", *_FOOT)) for side in "RL"),
 )
-# The markers are 20 mm off with all keypoints seen; another 15 make that 25.
+# With all keypoints seen, the markers' error is 20 mm; 15 mm more, independent of it, make 25 mm.
 MOST_ADDED_MM = 15.0
 
 _Missing = frozenset[str]
 
 
 def lost_markers(missing: BoolArray, never: BoolArray, outputs: Sequence[str]) -> BoolArray:
-    """Which markers cannot be known, (n_frames, n_markers).
+    """Which markers cannot be predicted, (n_frames, n_markers).
 
     Args:
         missing: keypoints that are filled in, (n_frames, 15).
-        never: keypoints that the trial hardly shows at all, (15,).
+        never: keypoints that are missing in nearly all of the trial, (15,).
         outputs: names of the markers.
     """
     patterns, which = np.unique(missing, axis=0, return_inverse=True)
@@ -43,23 +44,23 @@ def lost_markers(missing: BoolArray, never: BoolArray, outputs: Sequence[str]) -
 
 
 def _lost(missing: BoolArray, never: BoolArray, outputs: tuple[str, ...]) -> list[bool]:
-    """The same for one frame, (n_markers)."""
+    """`lost_markers` for one frame: (15,) and (15,) to (n_markers,)."""
     gone, unseen = (frozenset(np.compress(each, KEYPOINTS.names).tolist()) for each in (missing, missing & never))
     parts = [part for region in REGIONS if (part := gone.intersection(region))]
     tables = [_table()[part, "never" if part & unseen else "elsewhere"] for part in parts]
-    # Where a foot is not seen at all, ankle angles would be those of the filled-in foot.
+    # Without any keypoint of a foot, its markers would give the ankle angles of the filled-in foot.
     footless = {side for side in ("right", "left") if gone.issuperset(KEYPOINTS.named(part, side) for part in _FOOT)}
     without_foot = {
         mark.name for mark in ANATOMICAL_MARKERS.landmarks if mark.part in _OF_FOOT and mark.side in footless
     }
-    # Markers that were not measured depend on everything.
+    # A marker that is not in the table is lost if any keypoint is missing.
     added_mm = {name: np.hypot.reduce([each.get(name, np.inf) for each in tables], initial=0.0) for name in outputs}
     return [name in without_foot or bool(added_mm[name] > MOST_ADDED_MM) for name in outputs]
 
 
 @cache
 def _table() -> dict[tuple[_Missing, str], dict[str, float]]:
-    """Missing keypoints of one region, and whether the trial shows them elsewhere -> marker -> added error in mm."""
+    """(Missing keypoints of one region, "elsewhere" or "never" seen in the trial) -> marker -> added error in mm."""
     table = {}
     with Path(__file__).with_name("dependence.csv").open(encoding="ascii", newline="") as file:
         for row in csv.DictReader(file):

@@ -1,4 +1,4 @@
-"""Body height from keypoints: the lengths of trunk, thighs and shanks, and how far the estimate can be trusted."""
+"""Estimates body height from the lengths of trunk, thighs and shanks, with a 95 % interval."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
 from trcaugment.subject import HEIGHT_RANGE_M
 
-# Segment -> the two points whose distance it is; hips is the midpoint of both.
+# Segment -> the two points at its ends; "hips" is the midpoint of the hips.
 SEGMENTS = {
     "right thigh": ("RHip", "RKnee"),
     "left thigh": ("LHip", "LKnee"),
@@ -26,24 +26,24 @@ SEGMENTS = {
 _POINTS = (*KEYPOINTS, "hips")
 _FROM, _TO = ([_POINTS.index(pair[k]) for pair in SEGMENTS.values()] for k in range(2))
 
-# Height is the product of powers of three lengths. The exponents add up to one, so that a body twice as large is twice
-# as high. Fitted to generated people: python benchmarks/guards.py --limits
+# Height is a product of powers of three lengths. The exponents add up to one, so that height scales with body size.
+# Fitted to generated people: python benchmarks/guards.py --limits
 _EXPONENTS = {"trunk": 0.26, "thigh": 0.36, "shank": 0.38}
 _FACTOR = 4.00
-# Half width of the interval that holds 95 % of generated people, as a share of height: python benchmarks/guards.py
+# Half width of the 95 % interval among generated people, as a share of height: python benchmarks/guards.py
 _ERROR_SHARE = 0.055
-# Detectors see bent thighs and rounded backs too short: of blocks of frames, a long one is near the truth.
+# Bent thighs and rounded backs look too short to detectors, so an upper quantile of blocks of frames is near the truth.
 _BLOCK_FRAMES = 15
 _QUANTILE = 0.75
 
 
 @dataclass(frozen=True)
 class HeightEstimate:
-    """A person's height as the keypoints suggest it.
+    """Height estimated from keypoints.
 
     Attributes:
         height_m: the estimate in m.
-        error_m: half width of the interval that holds 95 % of people, in m.
+        error_m: half width of its 95 % interval in m.
     """
 
     height_m: float
@@ -51,7 +51,7 @@ class HeightEstimate:
 
 
 def segment_lengths(positions: FloatArray) -> FloatArray:
-    """Distances between keypoints that a body keeps, in the order of `SEGMENTS`.
+    """Lengths of body segments, in the order of `SEGMENTS`.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
@@ -65,13 +65,13 @@ def segment_lengths(positions: FloatArray) -> FloatArray:
 
 
 def estimate_height(positions: FloatArray) -> HeightEstimate:
-    """Estimate body height from the lengths of trunk, thighs and shanks, in whatever posture and direction.
+    """Estimate body height from the lengths of trunk, thighs and shanks, whatever the posture and orientation.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
 
     Raises:
-        MarkersError: trunk, thighs or shanks are never seen, or the estimate is no person's height.
+        MarkersError: trunk, thighs or shanks are never complete, or the estimate is outside `HEIGHT_RANGE_M`.
     """
     lengths = segment_lengths(positions)
     seen = {kind: usual_length_m(kind, lengths) for kind in _EXPONENTS}
@@ -92,7 +92,7 @@ def estimate_height(positions: FloatArray) -> HeightEstimate:
 
 
 def usual_length_m(kind: str, lengths: FloatArray) -> float:
-    """How long the thighs, say, or the trunk are seen: the mean of both sides where both are; NaN where neither is.
+    """Typical length in m of a kind of segment: mean of the sides present; NaN if there is none.
 
     Args:
         kind: last word of the segment's name in `SEGMENTS`.
@@ -104,7 +104,7 @@ def usual_length_m(kind: str, lengths: FloatArray) -> float:
 
 
 def _long(length_m: FloatArray) -> float:
-    """An upper quantile of the medians of blocks of frames, which neither noise nor bursts move, from (n_frames,)."""
+    """Upper quantile of medians of blocks of frames, from (n_frames,): robust against noise and short disturbances."""
     finite = length_m[np.isfinite(length_m)]
     if not len(finite):
         return float("nan")

@@ -1,8 +1,8 @@
-"""Signals: gaps, and the way to the model's rate and back. Arrays in, arrays out, time first.
+"""Signals: finds and fills gaps, resamples to the model's rate and back. Arrays in, arrays out, time first.
 
 Frame positions: the model sees evenly spaced frames, so each frame of a trial gets a position on the model's frame
-axis (`model_frames`), and resampling is interpolation between positions. A trial that has the model's rate gets whole
-numbers, and then nothing changes on the way there or back.
+axis (`model_frames`), and resampling is interpolation between positions. A trial at the model's
+rate gets whole numbers, and resampling leaves it unchanged.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def fill_gaps(positions: FloatArray, time_s: FloatArray, max_gap_s: float = MAX_
             if start > 0 and stop < len(seen) and time_s[stop] - time_s[start - 1] < longest_s:
                 new[start:stop] = True
         if new.any():
-            with np.errstate(over="ignore"):  # one over the slightest of slopes, whose mean is then rightly zero
+            with np.errstate(over="ignore"):  # 1 / slope may overflow, and the harmonic mean is then rightly zero
                 filled[new, point] = PchipInterpolator(time_s[seen], positions[seen, point])(time_s[new])
     return filled, is_filled
 
@@ -68,20 +68,20 @@ def fill_gaps(positions: FloatArray, time_s: FloatArray, max_gap_s: float = MAX_
 def find_segments(
     complete: BoolArray, time_s: FloatArray, max_gap_s: float = MAX_GAP_S, *, leaps: Sequence[int] = ()
 ) -> list[Span]:
-    """Runs of complete frames as (start, stop), stop excluded, also parted where time stamps or the body leap.
+    """Runs of complete frames as (start, stop), stop excluded; split where time stamps or the body leap.
 
     Args:
         complete: whether each frame has all its points, (n_frames,).
         time_s: increasing time stamps in s, (n_frames,).
-        max_gap_s: a leap this long, measured as in `fill_gaps`, parts a segment: the frames were never written.
-        leaps: increasing first frames after leaps of the body.
+        max_gap_s: a leap in the time stamps this long, measured as in `fill_gaps`, splits a segment.
+        leaps: first frames after leaps of the body, increasing.
     """
     longest_s = max_gap_s - _CLOCK_S + _typical_step_s(time_s)
-    parting = np.union1d(np.flatnonzero(np.diff(time_s) >= longest_s) + 1, np.asarray(leaps, dtype=np.int64))
+    splits = np.union1d(np.flatnonzero(np.diff(time_s) >= longest_s) + 1, np.asarray(leaps, dtype=np.int64))
     segments = []
     for start, stop in find_gaps(complete):
-        first, last = np.searchsorted(parting, [start + 1, stop])
-        segments += list(pairwise([start, *parting[first:last].tolist(), stop]))
+        first, last = np.searchsorted(splits, [start + 1, stop])
+        segments += list(pairwise([start, *splits[first:last].tolist(), stop]))
     return segments
 
 
@@ -117,10 +117,10 @@ def model_frames(time_s: FloatArray, rate_hz: float) -> FloatArray:
 
 
 def model_grid(positions: FloatArray) -> FloatArray:
-    """The model's frames for one segment: whole numbers, but the first and last at the segment's own ends.
+    """The model's frames for one segment: whole numbers, except the first and last, which are the segment's ends.
 
-    Moving the outer two by half a frame at most spares every extrapolation, there and back. The inner ones depend on
-    the trial alone, so a gap elsewhere does not move them. A segment shorter than half a frame gets one frame.
+    Moving the outer two by at most half a frame avoids extrapolation in both directions. The inner ones do not depend
+    on gaps elsewhere in the trial. A segment shorter than half a frame gets one frame.
 
     Args:
         positions: the segment's part of `model_frames`, (n_frames,).
@@ -152,21 +152,21 @@ def to_model_grid(values: FloatArray, positions: FloatArray, grid: FloatArray) -
     span = float(positions[-1] - positions[0])
     if n_frames == 1 or (n_frames - 1) <= (1 + RATE_TOLERANCE) * span:
         return resample(values, positions, grid)
-    # In frames per model frame: how many times faster than the model this segment is.
+    # Frames per model frame: how many times faster than the model this segment was recorded.
     rate = (n_frames - 1) / span
     even = np.linspace(positions[0], positions[-1], n_frames)
     low_pass = butter(4, _CUT_OFF, fs=rate, output="sos")
-    # Beyond the ends the motion is continued point-symmetrically, for as long as the filter remembers.
+    # Odd (point-symmetric) padding at the ends, as long as the filter's response.
     pad = min(n_frames - 1, int(np.ceil(15 * rate)))
     smooth = sosfiltfilt(low_pass, resample(values, positions, even), axis=0, padtype="odd", padlen=pad)
     return resample(np.asarray(smooth, dtype=np.float64), even, grid)
 
 
 def resample(values: FloatArray, positions: FloatArray, new_positions: FloatArray) -> FloatArray:
-    """Values at new positions by a cubic spline; equal positions return equal values.
+    """Values at new positions by a cubic spline; unchanged if the positions are the same.
 
-    A spline and not PCHIP or Akima: on 3 Hz motion of 0.3 m those flatten the peaks by 2.7 and 0.9 mm on the way from
-    60 Hz to 240 Hz, the spline by 0.01 mm.
+    Why a spline: from 60 Hz to 240 Hz it flattens the peaks of 3 Hz motion of 0.3 m by 0.01 mm, PCHIP by 2.7 mm and
+    Akima by 0.9 mm.
 
     Args:
         values: values without NaN, (n_frames, ...).

@@ -1,4 +1,4 @@
-"""Windows: cut a segment of complete frames into overlapping pieces, and blend pieces back into one."""
+"""Windows: cuts a segment of complete frames into overlapping pieces, and blends them back by weighted overlap-add."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ IntArray = NDArray[np.int64]
 
 
 def window_starts(n_frames: int, *, length: int, hop: int, first_frame: int = 0) -> IntArray:
-    """Where the windows of one segment start, counted from the segment's first frame.
+    """Start frames of the windows of one segment, counted from the segment's first frame.
 
     Windows start at the trial's frames 0, hop, 2 hop, ... wherever they fit, so that a gap elsewhere in the trial moves
-    no window here; one more starts with the segment and one ends with it. A segment shorter than a window gets a
-    single window with the segment in its middle, which starts before the segment.
+    no window here. One more starts with the segment, and one ends with it. A segment shorter than a window gets one
+    window that starts before the segment and has it in the middle.
 
     Args:
         n_frames: frames in the segment, at least 1.
@@ -39,7 +39,7 @@ def window_starts(n_frames: int, *, length: int, hop: int, first_frame: int = 0)
 
 
 def cut(values: FloatArray, starts: IntArray, length: int) -> FloatArray:
-    """Copy windows out of a segment; beyond its ends the motion is reflected (as `np.pad` mode "reflect").
+    """Copy windows out of a segment; beyond its ends the values are reflected (as by `np.pad` with mode "reflect").
 
     Args:
         values: any values per frame, (n_frames, ...).
@@ -51,13 +51,13 @@ def cut(values: FloatArray, starts: IntArray, length: int) -> FloatArray:
     """
     last = len(values) - 1
     frames = starts[:, None] + np.arange(length)
-    # Reflection about frame 0 and about the last frame repeats every 2 * last frames; a lone frame repeats itself.
+    # Reflections about frame 0 and the last frame repeat every 2 * last frames; a single frame repeats itself.
     reflected: IntArray = last - np.abs(frames % max(2 * last, 1) - last)
     return np.asarray(values[reflected])
 
 
 def add_windows(joined: FloatArray, windows: FloatArray, starts: IntArray, weights: FloatArray) -> None:
-    """Add weighted windows to a segment in place: long segments are blended block by block.
+    """Add weighted windows to a segment, in place, so that long segments can be blended block by block.
 
     Args:
         joined: the segment so far, (n_frames, ...); changed.
@@ -65,8 +65,8 @@ def add_windows(joined: FloatArray, windows: FloatArray, starts: IntArray, weigh
         starts: start frames of these windows, (n_windows,).
         weights: the same windows' part of `blend_weights`, (n_windows, length).
     """
-    # Last frames first: a frame's sum then runs over its windows in their order, wherever one block ends and the next
-    # begins, and has the same bits.
+    # Last frames of the windows first: each frame then adds its windows in their order wherever a block ends, and the
+    # sum has the same bits.
     for k in reversed(range(windows.shape[1])):
         inside = _inside(starts + k, len(joined))
         weight = weights[inside, k].reshape(-1, *[1] * (windows.ndim - 2))
@@ -74,7 +74,7 @@ def add_windows(joined: FloatArray, windows: FloatArray, starts: IntArray, weigh
 
 
 def blend_weights(starts: IntArray, length: int, n_frames: int) -> FloatArray:
-    """Share of each window in each of its frames; the shares of one frame sum to one.
+    """Weight of each window in each of its frames; the weights of one frame sum to one.
 
     Args:
         starts: start frames, all different, (n_windows,).
@@ -82,7 +82,7 @@ def blend_weights(starts: IntArray, length: int, n_frames: int) -> FloatArray:
         n_frames: frames in the segment.
 
     Returns:
-        shares from 0 to 1, (n_windows, length); 0 where a window reaches beyond the segment.
+        weights from 0 to 1, (n_windows, length); 0 where a window reaches beyond the segment.
 
     Raises:
         ValueError: a frame lies in no window, or two windows start at the same frame.
@@ -99,7 +99,7 @@ def blend_weights(starts: IntArray, length: int, n_frames: int) -> FloatArray:
 
 
 def _taper(length: int) -> FloatArray:
-    """A Hann window sampled between its zeros: greatest in the centre, above zero everywhere, (length,)."""
+    """A Hann window sampled between its zeros: largest in the center, above zero everywhere, (length,)."""
     return np.asarray(np.sin(np.pi * (np.arange(length) + 0.5) / length) ** 2, dtype=np.float64)
 
 

@@ -1,1 +1,1 @@
-"""Bytes to nouns and back: TRC, `.mot`, `subjects.csv`, and how files are written."""
+"""File formats: TRC, `.mot` and `subjects.csv`, read into data and written from it."""

@@ -1,4 +1,4 @@
-"""What all names of a person in a file begin or end with: `Patient01:RHip`, `Subject36_RHip`, `RHip_filtered`."""
+"""A common prefix or suffix of a person's marker names: `Patient01:RHip`, `Subject36_RHip`, `RHip_filtered`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from trcaugment.markers import Markers
 
 _KNOWN = {name_key(alias) for mark in LANDMARKS.values() for alias in mark.aliases}
 _LONGEST_KEY = max(map(len, _KNOWN))
-# With fewer known names than these, chance may have made them: vRHip, vLHip.
+# Fewer known names than this may share a prefix by chance, as vRHip and vLHip do.
 _FEWEST = 5
 _LONGEST_NAME = 80
 
 
 class Affix(NamedTuple):
-    """What stands before and after a known name; one of the two is empty."""
+    """A prefix or a suffix of known names; one of the two is empty."""
 
     prefix: str
     suffix: str
@@ -33,35 +33,35 @@ class Affix(NamedTuple):
         return f"*={self.prefix}*{self.suffix}"
 
     def fits(self, name: str) -> bool:
-        """Whether a name has it, and more."""
+        """Whether a name has this prefix or suffix, and is longer."""
         longer = len(name) > len(self.prefix) + len(self.suffix)
         return longer and name.startswith(self.prefix) and name.endswith(self.suffix)
 
     def remove(self, name: str) -> str:
-        """A fitting name without it."""
+        """A name that fits, without the prefix or suffix."""
         return name[len(self.prefix) : len(name) - len(self.suffix)]
 
 
 def find_affix(names: Sequence[str]) -> Affix | None:
-    """What the names of the one person in a file begin or end with; None if known names stand there as they are.
+    """The prefix or suffix of known names in a file; None if the file has known names without one, or hardly any.
 
     Raises:
-        MarkerSetError: the known names are there several times, with different beginnings or ends: several people.
+        MarkerSetError: the known names occur with several prefixes or suffixes: the file holds several people.
     """
-    found: dict[Affix, set[str]] = defaultdict(set)
+    keys_by_affix: dict[Affix, set[str]] = defaultdict(set)
     n_plain = 0
     for name in names:
         if name_key(name) in _KNOWN:
             n_plain += 1
         else:
             for affix, key in _splits(name):
-                found[affix].add(key)
-    if n_plain >= _FEWEST or not found:
+                keys_by_affix[affix].add(key)
+    if n_plain >= _FEWEST or not keys_by_affix:
         return None
-    most = max(map(len, found.values()))
+    most = max(map(len, keys_by_affix.values()))
     if most < max(_FEWEST, n_plain + 1):
         return None
-    people = [affix for affix, keys in found.items() if len(keys) >= max(_FEWEST, most / 2)]
+    people = [affix for affix, keys in keys_by_affix.items() if len(keys) >= max(_FEWEST, most / 2)]
     if len(people) > 1:
         shown = ", ".join(f"those that {affix}" for affix in people[:4]) + (", ..." if len(people) > 4 else "")
         raise MarkerSetError(
@@ -72,7 +72,7 @@ def find_affix(names: Sequence[str]) -> Affix | None:
 
 
 def _splits(name: str) -> Iterator[tuple[Affix, str]]:
-    """A known name at the end of a name, and one at its begin, with what is left over: the longest of each."""
+    """The affix and key of the longest known name at the end of a name, and of the longest at its beginning."""
     if len(name) > _LONGEST_NAME:
         return
     for k in range(1, len(name)):
@@ -88,9 +88,9 @@ def _splits(name: str) -> Iterator[tuple[Affix, str]]:
 
 
 def without_affix(markers: Markers, affix: Affix) -> Markers:
-    """Markers under their names without the affix, noted; those that lack it keep their names.
+    """Markers renamed without the affix, with a note; markers that lack it keep their names.
 
-    A marker that has such a name already, without the affix, is left out.
+    A marker that already has such a shortened name is left out.
     """
     names = {name: affix.remove(name) if affix.fits(name) else name for name in markers.names}
     renamed = {new for old, new in names.items() if new != old}
@@ -105,10 +105,10 @@ def without_affix(markers: Markers, affix: Affix) -> Markers:
 
 
 def with_known_names(markers: Markers) -> Markers:
-    """Markers without what all names of the person begin or end with, noted; the same where there is no such thing.
+    """Markers without the common prefix or suffix of their names, with a note; unchanged if there is none.
 
     Raises:
-        MarkerSetError: there are several people.
+        MarkerSetError: the file holds several people.
     """
     affix = find_affix(markers.names)
     return markers if affix is None else without_affix(markers, affix)

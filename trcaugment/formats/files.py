@@ -1,4 +1,4 @@
-"""Files are replaced whole or left alone."""
+"""Reading and writing files. A file is replaced whole or left alone, never written in part."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 SIDECAR_END = ".json"
-TEMPORARY_END = ".trcaugment.tmp"  # of files that are not yet whole
+TEMPORARY_END = ".trcaugment.tmp"  # of files that are being written
 ADVICE = {
     errno.EISDIR: "Add a file name.",
     errno.ENOENT: "Create the folder first.",
@@ -28,7 +28,7 @@ ADVICE = {
 
 
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write `data` beside the file, then put it in its place in one step; after an error everything is as before.
+    """Write `data` to a temporary file, then rename it to `path` in one step; after an error nothing has changed.
 
     Raises:
         OSError: the file cannot be written; see `why_not_written`.
@@ -38,28 +38,28 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def replace_with_sidecar(path: Path, data: bytes, sidecar: bytes) -> None:
-    """Write a file and its sidecar, such that no file ever stands beside the sidecar of another.
+    """Write a file and its sidecar so that a file never stands beside the sidecar of another.
 
-    Whatever ends the program half-way, there is the old pair, the new one, or a sidecar alone.
+    If the program is killed half-way, there is the old pair, the new pair, or a sidecar alone.
 
     Raises:
         OSError: one cannot be written.
     """
-    account = sidecar_path(path)
-    with _written_beside(path, data) as (target, new), _written_beside(account, sidecar) as (account, new_account):
+    beside = sidecar_path(path)
+    with _written_beside(path, data) as (target, new), _written_beside(beside, sidecar) as (beside, new_sidecar):
         target.unlink(missing_ok=True)
-        new_account.replace(account)
+        new_sidecar.replace(beside)
         new.replace(target)
 
 
 @contextlib.contextmanager
 def _written_beside(path: str | os.PathLike[str], data: bytes) -> Iterator[tuple[Path, Path]]:
-    """The file that will be replaced, and a new one beside it that holds the data; it is gone in the end."""
-    target = Path(os.path.realpath(path))  # through a link, to what it points at
+    """Write the data to a temporary file beside the target; yields both. The temporary file is removed at the end."""
+    target = Path(os.path.realpath(path))  # a link stays, and its target is replaced
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a folder")
     if target.exists() and not target.is_file():
-        raise OSError(errno.EEXIST, "something else than a file has this name")  # /dev/null must stay
+        raise OSError(errno.EEXIST, "something else than a file has this name")  # such as /dev/null
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(errno.EACCES, "the file is read-only")
     temporary = target.with_name(f".{secrets.token_hex(8)}{TEMPORARY_END}")
@@ -75,15 +75,15 @@ def _written_beside(path: str | os.PathLike[str], data: bytes) -> Iterator[tuple
 
 
 def sidecar_path(output: Path) -> Path:
-    """Where the account of a marker file is: `walk_aug.json` beside `walk_aug.trc`."""
+    """Path of a marker file's sidecar: `walk_aug.json` beside `walk_aug.trc`."""
     return output.with_suffix(SIDECAR_END)
 
 
 def read_file(path: Path) -> bytes:
-    """Content of a file; a pipe or device is none, and reading it might never end.
+    """Content of a file.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is a pipe or device, of which reading might never end.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
@@ -91,9 +91,9 @@ def read_file(path: Path) -> bytes:
 
 
 def as_json(value: object) -> bytes:
-    """Content of a JSON file that people can read too; NaN, which JSON does not know, becomes null.
+    """Content of an indented JSON file. NaN, which JSON does not know, becomes null.
 
-    Of a path that is not UTF-8, question marks stand for what is not.
+    Characters of a path that are not valid Unicode become question marks.
     """
     try:
         encoded = msgspec.json.encode(value)
@@ -104,12 +104,12 @@ def as_json(value: object) -> bytes:
 
 
 def as_csv(rows: Iterable[Iterable[object]]) -> bytes:
-    """Content of a CSV file; empty cells for None."""
+    """Content of a CSV file; None becomes an empty cell."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode(errors="replace")  # of paths that are not UTF-8
+    return text.getvalue().encode(errors="replace")  # paths may not be valid Unicode
 
 
 def why_not_written(error: OSError) -> str:
-    """A sentence on why a file could not be written, and one on what to do."""
+    """Why a file could not be written, and what to do: the end of a message that begins with its path."""
     return f"cannot be written: {error.strerror or error}. {ADVICE.get(error.errno or 0, 'Choose another place.')}"

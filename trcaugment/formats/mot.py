@@ -12,12 +12,12 @@ from trcaugment.markers import FloatArray
 
 
 class MotionTable(NamedTuple):
-    """What a motion file holds.
+    """Content of a motion file.
 
     Attributes:
-        labels: of the columns, "time" first.
-        values: (n_frames, n_labels).
-        in_degrees: whether angles are in degrees, or else in radians; None where the header does not say.
+        labels: names of the columns, "time" first.
+        values: as in the file, (n_frames, n_labels).
+        in_degrees: whether angles are in degrees (else radians); None if the header does not say.
         notes: what was repaired, one sentence each.
     """
 
@@ -27,10 +27,10 @@ class MotionTable(NamedTuple):
     notes: tuple[str, ...]
 
     def with_unit(self, path: Path) -> MotionTable:
-        """The same.
+        """The table itself, if the header states the unit of angles.
 
         Raises:
-            MotionError: the header does not say whether angles are in degrees.
+            MotionError: the header does not state it.
         """
         if self.in_degrees is None:
             raise MotionError(f"{path}: expected a header line inDegrees=yes or inDegrees=no, found none; write it")
@@ -38,10 +38,10 @@ class MotionTable(NamedTuple):
 
 
 def read_table(path: Path) -> MotionTable:
-    """Read a `.mot` or `.sto` file, of OpenSim or SIMM; a row with the time stamp of the one before is left out.
+    """Read a `.mot` or `.sto` file of OpenSim or SIMM. A row with the same time stamp as the one before is left out.
 
     Raises:
-        MotionError: not a motion file, or a row has another number of cells, or a cell is no number.
+        MotionError: not a motion file, a row has a wrong number of cells, or a cell is not a number.
     """
     if path.exists() and not path.is_file():
         raise MotionError(f"{path}: expected a motion file, found a folder, pipe or device")  # may never end

@@ -1,4 +1,4 @@
-"""`--names`: which marker of a file is which of ours, for files with names of their own."""
+"""`--names`: maps the marker names of a file to ours."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _HEADING = ["ours", "theirs"]
 
 @dataclass(frozen=True)
 class NameMap:
-    """Names of ours and those of a file.
+    """A map from our marker names to those of a file.
 
     Attributes:
         theirs: our name -> the file's.
-        affix: what the file's names begin or end with, from `*=P1_*`; None where it is to be found.
+        affix: prefix or suffix of the file's names, from `*=P1_*`; None to look for one.
     """
 
     theirs: dict[str, str]
@@ -31,14 +31,14 @@ class NameMap:
 
     @property
     def options(self) -> tuple[str, ...]:
-        """What `--names` would have to say, one each."""
+        """The values of `--names` that give this map."""
         pairs = [f"{ours}={theirs}" for ours, theirs in self.theirs.items()]
         return (*pairs, self.affix.pattern) if self.affix is not None else tuple(pairs)
 
     def apply(self, markers: Markers) -> Markers:
-        """The markers under our names, noted; a marker of the file that has such a name already gives way.
+        """Rename markers to ours, with notes; other markers that already have such a name are left out.
 
-        Without an affix of its own, one that all names have is found and removed.
+        Without an affix in the map, a common one is looked for and removed.
 
         Raises:
             MarkersError: none of the names is in the file.
@@ -46,7 +46,7 @@ class NameMap:
         """
         there = {theirs: ours for ours, theirs in self.theirs.items() if theirs in markers.names}
         if self.theirs and not there:
-            raise MarkersError(f"expected the markers that --names tells of, {_found_instead(self.theirs, markers)}")
+            raise MarkersError(f"expected the markers that --names lists, {_found_instead(self.theirs, markers)}")
         taken = {ours for theirs, ours in there.items() if theirs != ours}
         kept = [k for k, name in enumerate(markers.names) if name in there or name not in taken]
         notes = [f"{ours} is {theirs}, as --names says." for theirs, ours in there.items()]
@@ -78,14 +78,14 @@ def _found_instead(theirs: dict[str, str], markers: Markers) -> str:
 
 
 def read_name_map(values: Sequence[str], ours: Collection[str] | None = None) -> NameMap:
-    """A map from OURS=THEIRS, `*=PREFIX*` or `*=*SUFFIX`, or CSV files with two columns (ours, theirs).
+    """Read a map from OURS=THEIRS, `*=PREFIX*` or `*=*SUFFIX`, or CSV files with two columns (ours, theirs).
 
     Args:
         values: as given on the command line, any number.
-        ours: the names that may stand in front; None for any.
+        ours: the names accepted as OURS; None for any.
 
     Raises:
-        MarkersError: no form fits, a file cannot be read, a name is none of ours, or is given twice.
+        MarkersError: a value has none of these forms, a file cannot be read, a name is not ours or is given twice.
     """
     names: dict[str, str] = {}
     affix = None
@@ -115,7 +115,7 @@ def _split(value: str) -> tuple[str, str, str]:
 
 
 def _read_file(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Line, our name and theirs of each row of a CSV file; a heading and blank lines are skipped."""
+    """Place (file and line), our name and theirs of each row of a CSV file; a heading and blank lines are skipped."""
     try:
         text = read_file(path).decode("utf-8-sig")
     except OSError as error:

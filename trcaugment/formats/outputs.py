@@ -1,4 +1,4 @@
-"""May this be written? Asked in one place, before anything is computed: outputs spare inputs, each other and files."""
+"""Checks, before anything is computed, that outputs overwrite no input, no other output and no file unasked."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def check_outputs(
     overwrite: bool,
     is_ours: Callable[[Path], bool] = lambda _: False,
 ) -> None:
-    """Make sure that files may be written.
+    """Check that files may be written.
 
     Args:
         targets: the files.
         inputs: files and folders that are read.
         overwrite: whether files that exist are replaced.
-        is_ours: of a file that exists, whether it is replaced all the same.
+        is_ours: whether an existing file may be replaced without `overwrite`.
 
     Raises:
         OutputError: one is an input or another output, lies in a folder of inputs, or exists.
@@ -40,7 +40,7 @@ def check_outputs(
 
 
 def find_clashes(targets: Sequence[Path], inputs: Iterable[Path]) -> dict[Path, str]:
-    """Outputs that would be an input or each other, through links too, or lie in a folder of inputs: target -> why.
+    """Outputs that would overwrite an input or each other (links followed), or lie in an input folder: target -> why.
 
     Names that differ in letter case alone count as the same: on many disks they are one file.
     """
@@ -63,10 +63,10 @@ def find_clashes(targets: Sequence[Path], inputs: Iterable[Path]) -> dict[Path, 
 
 
 def check_folder_of(target: Path) -> None:
-    """Make sure that a file's folder is there and can be written.
+    """Check that a file's folder exists and can be written.
 
     Raises:
-        OutputError: it is not there, or read-only.
+        OutputError: it does not exist, or is read-only.
     """
     place = Path(os.path.realpath(target)).parent
     try:
@@ -78,10 +78,10 @@ def check_folder_of(target: Path) -> None:
 
 
 def check_new_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
-    """Make sure that a folder may be made and filled.
+    """Check that a folder is new or empty, and can be made and filled.
 
     Raises:
-        OutputError: it lies in a folder of inputs, holds something, is none, or cannot be made.
+        OutputError: it lies in a folder of inputs, is not empty, is not a folder, or cannot be made.
     """
     for reason in find_clashes([folder], inputs).values():
         raise OutputError(f"{reason}.")
@@ -96,7 +96,7 @@ def check_new_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
 
 
 def in_the_way(path: Path, why: str) -> str:
-    """A sentence on a file or folder that this program did not make and will not replace unasked."""
+    """Message about a file or folder that this program did not make and does not replace without --overwrite."""
     return f"{path} is in the way: {why}. Move it, or add --overwrite."
 
 

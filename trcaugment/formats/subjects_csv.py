@@ -1,4 +1,4 @@
-"""`subjects.csv`: whose the trials of a folder are. Columns path (a pattern), subject, height_m and mass_kg."""
+"""`subjects.csv`: the subject of each trial in a folder. Columns path (a pattern), subject, height_m and mass_kg."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class SubjectRow:
     """One row.
 
     Attributes:
-        pattern: which files, relative to the folder and with `/`; `*` stands for anything, folders included.
+        pattern: pattern of paths relative to the folder, with `/`; `*` matches any characters, `/` too.
         name: name of the subject.
         subject: height and mass.
-        line: of the file that it was read from, for people.
+        line: line number in the file, for messages.
     """
 
     pattern: str
@@ -37,18 +37,19 @@ class SubjectRow:
 
     @cached_property
     def _regex(self) -> re.Pattern[str]:
-        return re.compile(fnmatch.translate(self.pattern))  # fnmatch itself remembers only 256 patterns
+        return re.compile(fnmatch.translate(self.pattern))  # fnmatch caches few patterns only
 
     def fits(self, relative: str) -> bool:
-        """Whether it tells whose a file is; `relative` is its path from the folder, with `/`."""
+        """Whether the pattern matches a file; `relative` is its path from the folder, with `/`."""
         return self._regex.match(relative) is not None
 
 
 def read_subjects(path: Path) -> list[SubjectRow]:
-    """Rows of a `subjects.csv`, whatever its name and place.
+    """Read a table of subjects.
 
     Raises:
-        DatasetError: there is none, a column is missing, a value is none, or one subject has two heights or masses.
+        DatasetError: there is no such file, a column is missing, a value is invalid, or one subject has two heights
+            or masses.
     """
     try:
         text = read_file(path).decode("utf-8-sig")
@@ -95,15 +96,15 @@ def _row(path: Path, line: int, row: dict[str | None, str | None]) -> SubjectRow
 
 
 def first_fitting(rows: Iterable[SubjectRow], relative: str) -> SubjectRow | None:
-    """The first row whose pattern fits a path, or None."""
+    """The first row whose pattern matches a path, or None."""
     return next((row for row in rows if row.fits(relative)), None)
 
 
 def find_row(rows: list[SubjectRow], folder: Path, file: Path) -> SubjectRow:
-    """The first row whose pattern fits the file.
+    """The first row whose pattern matches the file.
 
     Raises:
-        DatasetError: none does.
+        DatasetError: no pattern matches.
     """
     relative = file.relative_to(folder).as_posix()
     row = first_fitting(rows, relative)
@@ -117,5 +118,5 @@ def write_subjects(folder: Path, rows: list[SubjectRow]) -> None:
     with (folder / SUBJECTS_FILE).open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
-        # repr: height and mass come back to the last digit.
+        # csv writes floats by repr, so height and mass are read back exactly.
         writer.writerows((row.pattern, row.name, row.subject.height_m, row.subject.mass_kg) for row in rows)

@@ -1,4 +1,4 @@
-"""The TRC format: `read_trc` forgives what other programs write, `write_trc` writes what all of them read."""
+"""The TRC format: `read_trc` copes with what other programs write; `write_trc` writes what all of them can read."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ PathLike = str | os.PathLike[str]
 
 
 def read_trc(path: PathLike) -> Markers:
-    """Read a TRC file, in m whatever its unit.
+    """Read a TRC file; positions are converted to m.
 
-    Missing are: cells that are blank or say nan, the end of a row that is too short, a marker of which one coordinate
-    is missing, a marker at exactly (0, 0, 0), and one farther than 1000 km away. Whatever was repaired or looks odd
-    stands in `notes`, `unit` is that of the file.
+    Read as missing: blank cells and nan, the end of a row that is too short, a sample of which one coordinate is
+    missing, a sample at exactly (0, 0, 0), and one farther than 1000 km away. `notes` lists what was repaired or looks
+    odd; `unit` is the file's.
 
     Args:
         path: the file; mm, cm or m, any line endings, UTF-8, UTF-16 or Latin-1.
@@ -50,7 +50,7 @@ def read_trc(path: PathLike) -> Markers:
 
 
 def read_trc_bytes(path: PathLike) -> bytes:
-    """Content of a TRC file as it is, for `parse_trc`.
+    """Read the bytes of a TRC file, for `parse_trc`.
 
     Raises:
         TrcError: the file cannot be read.
@@ -69,7 +69,7 @@ def read_trc_bytes(path: PathLike) -> bytes:
 
 
 def parse_trc(data: bytes, path: PathLike) -> Markers:
-    """What `read_trc` makes of a file's content; the path is for messages.
+    """Read the content of a TRC file as `read_trc` does; the path is for messages only.
 
     Raises:
         TrcError: as `read_trc` does.
@@ -81,10 +81,10 @@ def parse_trc(data: bytes, path: PathLike) -> Markers:
 
 
 def write_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> None:
-    """Write a TRC file that OpenSim and other programs read; a file that is there is replaced whole or left alone.
+    """Write a TRC file that OpenSim and other programs read; an existing file is replaced whole or left alone.
 
-    Positions are good to 1e-6 m, time stamps are exact, missing samples say nan. A marker that is at exactly
-    (0, 0, 0) moves by 0.1 µm, because there it would mean missing. A marker's name is kept, spaces included.
+    Positions are rounded to 1e-6 m or finer, time stamps are exact, missing samples are written as nan. A sample at
+    exactly (0, 0, 0) is moved by 0.1 µm, because it would read as missing. Marker names keep their spaces.
 
     Args:
         path: the file to write; its folder must exist.
@@ -103,7 +103,7 @@ def write_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> None:
 
 
 def format_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> bytes:
-    """What `write_trc` writes into the file.
+    """The bytes that `write_trc` writes.
 
     Raises:
         TrcError: the markers do not fit a TRC.
@@ -118,7 +118,7 @@ def format_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> bytes:
 
 
 def _plain_text(data: bytes) -> bytes:
-    """The file as ASCII, UTF-8 or Latin-1 with plain newlines."""
+    """The file's text in UTF-8 or Latin-1, without byte order mark, with `\\n` as line ends."""
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         data = data.decode("utf-16", errors="replace").encode(errors="replace")
     if b"\0" in data:
@@ -146,11 +146,11 @@ def _parse(data: bytes) -> Markers:
 
 
 def _check_clock(header: Header, time_s: FloatArray) -> None:
-    """Refuse time stamps in another unit than seconds, and frame numbers in their place.
+    """Refuse time stamps that are not in seconds, or are frame numbers.
 
     Raises:
-        TrcError: the header's rate is a thousand or a million times theirs, or they count frames; without a rate, they
-            are 3 s apart or more, or by exactly 1.
+        TrcError: the header's rate is a thousand or a million times that of the time stamps, or they count frames;
+            without a rate in the header, they are 3 or more apart, or exactly 1.
     """
     steps_s = np.diff(time_s)
     if not steps_s.size:
@@ -175,7 +175,7 @@ def _check_clock(header: Header, time_s: FloatArray) -> None:
 
 
 def _odd_times(header: Header, time_s: FloatArray) -> Iterator[str]:
-    """Sentences on leaps between time stamps, and on another rate than the header's."""
+    """Notes on leaps in the time stamps, and on a rate that differs from the header's."""
     steps_s = np.diff(time_s)
     if not steps_s.size:
         return
@@ -185,7 +185,7 @@ def _odd_times(header: Header, time_s: FloatArray) -> Iterator[str]:
         k = int(leaps[0])
         others = f", and {leaps.size - 1} times more" if leaps.size > 1 else ""
         yield f"Time leaps by {steps_s[k]:.3g} s after frame {k + 1}{others}: frames were left out."
-    # Without the leaps, and a mean rather than the median: rounded time stamps still have the right mean.
+    # The mean, which rounding of the time stamps does not bias as it does the median; leaps are left out.
     rate_hz = 1 / float(steps_s[steps_s <= 1.5 * usual_s + 0.001].mean())
     if not abs(header.rate_hz - rate_hz) < 0.01 * rate_hz:
         yield f"The header says {header.rate_hz:g} Hz, the time stamps say {rate_hz:.4g} Hz: these count."
@@ -221,7 +221,7 @@ def _format(markers: Markers, unit: str, file_name: str) -> str:
 
 
 def _values(markers: Markers, unit: str) -> FloatArray:
-    """Positions in the file's unit, (n_frames, n_markers, 3), such that `read_trc` finds missing what is missing."""
+    """Positions in the file's unit, (n_frames, n_markers, 3); no valid sample is written as (0, 0, 0)."""
     values = markers.positions * PER_METER[unit]
     values[np.isnan(values).any(axis=2)] = np.nan
     smallest = 10.0 ** -DECIMALS[unit]

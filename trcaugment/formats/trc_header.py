@@ -1,4 +1,4 @@
-"""The header of a TRC file: four lines of names and values, or what other programs and accidents made of them."""
+"""The header of a TRC file: four or five lines, also as other programs write them or with lines lost."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ KEYS = [
 _AXES = re.compile(rb"\s*[XYZ]\d*\s", re.IGNORECASE)
 _LABELS = re.compile(r"frame", re.IGNORECASE)
 _SEPARATED = re.compile(rb"\s*pathfiletype\s*([,;])", re.IGNORECASE)
-# Third columns of NOKOV and other programs.
+# Headings of a third column with time stamps, as NOKOV and other programs write.
 _STAMP = re.compile(r"(time|clock)[\s_]*(stamps?|code)?\s*(\(\w+\)|\[\w+\])?", re.IGNORECASE)
 
 
 class Header(NamedTuple):
-    """Line 3; NaN where a number could not be read."""
+    """The values in line 3; NaN where a number could not be read."""
 
     unit: str
     rate_hz: float
@@ -34,9 +34,9 @@ class Labels(NamedTuple):
     """Names after Frame# and Time.
 
     Attributes:
-        line: number of their line.
-        names: all of them, in order.
-        columns: of each, 2 for the cell after the time.
+        line: number of the line.
+        names: names in order.
+        columns: column index of each name, from 0; the column after the time is 2.
     """
 
     line: int
@@ -45,18 +45,18 @@ class Labels(NamedTuple):
 
     @property
     def follow_each_other(self) -> bool:
-        """Whether no name is left out between the first and the last: one a marker, or one a coordinate."""
+        """Whether the names are evenly spaced, one or three columns apart, so that none is missing between them."""
         return set(self._steps) in (set(), {1}, {3})
 
     @property
     def begin_with_stamp(self) -> bool:
-        """Whether the first is that of a single column, by its place before names of three columns each."""
+        """Whether the first name has a single column while all others have three."""
         steps = self._steps
         return len(steps) > 1 and steps[0] == 1 and set(steps[1:]) == {3}
 
     @property
     def may_begin_with_stamp(self) -> bool:
-        """Whether the first is called a time stamp."""
+        """Whether the first name reads like a time stamp."""
         return len(self.names) > 1 and _STAMP.fullmatch(self.names[0]) is not None
 
     @property
@@ -65,7 +65,7 @@ class Labels(NamedTuple):
 
 
 def with_tabs(data: bytes, notes: list[str]) -> bytes:
-    """The file with tabs where it has commas or semicolons in their place; noted."""
+    """The file with tabs in place of commas or semicolons, if it is separated by these; adds a note."""
     found = _SEPARATED.match(data)
     if found is None or b"\t" in data:
         return data
@@ -75,17 +75,17 @@ def with_tabs(data: bytes, notes: list[str]) -> bytes:
 
 
 def split_file(data: bytes) -> tuple[list[Line], int]:
-    """The header, four lines or five with the X1 Y1 Z1 labels, and where the first row of data begins.
+    """The lines of the header (four, or five with the X1 Y1 Z1 labels) and the offset of the first row of data.
 
     Raises:
-        TrcError: it does not begin or go on as a TRC file does.
+        TrcError: the file does not begin as a TRC file does, ends in the header, or a header line is missing.
     """
     head: list[Line] = []
     start = number = 0
     while start < len(data):
         end = data.find(b"\n", start) + 1 or len(data)
         line, number = data[start:end], number + 1
-        if line.strip():  # blank lines may stand anywhere
+        if line.strip():  # skips blank lines
             if not head and line.split()[0].lower() != b"pathfiletype":
                 raise TrcError(
                     f"line {number}: expected PathFileType, found {decode(line)[:40]!r}. This is not a TRC file."
@@ -102,7 +102,7 @@ def split_file(data: bytes) -> tuple[list[Line], int]:
 
 
 def _check_order(head: list[Line]) -> None:
-    """Refuse headers in which a line was lost: the others would be taken for it."""
+    """Refuse headers in which a line is missing, because the next line would be read in its place."""
     texts = [decode(line).strip() for _, line in head]
     names = next((k for k, text in enumerate(texts) if k and _LABELS.match(text)), None)
     if names in (1, 2):
@@ -119,14 +119,14 @@ def _check_order(head: list[Line]) -> None:
 
 
 def read_header(key_line: Line, value_line: Line) -> Header:
-    """What lines 2 and 3 say.
+    """Read lines 2 and 3.
 
     Raises:
-        TrcError: there is no unit that is known.
+        TrcError: the unit is missing or unknown.
     """
     keys, values = ([cell.strip() for cell in decode(line).rstrip().split("\t")] for _, line in (key_line, value_line))
     if len(keys) != len(values) or not {"NumMarkers", "Units"} <= set(keys):
-        # As OpenSim does it: by order. The columns that count stand first.
+        # By position, as OpenSim reads them; the columns that matter come first.
         keys, values = KEYS, decode(value_line[1]).split()
     found = dict(zip(keys, values, strict=False))
     unit = UNIT_NAMES.get(found.get("Units", "").lower())
@@ -140,7 +140,7 @@ def read_header(key_line: Line, value_line: Line) -> Header:
 
 
 def read_labels(line: Line, header: Header) -> Labels:
-    """Names from the cells after Frame# and Time, wherever these stand.
+    """Marker names and their columns, from the cells after Frame# and Time.
 
     Raises:
         TrcError: there are none.
@@ -159,32 +159,32 @@ def read_labels(line: Line, header: Header) -> Labels:
 
 
 def different(names: list[str], line: int, notes: list[str]) -> list[str]:
-    """The names, with #1, #2, ... after those that stand more than once; noted.
+    """The names, with #1, #2, ... after those that occur more than once; adds notes.
 
     Raises:
-        TrcError: such a name is there already.
+        TrcError: another marker already has such a name.
     """
     twice = {name for name, count in Counter(names).items() if count > 1}
     if not twice:
         return names
     seen: Counter[str] = Counter()
-    told = []
+    numbered = []
     for name in names:
         seen[name] += 1
-        told.append(f"{name}#{seen[name]}" if name in twice else name)
-    if len(set(told)) < len(told):
+        numbered.append(f"{name}#{seen[name]}" if name in twice else name)
+    if len(set(numbered)) < len(numbered):
         raise TrcError(
             f"line {line}: the marker {min(twice)[:40]} is there more than once. Rename all but one of them."
         )
     for name in [name for name in dict.fromkeys(names) if name in twice][:5]:
         notes.append(f"Line {line} has the name {name[:40]} {seen[name]} times: read as {name[:40]}#1, {name[:40]}#2.")
     if len(twice) > 5:
-        notes.append(f"So it is with {len(twice) - 5} other names.")
-    return told
+        notes.append(f"The same goes for {len(twice) - 5} other names.")
+    return numbered
 
 
 def check_characters(names: list[str] | tuple[str, ...], where: str) -> None:
-    """Refuse names that would not come back from a TRC file.
+    """Refuse names that a TRC file cannot hold.
 
     Raises:
         TrcError: a name is empty, begins or ends with a blank, or has a tab or line break.

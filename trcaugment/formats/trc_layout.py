@@ -1,4 +1,4 @@
-"""Layouts of the rows of a TRC file: what stands before, between and after the columns that have names."""
+"""Brings unusual rows of a TRC file into the usual layout: leading tabs, time stamp columns, columns without a name."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _THIRD_CELL = re.compile(rb"^([^\t\n]*\t[^\t\n]*\t)[^\t\n]*(?:\t|$)", re.MULTILI
 
 
 def make_plain(data: bytes, start: int, header: Header, labels: Labels, notes: list[str]) -> Table:
-    """Bring the rows into the usual layout; what was unusual is noted.
+    """Bring the rows into the usual layout; adds a note on whatever was unusual.
 
     Args:
         data: the file, with plain newlines.
-        start: where the first row begins.
-        header: what the header says.
-        labels: the names above the columns.
-        notes: what was odd is added here.
+        start: offset of the first row.
+        header: values of the header.
+        labels: marker names and their columns.
+        notes: notes are added here.
 
     Raises:
-        TrcError: which columns are whose cannot be known.
+        TrcError: it cannot be known which columns belong to which marker.
     """
     names = labels.names
     if not labels.begin_with_stamp and len(names) == header.n_markers and _is_plain(data, start, len(names)):
@@ -47,13 +47,13 @@ def make_plain(data: bytes, start: int, header: Header, labels: Labels, notes: l
 
 
 def _is_plain(data: bytes, start: int, n_names: int) -> bool:
-    """Whether the first row is as it should be, which all the others may be held to."""
+    """Whether the first row has the usual layout; `read_rows` then checks the others against it."""
     row = data[start : data.find(b"\n", start) + 1 or len(data)].rstrip(b"\n").removesuffix(b"\t")
     return row.count(b"\t") == 1 + 3 * n_names and not row.startswith((b"\t", b" ")) and not row.endswith(b"\t")
 
 
 def _begin_with_tab(rows: list[list[bytes]]) -> bool:
-    """Whether nothing, frame numbers and time stamps are the first columns; a frame number may also be left out."""
+    """Whether rows start with a stray tab: blank, frame number, time. A blank alone may be a frame number left out."""
     if not all(len(row) > 2 and not row[0].strip() for row in rows):
         return False
     numbers = np.array([[float_or_nan(decode(cell)) for cell in row[1:3]] for row in rows])
@@ -62,13 +62,13 @@ def _begin_with_tab(rows: list[list[bytes]]) -> bool:
 
 
 def _have_another_cell(rows: list[list[bytes]]) -> bool:
-    """Whether most rows have one cell more than 2 + 3 n."""
+    """Whether most rows have one cell more than 2 + 3 n_markers."""
     lengths = np.array([_length(row) for row in rows])
     return bool((lengths % 3 == 0).mean() > 0.5)
 
 
 def _length(row: list[bytes]) -> int:
-    """Cells up to the last that is not blank."""
+    """Number of cells up to the last that is not blank."""
     n = len(row)
     while n and not row[n - 1].strip():
         n -= 1
@@ -78,15 +78,15 @@ def _length(row: list[bytes]) -> int:
 def _settle_count(
     names: list[str], rows: list[list[bytes]], header: Header, labels: Labels, notes: list[str]
 ) -> tuple[list[str], int]:
-    """Names that have columns, and how many trajectories without a name follow."""
+    """The names that have columns, and the number of trajectories without a name after them."""
     n_names, n_markers = len(names), header.n_markers
-    whole = [n for n in map(_length, rows) if n % 3 == 2]  # others will be refused, or lose a stray tab
+    whole = [n for n in map(_length, rows) if n % 3 == 2]  # `read_rows` refuses others, or removes a stray tab
     longest = max(whole, default=0)
     n_more = (longest - 2) // 3 - n_names
     if n_more > 0:
         counted = n_names + n_more <= n_markers
         if not counted and sum(n > 2 + 3 * n_names for n in whole) < len(rows) / 2:
-            return names, 0  # only some rows are too long: they will be refused
+            return names, 0  # only some rows are too long; `read_rows` refuses them
         if not labels.follow_each_other and not labels.begin_with_stamp:
             raise TrcError(
                 f"line {labels.line}: expected {max(n_markers, n_names + n_more):g} marker names, found {n_names}, and "

@@ -1,4 +1,4 @@
-"""Rows of a TRC file to numbers: plain rows by the block, odd ones cell by cell."""
+"""Parses rows of a TRC file into numbers: plain rows in blocks, unusual ones cell by cell."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ Line = tuple[int, bytes]  # number in the file, text
 MISSING_TEXTS = frozenset(["", "nan", "-nan", "+nan", "-nan(ind)", "1.#qnan", "-1.#ind", "na", "n/a", "null", "none"])
 DECIMAL_COMMA = "It has a decimal comma: export the file with decimal points."
 REPAIR_TIME = "Correct it, or remove the line."
-MOST_MISSING = 2_000_000  # samples that rows may leave out by ending early: more would cost more than the file holds
-BYTES_AT_ONCE = 250_000  # keeps the work of the fast path inside the processor's cache
+MOST_MISSING = 2_000_000  # samples missing from rows that end early; limits memory for short files with many names
+BYTES_AT_ONCE = 250_000  # so that the fast path works in the processor's cache
 
 
 def decode(line: bytes) -> str:
@@ -33,7 +33,7 @@ def decode(line: bytes) -> str:
 
 
 def float_or_nan(text: str) -> float:
-    """The number, or NaN if it is none."""
+    """The number in a text, or NaN if there is none."""
     try:
         return float(text)
     except ValueError:
@@ -41,13 +41,13 @@ def float_or_nan(text: str) -> float:
 
 
 class Table(NamedTuple):
-    """Rows of frame number, time and three cells a marker.
+    """Rows of frame number, time and three cells per marker.
 
     Attributes:
-        data: the file, with plain newlines, line by line as it was.
-        start: where the first row begins.
-        names: of the markers, in the order of the columns.
-        n_unnamed: trajectories without a name after those.
+        data: the file with plain newlines; line numbers are those of the file.
+        start: offset of the first row.
+        names: marker names in the order of the columns.
+        n_unnamed: number of trajectories without a name after those.
     """
 
     data: bytes
@@ -62,12 +62,12 @@ class Table(NamedTuple):
 
 
 def read_rows(table: Table, per_meter: float, notes: list[str]) -> tuple[FloatArray, FloatArray]:
-    """Time stamps in s, (n_frames,), and positions in m, (n_frames, n_markers, 3), NaN where missing.
+    """Parse the rows: time stamps in s, (n_frames,), and positions in m, (n_frames, n_markers, 3), NaN where missing.
 
     Args:
         table: the rows.
-        per_meter: how many of the file's units make a meter.
-        notes: what was odd is added here.
+        per_meter: number of the file's units in a meter.
+        notes: notes are added here.
 
     Raises:
         TrcError: a row has another number of cells, a cell is not a number, or time does not increase.
@@ -108,7 +108,7 @@ def read_rows(table: Table, per_meter: float, notes: list[str]) -> tuple[FloatAr
 
 
 def _uncut(number: int, row: bytes, n_columns: int, odd: dict[str, list[int]]) -> Line:
-    """The file's last row without its last cell if the file breaks off there: 0.1 may have been 0.17."""
+    """The file's last row, without its last cell if the file breaks off in it: 0.1 may have been 0.17."""
     cells = row.split(b"\t")
     if not cells[-1].strip() or len(cells) == 1 or (len(cells) >= n_columns and not _is_shorter(cells)):
         return number, row
@@ -118,7 +118,7 @@ def _uncut(number: int, row: bytes, n_columns: int, odd: dict[str, list[int]]) -
 
 
 def _is_shorter(cells: list[bytes]) -> bool:
-    """Whether the last cell has fewer decimals than all other coordinates, which have equally many."""
+    """Whether the last cell has fewer decimals than the other coordinates, which all have the same number."""
     n_decimals = [len(cell.strip().partition(b".")[2]) for cell in cells[2:] if cell.strip()]
     return len(n_decimals) > 2 and len(set(n_decimals[:-1])) == 1 and n_decimals[-1] < n_decimals[0]
 
@@ -144,10 +144,10 @@ def _check_times(time_s: FloatArray, lines: list[int]) -> None:
 
 
 def _row(number: int, row: bytes, table: Table, odd: dict[str, list[int]]) -> list[float]:
-    """Time and coordinates."""
+    """Time and coordinates of a row, n_columns - 1 numbers."""
     n_columns = table.n_columns
     plain = row.removesuffix(b"\t").split(b"\t")
-    if len(plain) == n_columns and b" " not in row and b"_" not in row:  # float() takes 1_000
+    if len(plain) == n_columns and b" " not in row and b"_" not in row:  # float() accepts 1_000
         with contextlib.suppress(ValueError):
             return [_time(decode(plain[1]), number), *(float(cell) for cell in plain[2:])]
     cells = _cells(number, row, n_columns, odd)
@@ -164,10 +164,10 @@ def _time(cell: str, number: int) -> float:
 
 
 def _cells(number: int, row: bytes, n_columns: int, odd: dict[str, list[int]]) -> list[str]:
-    """Frame number, time and the cells of whole markers, as many as the row has.
+    """The cells of a row that is not plain: frame number, time and three for each marker that it has.
 
     Raises:
-        TrcError: the row has more cells, or a part of a marker: which cell is whose cannot be known.
+        TrcError: the row has too many cells, or only a part of a marker, so the cells cannot be assigned.
     """
     cells = re.split(r" *\t *| +", decode(row).strip(" "))
     length = max((k for k, cell in enumerate(cells, 1) if cell.strip()), default=0)
@@ -191,9 +191,9 @@ def _cells(number: int, row: bytes, n_columns: int, odd: dict[str, list[int]]) -
 
 
 def _without_stray(cells: list[str]) -> list[str]:
-    """The cells without tabs too many: a missing marker is three blank cells, whatever is beyond these is stray.
+    """The cells without stray tabs: a missing marker is three blank cells, and any beyond a multiple of 3 are stray.
 
-    So OpenSim's MarkerData reads, too.
+    OpenSim's MarkerData reads them the same way.
     """
     kept: list[str] = []
     for is_blank, run in groupby(cells, key=lambda cell: not cell.strip()):
@@ -222,7 +222,7 @@ def _coordinate(cell: str, number: int, column: int, names: list[str]) -> float:
 
 
 def _drop_samples(positions: FloatArray, lines: list[int], names: tuple[str, ...], notes: list[str]) -> None:
-    """Set samples that are no positions to NaN, in place, and note them."""
+    """Set samples that cannot be positions to NaN, in place; adds notes."""
     x, y, z = np.moveaxis(positions, 2, 0)
     absent = [np.isnan(axis) for axis in (x, y, z)]
     far = [np.abs(axis) > FARTHEST_M for axis in (x, y, z)]

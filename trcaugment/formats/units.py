@@ -1,4 +1,4 @@
-"""Length units of marker files, and whether the positions in one can be in the unit that it states."""
+"""Length units of marker files, and a check that positions fit the unit that the file states."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ UNIT_NAMES = {unit: unit for unit in PER_METER} | {
     for prefix, unit in (("", "m"), ("centi", "cm"), ("milli", "mm"))
     for spelling in ("meter", "meters", "metre", "metres")
 }
-# Markers of a person, from heel to head or from hand to hand, crouching or with raised arms.
+# Extent of the markers of a person, crouching or with raised arms.
 PERSON_M = (0.3, 3.0)
-# Beyond these no marker set on a person reaches, not even that of a trunk alone; a file with two people may pass 3 m.
+# Extents beyond these fit no marker set: a trunk alone is larger, and even two people are closer together.
 CLOUD_M = (0.2, 10.0)
 
 
 def check_unit(markers: Markers) -> None:
-    """Refuse markers that are no person's in the unit that the file states, but are in another.
+    """Refuse markers whose extent fits a person not in the stated unit, but in another.
 
     Raises:
-        MarkersError: the median extent of the markers is under 0.2 m or over 10 m, and a person's in another unit.
+        MarkersError: the median extent of the markers is under 0.2 m or over 10 m, and fits a person in another unit.
     """
     seen = np.isfinite(markers.positions).all(axis=2)
     whole = markers.positions[seen.sum(axis=1) > 1]

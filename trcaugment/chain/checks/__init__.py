@@ -1,4 +1,4 @@
-"""Guards: what must hold of keypoints before a prediction makes sense (`refusals`), and what should (`watch`)."""
+"""Guards: checks of keypoints that refuse a trial (`refusals`) or report what looks wrong in it (`watch`)."""
 
 from trcaugment.chain.checks.findings import Finding
 from trcaugment.chain.checks.refusals import check_rate, check_size, frames_without_body, outside_population

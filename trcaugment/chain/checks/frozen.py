@@ -9,20 +9,21 @@ from trcaugment.chain.signals import BoolArray, Span, find_gaps
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
 
-# Files have five decimals of a metre; filtered keypoints of a standing person still move more: benchmarks/guards.py
+# Step in m, per axis, up to which a keypoint counts as still. Files have five decimals of a metre, and even filtered
+# keypoints of a standing person move more: benchmarks/guards.py
 STILL_M = 2e-5
 LEAST_S = 0.2
-# Of a keypoint in one frame; half of the other keypoints must move farther in that time.
+# While a keypoint is still, the median movement of all keypoints must be larger than this for it to be a finding.
 MOVING_M = 0.01
-# So many at once, and the picture stood still, however the rest moves.
+# If this many keypoints are still together, the video froze.
 MOST_AT_ONCE = 12
-# In a file rounded to more than this, keypoints that move slowly repeat samples of themselves.
+# In a file rounded more coarsely than this, slow keypoints repeat samples without being frozen.
 COARSE_M = 1.5e-4
 _NO_STEP_M = 1e-9  # rounding of floating-point numbers
 
 
 def watch_still(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
-    """Keypoints that stay exactly where they are for 0.2 s or more while others move, or all of them together.
+    """Find keypoints that stay in place for 0.2 s or more while others move, or nearly all of them together.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
@@ -41,7 +42,7 @@ def watch_still(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
     if not odd.any():
         return []
     n_odd = odd.sum(axis=0)
-    still_ones = [
+    parts = [
         f"{KEYPOINTS.names[k]} ({n_odd[k]} of {len(positions)} frames)"
         for k in np.argsort(-n_odd, kind="stable")
         if n_odd[k]
@@ -49,7 +50,7 @@ def watch_still(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
     return [
         Finding(
             "frozen",
-            f"expected keypoints that move, found some that stand still: {listed(still_ones)}; the "
+            f"expected keypoints that move, found some that stand still: {listed(parts)}; the "
             "detector or the file repeats samples there",
             spans_of(np.asarray(odd.any(axis=1)), time_s),
         )
@@ -57,7 +58,7 @@ def watch_still(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
 
 
 def _should_move(positions: FloatArray, still: BoolArray, span: Span, coarse: bool) -> bool:
-    """Whether a keypoint that is still for a span of steps should move: most others do, or nearly none does."""
+    """Whether stillness in a span of steps is a finding: most other keypoints move, or the video froze."""
     start, stop = span
     if still[start:stop].all(axis=0).sum() >= MOST_AT_ONCE:
         return True

@@ -1,7 +1,8 @@
 """Guards of posture and speed: joint angles and speeds that the model was not trained on.
 
-Limits lie about the extremes of generated trials of every activity but `random`, which moves joints as nobody does,
-held for a tenth of a second (speeds: three frames), some widened for real people: python benchmarks/guards.py --limits
+Limits are near the extremes that generated trials hold for 0.1 s (speeds: three frames), some widened for recordings
+of real people: `python benchmarks/guards.py --limits`. Trials of the activity `random` are left out, because nobody
+moves like that.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS, SIDES
 from trcaugment.markers import FloatArray
 
-# Joint angle -> least and greatest in degrees.
+# Joint angle -> lowest and highest in degrees.
 ANGLE_LIMITS_DEG = {
     "hip flexion": (-70.0, 155.0),
     "hip abduction": (-45.0, 65.0),
@@ -22,16 +23,17 @@ ANGLE_LIMITS_DEG = {
     "tilt of hips against trunk": (-40.0, 40.0),
     "tilt of shoulders against trunk": (-30.0, 30.0),
 }
-# Kind of keypoint -> greatest speed relative to the midpoint of the hips, in heights per second.
+# Kind of keypoint -> highest speed relative to the midpoint of the hips, in heights per second.
 SPEED_LIMITS = {"Neck": 2.4, "Shoulder": 2.4, "Knee": 5.0, "Ankle": 8.0, "Heel": 10, "SmallToe": 10, "BigToe": 10}
-# Speed over this many frames, and fast for as many: at 60 Hz, 20 mm of noise are 0.6 heights/s then, from frame to
-# frame they would be 1.7. Not over a time, in which what is played much too fast is back where it was.
+# Speeds are taken over this many frames and must last as many. At 60 Hz, 20 mm of noise then add 0.6 heights/s; from
+# frame to frame they would add 1.7. A fixed frame count: over a fixed time, sped-up cyclic motion returns to its start
+# and looks slow.
 SPEED_FRAMES = 3
 ODD_POSTURE_S = 0.1
 
 
 def watch_posture(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
-    """Joint angles beyond those that the model was trained on, for a tenth of a second or more.
+    """Find joint angles beyond those that the model was trained on, for 0.1 s or more.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
@@ -59,7 +61,7 @@ def watch_posture(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
 
 
 def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> list[Finding]:
-    """Keypoints that move faster, seen from the hips, than any that the model was trained on.
+    """Find keypoints that move faster, relative to the hips, than any that the model was trained on.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
@@ -81,7 +83,7 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
     return [
         Finding(
             "speed",
-            "expected keypoints no faster, seen from the hips, than in training, found in heights per second "
+            "expected keypoints no faster, relative to the hips, than in training, found in heights per second "
             f"{listed(parts)}; look at the keypoints there",
             spans_of(odd, time_s),
         )
@@ -91,16 +93,16 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
 def speeds(positions: FloatArray, time_s: FloatArray) -> FloatArray:
     """Mean speed over three frames, relative to the midpoint of the hips, in m/s, (n_frames - 3, 15)."""
     hips = positions[:, KEYPOINTS.both("Hip")].mean(axis=1, keepdims=True)
-    seen = positions - hips
-    moved_m = np.linalg.norm(seen[SPEED_FRAMES:] - seen[:-SPEED_FRAMES], axis=2)
+    relative = positions - hips
+    moved_m = np.linalg.norm(relative[SPEED_FRAMES:] - relative[:-SPEED_FRAMES], axis=2)
     return np.asarray(moved_m / (time_s[SPEED_FRAMES:] - time_s[:-SPEED_FRAMES])[:, None])
 
 
 def joint_angles_deg(positions: FloatArray) -> dict[str, FloatArray]:
-    """Joint angles of every frame by name, each (n_frames,), NaN where keypoints are missing.
+    """Approximate joint angles by name in degrees, each (n_frames,), NaN where keypoints are missing.
 
-    They are read off the lines between keypoints, in axes of the trunk: from hips to neck is up, from the left to the
-    right hip is sideways. Standing straight is zero.
+    Computed from the lines between keypoints in trunk axes: up from hips to neck, sideways from the left to the right
+    hip. All are zero in upright standing.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3).
@@ -122,17 +124,17 @@ def joint_angles_deg(positions: FloatArray) -> dict[str, FloatArray]:
         shank = ankle - knee
         angles[f"{side} hip flexion"] = np.arctan2(dot(thigh, front), -dot(thigh, up))
         angles[f"{side} hip abduction"] = np.arcsin(dot(thigh, outward))
-        # Knees bend about the line through the hips; about any other they bend neither forward nor backward.
+        # Knee flexion is about the line through the hips, so that its sign tells forward from backward.
         angles[f"{side} knee flexion"] = np.arctan2(-dot(np.cross(thigh, shank), unit(hips)), dot(thigh, shank))
     return {name: np.degrees(angle) for name, angle in angles.items()}
 
 
 def unit(vectors: FloatArray) -> FloatArray:
-    """Directions of vectors (n_frames, 3); NaN where there is none."""
+    """Unit vectors, (n_frames, 3); NaN where a vector has no length."""
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(np.divide(vectors, length, out=np.full_like(vectors, np.nan), where=length > 0))
 
 
 def dot(first: FloatArray, second: FloatArray) -> FloatArray:
-    """Dot products of vectors, (n_frames,)."""
+    """Dot products of vectors (n_frames, 3), frame by frame: (n_frames,)."""
     return np.asarray(np.einsum("nk,nk->n", first, second))

@@ -1,4 +1,4 @@
-"""What must hold of keypoints, or nothing is predicted: rate, size, a body; and whom the model was trained on."""
+"""Checks that refuse a trial or frames (rate, size, a body), and the range of people that a model was trained on."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from trcaugment.markers import FloatArray, Markers
 from trcaugment.model.card import Card
 from trcaugment.subject import Subject
 
-# From hips to neck is 0.27 to 0.32 of height in real files; a stooped child or a poor detector stays within this.
+# Distance from hips to neck as a share of height. Real files have 0.27 to 0.32; the limits leave room for stooped
+# children and poor detectors.
 TRUNK_SHARE = (0.12, 0.6)
-# Hip and shoulder breadth together are 0.3 of height, seen at right angles to the trunk.
+# Hip and shoulder breadth together, at right angles to the trunk, as a share of height: about 0.3 in people.
 BREADTH_SHARE = 0.03
-# Keypoints of one camera lie in a plane. Those of 65 real trials spread by 50 mm or more (RMS) in every direction.
+# Keypoints of a single camera lie in a plane. Those of 65 real trials spread by 50 mm RMS or more in every direction.
 THINNEST_SHARE = 0.003
-# Below this a movement happens between two frames, and whatever stood there would be invented.
+# Below this rate, movement between two frames would have to be invented.
 SLOWEST_HZ = 10.0
 
 
 def check_rate(markers: Markers) -> None:
-    """Refuse trials that are too slow to follow a movement.
+    """Refuse trials whose rate is too low to follow a movement.
 
     Raises:
         MarkersError: the data rate is below 10 Hz.
@@ -36,7 +37,7 @@ def check_rate(markers: Markers) -> None:
 
 
 def check_size(positions: FloatArray, subject: Subject, unit: str) -> None:
-    """Refuse keypoints in another unit than the file says, or of somebody of another size altogether.
+    """Refuse keypoints in another unit than the file states, or of a person of quite another height.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3).
@@ -44,8 +45,7 @@ def check_size(positions: FloatArray, subject: Subject, unit: str) -> None:
         unit: the file's unit, for the message.
 
     Raises:
-        MarkersError: the median distance from hips to neck is no person's of this height, or all keypoints lie in one
-            plane throughout.
+        MarkersError: the median distance from hips to neck does not fit the height, or all keypoints lie in one plane.
     """
     trunk_m = np.linalg.norm(_trunk(positions), axis=1)
     seen_m = float(np.median(trunk_m[np.isfinite(trunk_m)])) if np.isfinite(trunk_m).any() else np.nan
@@ -69,7 +69,7 @@ def check_size(positions: FloatArray, subject: Subject, unit: str) -> None:
 
 
 def _thickness_m(positions: FloatArray) -> float:
-    """Spread of the keypoints about their mean along the thinnest direction (RMS), over all complete frames, in m."""
+    """RMS distance of the keypoints from their mean along the thinnest direction, over all complete frames, in m."""
     whole = positions[np.isfinite(positions).all(axis=(1, 2))]
     if not len(whole):
         return np.inf
@@ -78,14 +78,14 @@ def _thickness_m(positions: FloatArray) -> float:
 
 
 def frames_without_body(positions: FloatArray, subject: Subject) -> BoolArray:
-    """Frames whose keypoints are complete but no body: trunk or breadth far from what any person of this height has.
+    """Frames with complete keypoints that do not form a body: trunk length or breadth does not fit the height.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3).
         subject: the person.
 
     Returns:
-        Whether each frame is one, (n_frames,).
+        Whether each frame is such a frame, (n_frames,).
     """
     trunk = _trunk(positions)
     trunk_m = np.linalg.norm(trunk, axis=1)
@@ -93,16 +93,16 @@ def frames_without_body(positions: FloatArray, subject: Subject) -> BoolArray:
         positions[:, list(places)].sum(axis=1)
         for places in zip(KEYPOINTS.both("Hip"), KEYPOINTS.both("Shoulder"), strict=True)
     )
-    # The part of left-to-right at right angles to the trunk, by the area of the parallelogram.
+    # Breadth at right angles to the trunk, times trunk length: the area of their parallelogram.
     area = np.linalg.norm(np.cross(right - left, trunk), axis=1)
     low_m, high_m = (share * subject.height_m for share in TRUNK_SHARE)
-    # Comparisons with NaN are false: incomplete frames are not these.
+    # Incomplete frames give False: comparisons with NaN are false.
     odd: BoolArray = (trunk_m < low_m) | (trunk_m > high_m) | (area < BREADTH_SHARE * subject.height_m * trunk_m)
     return odd
 
 
 def outside_population(subject: Subject, card: Card) -> list[str]:
-    """Sentences on how the person lies outside the people that a model was trained on."""
+    """One sentence for each of height and body mass index outside the range that a model was trained on."""
     index = subject.mass_kg / subject.height_m**2
     compared = (
         ("height", subject.height_m, card.height_m, "m"),
@@ -116,6 +116,6 @@ def outside_population(subject: Subject, card: Card) -> list[str]:
 
 
 def _trunk(positions: FloatArray) -> FloatArray:
-    """From the midpoint of the hips to the neck in m, (n_frames, 3)."""
+    """Vectors from the midpoint of the hips to the neck in m, (n_frames, 3)."""
     neck, right, left = (positions[:, KEYPOINTS.index(name)] for name in ("Neck", "RHip", "LHip"))
     return np.asarray(neck - (right + left) / 2)

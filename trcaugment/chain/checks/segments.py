@@ -1,7 +1,7 @@
-"""Guard of segment lengths: no person's, not alike on both sides, jumping, or drifting within the trial.
+"""Guard of segment lengths: impossible for the height, different on both sides, jumping, or drifting within the trial.
 
-Limits lie about the extremes of generated trials, which have a detector's offsets, slides, drift and noise,
-widened where recordings of real people go farther: python benchmarks/guards.py --limits
+Limits are near the extremes of generated trials, which have a detector's offsets, soft-tissue shifts, drift and noise,
+widened where recordings of real people go farther: `python benchmarks/guards.py --limits`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from trcaugment.chain.signals import BoolArray
 from trcaugment.markers import FloatArray
 
 LASTING_S = 0.1
-# A trial shorter than this has no time to drift.
+# Trials shorter than this are not checked for drift.
 DRIFT_S = 1.0
 
 
 class Limits(NamedTuple):
-    """What a segment's length may do.
+    """Limits of a segment's length.
 
     Attributes:
-        share: least and greatest median of a trial, of height.
-        sides: how many times longer one side may be than the other.
-        jump: least and greatest length in some frames, of the trial's median.
-        drift: how many times longer or shorter the last third of a trial may be than the first.
+        share: lowest and highest median of a trial, as a share of height.
+        sides: highest ratio of the longer to the shorter side.
+        jump: lowest and highest length in some frames, as a ratio to the trial's median.
+        drift: highest ratio of the last third of a trial to its first third, or the reverse.
     """
 
     share: tuple[float, float]
@@ -49,7 +49,7 @@ _PAIRS = [(k, k + 1) for k, name in enumerate(SEGMENTS) if name.startswith("righ
 
 
 def watch_segments(positions: FloatArray, time_s: FloatArray, height_m: float) -> list[Finding]:
-    """Segments whose lengths are no person's of this height, differ between sides, jump or drift.
+    """Find segments whose lengths do not fit the height, differ between sides, jump or drift.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3), NaN where missing.

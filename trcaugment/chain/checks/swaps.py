@@ -1,7 +1,7 @@
 """Guard of sides: left and right exchanged, in some frames or for a whole trial.
 
-Every frame is judged on its own, so it does not matter how long an exchange lasts. Limits lie about the extremes of
-generated trials (of every activity but `random`) and far from exchanged ones: python benchmarks/guards.py --limits
+Every frame is judged on its own, so an exchange of any duration is found. Limits are near the extremes of generated
+trials (except activity `random`), and far from exchanged ones: `python benchmarks/guards.py --limits`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS, SIDES
 from trcaugment.markers import FloatArray
 
-# Sine of the angle between shank and foot, about the line from left to right hip: 0.95 in standing, -0.95 exchanged.
+# Sine of the angle from shank to foot about the line from left to right hip: 0.95 in standing, -0.95 if exchanged.
 LEAST_FORWARD = -0.3
-# From the left to the right knee along the line from left to right hip: 0.12 heights in standing, -0.12 exchanged.
+# From the left to the right knee along the line from left to right hip, in heights: 0.12 in standing, -0.12 if
+# exchanged.
 LEAST_KNEES_APART = -0.06
 # From the left to the right shoulder along that line, in heights.
 LEAST_SHOULDERS_APART = -0.06
-# How much nearer (as a share) to its usual length every shank is with the other ankle than any is with its own.
+# Limit of `ankles_gain`: how much better, as a share of length, the shanks fit if the ankles are exchanged.
 MOST_GAINED = 0.08
 # Part of the body -> the keypoints of it that an exchange concerns.
 _FEET = ("Ankle", "Heel", "SmallToe", "BigToe")
@@ -31,11 +32,11 @@ PARTS: dict[str, tuple[str, ...]] = {
     "hips": ("Hip",),
     "ankles and feet": _FEET,
 }
-_WHAT_TO_DO = "exchange the names of the two sides there, or look whether the file's axes are a mirror image"
+_WHAT_TO_DO = "exchange the names of the two sides there, or check whether the file's axes are a mirror image"
 
 
 def watch_sides(positions: FloatArray, time_s: FloatArray, height_m: float) -> list[Finding]:
-    """Frames in which left and right of the legs, hips, shoulders or of everything are exchanged.
+    """Find frames in which left and right of the legs, hips, shoulders or the whole body are exchanged.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
@@ -69,7 +70,7 @@ def exchanged_frames(positions: FloatArray, height_m: float) -> dict[str, BoolAr
         ankles = ankles_gain(positions) > MOST_GAINED
     backward, crossed = forward < LEAST_FORWARD, knees < LEAST_KNEES_APART * height_m
     turned = shoulders < LEAST_SHOULDERS_APART * height_m
-    # Everything is seen from the hips: where these are exchanged, all else seems to be.
+    # Sides are relative to the hips: if only the hips are exchanged, everything else appears exchanged.
     return {
         "everything": backward & ~crossed & ~turned,
         "legs": crossed & ~backward,
@@ -80,13 +81,13 @@ def exchanged_frames(positions: FloatArray, height_m: float) -> dict[str, BoolAr
 
 
 def sides(positions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """What tells left from right, seen from the hips, each (n_frames,), NaN where keypoints are missing.
+    """Measures of left and right relative to the hips, each (n_frames,), NaN where keypoints are missing.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3).
 
     Returns:
-        How far feet point to the front of the shanks (-1 to 1, mean of both sides), and how far the right knee and the
+        How far the feet point forward of the shanks (-1 to 1, mean of both sides), and how far the right knee and the
         right shoulder are to the right of the left ones, in m.
     """
     place = {name: positions[:, k] for k, name in enumerate(KEYPOINTS)}
@@ -105,9 +106,9 @@ def sides(positions: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
 
 
 def ankles_gain(positions: FloatArray) -> FloatArray:
-    """How much better the lengths of both shanks would be if the ankles were exchanged, as a share, (n_frames,).
+    """How much better both shank lengths would fit with the ankles exchanged, as a share of length, (n_frames,).
 
-    Only exchanges of a part of a trial show, since usual is what most frames have.
+    Lengths are compared with the trial's median, so an exchange throughout a trial does not show.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3).

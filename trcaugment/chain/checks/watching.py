@@ -1,4 +1,4 @@
-"""All guards over one trial."""
+"""Runs all guards on a trial."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from trcaugment.markers import FloatArray
 from trcaugment.model.card import Card
 from trcaugment.subject import Subject
 
-# 99.8 % of generated people are estimated within this share of their height: python benchmarks/guards.py
+# For 99.8 % of generated people the estimated height is within this share of the true one: benchmarks/guards.py
 HEIGHT_ERROR = 0.09
 
 
 def watch(positions: FloatArray, time_s: FloatArray, subject: Subject, card: Card) -> list[Finding]:
-    """What is suspicious about a trial, at most one finding of each guard.
+    """Run the guards on a trial; at most one finding per guard.
 
     Args:
         positions: keypoints in m before any gap is filled, (n_frames, 15, 3), NaN where missing.
         time_s: time stamps in s, (n_frames,).
         subject: the person.
-        card: of the model that is to be used.
+        card: card of the model that will be used.
     """
-    # Keypoints on top of each other have no direction; what cannot be computed is not judged.
+    # Coinciding keypoints have no direction; the NaN that follow are not judged.
     with np.errstate(invalid="ignore", divide="ignore"):
         height, height_m = _watch_height(positions, subject)
         return [
@@ -44,7 +44,7 @@ def watch(positions: FloatArray, time_s: FloatArray, subject: Subject, card: Car
 
 
 def _watch_height(positions: FloatArray, subject: Subject) -> tuple[list[Finding], float]:
-    """The stated height against the keypoints', and the one that the other guards should believe, in m."""
+    """Compare the stated height with the estimated one; returns findings, and the height for the other guards in m."""
     try:
         seen_m = estimate_height(positions).height_m
     except MarkersError:  # nothing to compare with
