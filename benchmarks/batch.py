@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from scipy.interpolate import make_interp_spline
 
-from trcaugment import Markers, Subject, write_trc
+from trcaugment import Markers, write_trc
 from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets
 from trcaugment.body.kinematics import forward_kinematics
 from trcaugment.body.population import Population, draw_bodies
@@ -62,7 +62,7 @@ def write_cohort(folder: Path, n_trials: int) -> None:
         for i, activity in enumerate(activities):
             trial = Markers(KEYPOINTS.names, positions[i].double().numpy(), np.arange(N_FRAMES) / RATE_HZ)
             write_trc(folder / name / f"{activity}_{i}.trc", trial)
-        rows.append(SubjectRow(f"{name}/*", name, Subject(float(person.height_m), float(person.mass_kg))))
+        rows.append(SubjectRow(f"{name}/*", name, float(person.height_m), float(person.mass_kg)))
     write_subjects(folder, rows)
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 import trcaugment.conversion.report
 from trcaugment.cli import main
-from trcaugment.cli.screen import show
+from trcaugment.cli.screen import Summary
 
 SQUAT = Path(__file__).parents[1] / "examples" / "squat_mm_with_gaps.trc"
 
@@ -83,8 +83,11 @@ def test_a_file_that_breaks_off_is_converted_and_told(cohort: Path) -> None:
     whole = (cohort / "a.trc").read_bytes()
     (cohort / "a.trc").write_bytes(whole[: len(whole) // 2])
     assert batch(cohort).exit_code == 0
-    assert "The header says 40 frames, the file has" in rows(cohort)["a.trc"]["notes"]
-    assert not rows(cohort)["b.trc"]["notes"]
+    with (cohort.parent / "out" / "batch_findings.csv").open(newline="") as file:
+        notes = [row for row in csv.DictReader(file) if row["found_by"] == "reader"]
+    assert {(note["trial"], note["first_frame"]) for note in notes} == {("a.trc", "")}
+    assert any("The header says 40 frames, the file has" in note["message"] for note in notes)
+    assert [rows(cohort)[name]["n_notes"] for name in ("a.trc", "b.trc")] == [str(len(notes)), "0"]
 
 
 def test_the_work_is_told_where_the_report_cannot_be_written(cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +126,7 @@ def test_an_empty_model_name_is_no_model(cohort: Path) -> None:
 
 def test_tables_without_a_screen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "stdout", None)
-    show("a table")
+    Summary().show("a table")
     assert not capsys.readouterr().err
 
 
@@ -132,7 +135,7 @@ def test_tables_into_a_closed_pipe(capsys: pytest.CaptureFixture[str]) -> None:
     os.close(reading)
     with pytest.MonkeyPatch.context() as patch, open(writing, "w") as pipe:  # noqa: PTH123
         patch.setattr(sys, "stdout", pipe)
-        show("a table")
+        Summary().show("a table")
         os.dup2(os.open(os.devnull, os.O_WRONLY), writing)  # what is buffered has to go somewhere
     assert not capsys.readouterr().err
 
@@ -147,7 +150,7 @@ def test_an_output_is_not_its_own_sidecar(tmp_path: Path, name: str) -> None:
 
 def test_one_input_that_may_not_be_read_stops_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda path, mode: "locked" not in str(path))  # click asks it; root may read all
-    (tmp_path / "locked.trc").mkdir()
+    (tmp_path / "locked.trc").touch()
     shutil.copy(SQUAT, tmp_path / "a.trc")
     names = [str(tmp_path / name) for name in ("locked.trc", "a.trc")]
     result = CliRunner().invoke(main, ["predict", *names, "--height", "1.58", "--mass", "58", "-o", f"{tmp_path}/out/"])
@@ -174,3 +177,40 @@ def test_a_file_in_the_place_of_a_folder_stops_no_other_trial(cohort: Path) -> N
     assert result.exit_code == 1
     assert "1 converted, 1 failed" in result.output
     assert "cannot be written: Not a directory" in rows(cohort)["S1/a.trc"]["reason"]
+
+
+def test_every_cell_of_the_report_holds_one_value_and_numbers_are_numbers(cohort: Path) -> None:
+    assert batch(cohort).exit_code == 0
+    for row in rows(cohort).values():
+        assert (float(row["height_m"]), float(row["mass_kg"])) == (1.58, 58)
+        assert all(row[f"n_{what}"].isdigit() for what in ("frames", "frames_predicted", "notes", "findings"))
+        assert not [cell for cell in row.values() if ";" in cell]
+
+
+def test_quiet_says_only_what_failed_and_json_is_the_report(cohort: Path) -> None:
+    quiet = batch(cohort, "-q")
+    assert (quiet.exit_code, quiet.output) == (0, "")
+    (cohort / "b.trc").write_text("")
+    done = batch(cohort, "-q", "--json", "-")
+    assert done.exit_code == 1
+    assert json.loads(done.stdout) == json.loads((cohort.parent / "out" / "batch_report.json").read_bytes())
+    assert "b.trc" in done.stderr
+    assert "a.trc" not in done.stderr
+    (cohort.parent / "there.json").touch()
+    for options, message in (
+        (["--json", str(cohort.parent / "there.json")], "there.json exists; add --overwrite"),
+        (["--json", str(cohort / "x.json")], "would lie among the data"),
+        (["--json", "-", "--dry-run"], "leave one out"),
+    ):
+        done = batch(cohort, *options)
+        assert done.exit_code == 2
+        assert message in " ".join(done.stderr.split())
+
+
+def test_tables_fit_eighty_columns(cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    (cohort / ("n" * 100 + ".trc")).write_text("")
+    for options in (["--dry-run"], []):
+        table = [line for line in batch(cohort, *options).stdout.splitlines() if line.startswith(" ")]
+        assert table
+        assert max(map(len, table)) <= 80

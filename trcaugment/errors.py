@@ -11,6 +11,7 @@
     ├── ClusterError      the cluster for a batch cannot be reached
     ├── MotionError       a .mot file cannot be read
     ├── OsimError         opensim is missing or failed; a model, motion or set-up file does not fit
+    ├── SubjectsError     a subjects.csv is missing, damaged or has no row for a file
     ├── SessionsError     a folder of trials cannot be used, or a trial's subject is unknown
     ├── DatasetError      a data set is missing, damaged or mislabelled, or cannot be written
     └── TrainingError     a training run cannot start or continue
@@ -68,6 +69,10 @@ class MotionError(TrcAugmentError):
 
 class OsimError(TrcAugmentError):
     """Opensim is missing or failed; a model, motion or set-up file does not fit."""
+
+
+class SubjectsError(TrcAugmentError):
+    """A subjects.csv is missing, damaged or has no row for a file."""
 
 
 class SessionsError(TrcAugmentError):

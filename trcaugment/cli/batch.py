@@ -13,20 +13,22 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trcaugment.cli.names import keypoint_map, names_option
+from trcaugment.cli.options import make_summary, report_options
+from trcaugment.cli.outputs import check_outputs, write_output
 from trcaugment.cli.preparing import preparation_options
-from trcaugment.cli.screen import say
-from trcaugment.errors import ClusterError, ConversionError, DatasetError, ModelError, OsimError, SessionsError
-from trcaugment.formats.files import why_not_written
+from trcaugment.cli.screen import Summary, say
+from trcaugment.errors import ClusterError, ConversionError, ModelError, OsimError, SessionsError, SubjectsError
+from trcaugment.formats.files import as_json, why_not_written
 
 if TYPE_CHECKING:
     from trcaugment.conversion.plan import Plan
     from trcaugment.conversion.pools import Pool
-    from trcaugment.conversion.report import Angles
+    from trcaugment.conversion.report import Angles, Row
     from trcaugment.conversion.run import Work
     from trcaugment.conversion.trials import Outcome
 
 _FOLDER = click.Path(path_type=Path)
-_WRONG_USAGE = (SessionsError, DatasetError, ModelError, ConversionError, ClusterError, OsimError)
+_WRONG_USAGE = (SessionsError, SubjectsError, ModelError, ConversionError, ClusterError, OsimError)
 
 
 @click.command()
@@ -44,6 +46,7 @@ _WRONG_USAGE = (SessionsError, DatasetError, ModelError, ConversionError, Cluste
 @names_option
 @click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are not this program's.")
+@report_options
 def batch(
     cohort: Path,
     output: Path,
@@ -59,25 +62,34 @@ def batch(
     names: tuple[str, ...],
     strict: bool,
     overwrite: bool,
+    quiet: bool,
+    json_file: Path | None,
 ) -> None:
     """Convert all trials of a folder: OpenCap sessions, Pose2Sim projects, or any TRCs with a subjects.csv.
 
     Outputs that were made just so are kept, so the same command goes on after an interruption. Every output has
-    a sidecar (.json) that says how it was made; batch_report.csv and .json say what became of every trial.
+    a sidecar (.json) that says how it was made; batch_report.csv and .json say what became of every trial,
+    batch_findings.csv what guards found.
     """
     from trcaugment.cli.batch_tables import show_plan
     from trcaugment.conversion.plan import make_plan
 
     keypoint_names = keypoint_map(names)
+    summary = make_summary(quiet, json_file)
+    if json_file:
+        if dry_run:
+            raise click.UsageError("--json says what was done, and with --dry-run nothing is; leave one out.")
+        check_outputs([json_file], [cohort], overwrite)
     if address:  # its workers run in other folders
         cohort, output = cohort.absolute(), output.absolute()
     try:
         plan = make_plan(cohort, subjects, output)
         if dry_run:
-            show_plan(plan)
+            show_plan(plan, Summary())
             failed = any(each.failed for each in plan.left_out)
         else:
             from trcaugment.chain.preparation import Preparation
+            from trcaugment.conversion.report import account, went_well
             from trcaugment.conversion.run import Work
             from trcaugment.conversion.trials import Settings
             from trcaugment.model.card import DEFAULT_MODEL
@@ -91,7 +103,10 @@ def batch(
                 names=keypoint_names,
             )
             work = Work(_whole_path(DEFAULT_MODEL if model_name is None else model_name), device, settings)
-            failed = not _run(plan, work, output, address or jobs, with_ik)
+            rows = _run(plan, work, output, address or jobs, with_ik, summary)
+            failed = not went_well(rows)
+            if json_file:
+                write_output(json_file, as_json(account(rows)))
     except _WRONG_USAGE as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
@@ -107,8 +122,8 @@ def _whole_path(model: str) -> str:
     return str(Path(model).absolute()) if Path(model).exists() and not (models_folder() / model).exists() else model
 
 
-def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) -> bool:
-    """Does the work, as far as it gets, writes the report and shows it; whether all went well."""
+def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool, summary: Summary) -> list[Row]:
+    """Does the work, as far as it gets, writes the report and shows it."""
     from trcaugment.cli.batch_tables import show_result
     from trcaugment.conversion.folder import claimed
     from trcaugment.conversion.report import make_rows, write_report
@@ -123,9 +138,9 @@ def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) 
     angles: dict[Path, Angles] = {}
     with claimed(output, [trial.conversion.target.parent for trial in plan.trials]):
         try:
-            _convert(plan, work, where, outcomes)
+            _convert(plan, work, where, outcomes, summary)
             if with_ik:
-                _find_angles(plan, work, where, outcomes, angles)
+                _find_angles(plan, work, where, outcomes, angles, summary)
         except KeyboardInterrupt:
             say("Interrupted; the same command goes on.", err=True)
         except CancelledError:
@@ -134,24 +149,29 @@ def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool) 
         try:
             write_report(output, rows)
         finally:  # on a full disk the screen is all there is
-            well = show_result(rows, output)
-    return well
+            show_result(rows, output, summary)
+    return rows
 
 
-def _convert(plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome]) -> None:
+def _convert(plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome], summary: Summary) -> None:
     from trcaugment.cli.batch_progress import BatchProgress
     from trcaugment.conversion.run import run, useful_jobs
 
     conversions = [trial.conversion for trial in plan.trials]
     places = useful_jobs(conversions, where) if isinstance(where, int) else where
-    with BatchProgress(len(conversions)) as progress, _pool(places) as (pool, n_workers):
+    with BatchProgress(len(conversions), quiet=summary.quiet) as progress, _pool(places) as (pool, n_workers):
         for outcome in run(conversions, work, pool, n_workers):
             outcomes[outcome.conversion.target] = outcome
             progress.add(outcome)
 
 
 def _find_angles(
-    plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome], angles: dict[Path, Angles]
+    plan: Plan,
+    work: Work,
+    where: int | str,
+    outcomes: dict[Path, Outcome],
+    angles: dict[Path, Angles],
+    summary: Summary,
 ) -> None:
     from trcaugment.cli.batch_tables import describe
     from trcaugment.conversion.angles import find_angles, plan_people
@@ -163,7 +183,7 @@ def _find_angles(
     with _pool(where, apart=True) as (pool, n_workers):
         for target, found in find_angles(everybody, work.settings.overwrite, pool, n_workers):
             angles[target] = found
-            say(f"{target}: inverse kinematics {describe(found)}")
+            summary.say(f"{target}: inverse kinematics {describe(found)}")
 
 
 @contextmanager

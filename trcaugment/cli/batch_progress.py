@@ -20,7 +20,8 @@ _LINE_EVERY_S = 30.0
 class BatchProgress:
     """Trials done, frames per second and time left, for the length of a `with` block."""
 
-    def __init__(self, n_trials: int) -> None:
+    def __init__(self, n_trials: int, *, quiet: bool = False) -> None:
+        self._quiet = quiet
         self._console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())
         self._bar = Progress(*columns, console=self._console, transient=True)
@@ -38,7 +39,7 @@ class BatchProgress:
     ) -> None:
         if self._console.is_interactive:  # elsewhere it would leave an empty line
             self._bar.stop()
-        if self._n_frames:
+        if self._n_frames and not self._quiet:
             passed_s = time.monotonic() - self._begun_s
             say(f"{self._n_frames} frames in {passed_s:.1f} s, {self._n_frames / passed_s:,.0f} a second", err=True)
 
@@ -52,7 +53,7 @@ class BatchProgress:
         now_s = time.monotonic()
         rate = f"{self._n_frames / max(now_s - self._begun_s, 1e-3):,.0f} frames/s"
         self._bar.update(self._task, advance=1, description=rate)
-        if not self._console.is_interactive and now_s - self._told_s > _LINE_EVERY_S:
+        if not self._quiet and not self._console.is_interactive and now_s - self._told_s > _LINE_EVERY_S:
             self._told_s = now_s
             # What was kept took no time.
             each_s = (now_s - self._begun_s) / max(self._n_converted, 1)

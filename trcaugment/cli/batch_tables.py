@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from trcaugment.cli.screen import say, show
-from trcaugment.conversion.folder import CSV_FILE, JSON_FILE
+from trcaugment.cli.screen import Summary
+from trcaugment.conversion.folder import CSV_FILE, FINDINGS_FILE, JSON_FILE
 from trcaugment.conversion.report import count
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from trcaugment.subject import StatedSubject
 
 
-def show_plan(plan: Plan) -> None:
+def show_plan(plan: Plan, summary: Summary) -> None:
     """Every trial with its person and output, then what is left out and why."""
     rows = [
         (
@@ -33,24 +33,23 @@ def show_plan(plan: Plan) -> None:
         )
         for trial in plan.trials
     ]
-    _show(("trial", "subject", "height", "mass", "these come from", "output"), rows)
-    _show(("not converted", "why"), [(each.name, each.reason) for each in plan.left_out])
+    _show(summary, ("trial", "subject", "height", "mass", "these come from", "output"), rows)
+    _show(summary, ("not converted", "why"), [(each.name, each.reason) for each in plan.left_out])
     n_failed = sum(each.failed for each in plan.left_out)
     others = len(plan.left_out) - n_failed
-    say(f"{_trials(len(plan.trials))} to convert, {n_failed} that cannot be, {others} left out on purpose")
+    summary.say(f"{_trials(len(plan.trials))} to convert, {n_failed} that cannot be, {others} left out on purpose")
 
 
-def show_result(rows: Sequence[Row], folder: Path) -> bool:
-    """What failed and why, what guards found, and a line of counts; whether all went well."""
+def show_result(rows: Sequence[Row], folder: Path, summary: Summary) -> None:
+    """What guards found, limits that were exceeded, and a line of counts; first what failed, even if it is quiet."""
     failed = [row for row in rows if row.result == "failed"]
     without_angles = [row for row in rows if row.angles == "failed"]
-    _show(("no joint angles", "why"), [(row.trial, row.angles_reason or "") for row in without_angles])
-    _show(("failed", "why"), [(row.trial, row.reason or "") for row in failed])
-    _show_findings(rows)
+    failures = summary.loud()
+    _show(failures, ("no joint angles", "why"), [(row.trial, row.angles_reason or "") for row in without_angles])
+    _show(failures, ("failed", "why"), [(row.trial, row.reason or "") for row in failed])
+    _show_findings(rows, summary)
     counts = ", ".join(f"{n} {result}" for result, n in sorted(count(rows).items()))
-    say(f"{counts or 'no trials'}; see {folder / CSV_FILE} and {JSON_FILE}")
-    interrupted = any("not reached" in (row.result, row.angles) for row in rows)
-    return not failed and not without_angles and not interrupted
+    summary.say(f"{counts or 'no trials'}; see {folder / CSV_FILE} and {JSON_FILE}")
 
 
 def describe(angles: Angles) -> str:
@@ -60,16 +59,16 @@ def describe(angles: Angles) -> str:
     return f"{angles.angles}: {angles.angles_reason}" if angles.angles_reason else angles.angles
 
 
-def _show_findings(rows: Sequence[Row]) -> None:
+def _show_findings(rows: Sequence[Row], summary: Summary) -> None:
     """In how many trials which guard found something; the messages stand in the report and the sidecars."""
     n_of = Counter(finding.guard for row in rows for finding in row.findings)
     if n_of:
         n_trials = sum(bool(row.findings) for row in rows)
         guards = ", ".join(f"{guard} in {n}" for guard, n in n_of.most_common())
-        say(f"look twice at {_trials(n_trials)}, where guards found something: {guards}; see findings in the report")
+        summary.say(f"look twice at {_trials(n_trials)}, where guards found something: {guards}; see {FINDINGS_FILE}")
 
 
-def _show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def _show(summary: Summary, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     if not rows:
         return
     table = Table(box=box.SIMPLE)
@@ -77,7 +76,7 @@ def _show(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         table.add_column(head, overflow="fold")  # of a path every character counts
     for row in rows:
         table.add_row(*row)
-    show(table)
+    summary.show(table)
 
 
 def _trials(n: int) -> str:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
 from trcaugment.chain.time_range import TimeRange
+from trcaugment.cli.outputs import STANDARD
+from trcaugment.cli.screen import Summary
 from trcaugment.errors import MarkersError
 
 _Function = Callable[..., Any]
+_FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
 class GroupedCommand(click.Command):
@@ -47,3 +51,24 @@ def time_range(from_s: float | None, to_s: float | None) -> TimeRange:
         return TimeRange(from_s, to_s)
     except MarkersError as error:
         raise click.UsageError(f"--from and --to: {error}") from error
+
+
+def report_options(function: _Function) -> _Function:
+    """`--quiet` and `--json`, as `quiet` and `json_file`."""
+    function = click.option(
+        "--json", "json_file", type=_FILE, metavar="FILE", help="Write what was done as JSON; - for standard output."
+    )(function)
+    return click.option("-q", "--quiet", is_flag=True, help="Say only what failed.")(function)
+
+
+def make_summary(quiet: bool, json_file: Path | None, output: Path | None = None) -> Summary:
+    """Where the summary goes: to standard error where an output or the JSON takes standard output.
+
+    Args:
+        quiet: whether it is left out.
+        json_file: where the JSON goes, if it is wanted.
+        output: where the results go.
+    """
+    if json_file == output == STANDARD:
+        raise click.UsageError("-o - and --json - would both write to standard output; give one of them a file.")
+    return Summary(quiet, beside_data=STANDARD in (json_file, output))

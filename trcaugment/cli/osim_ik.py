@@ -5,20 +5,26 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from trcaugment.cli.names import name_map, names_option
-from trcaugment.cli.options import time_options, time_range
-from trcaugment.errors import OutputError, SubjectError, TrcAugmentError
+from trcaugment.cli.options import make_summary, report_options, time_options, time_range
+from trcaugment.cli.outputs import check_outputs as check_other_outputs
+from trcaugment.cli.outputs import write_output
+from trcaugment.cli.screen import Summary, progress, say
+from trcaugment.errors import OsimError, OutputError, SubjectError, TrcAugmentError
+from trcaugment.formats.files import as_json
 from trcaugment.formats.outputs import check_outputs
 from trcaugment.subject import Subject
 
 if TYPE_CHECKING:
     from trcaugment.conversion.ik import Person
     from trcaugment.osim.ik import MarkerErrors
+    from trcaugment.osim.scaling import Scaling
 
 _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -38,6 +44,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @names_option
 @click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Trials solved at once.")
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+@report_options
 def ik(
     inputs: tuple[Path, ...],
     height: float,
@@ -53,6 +60,8 @@ def ik(
     names: tuple[str, ...],
     jobs: int,
     overwrite: bool,
+    quiet: bool,
+    json_file: Path | None,
 ) -> None:
     """Scale a model to a person and find the joint angles of trials, with OpenSim.
 
@@ -67,16 +76,23 @@ def ik(
     except SubjectError as error:
         raise click.UsageError(str(error)) from error
     wanted = time_range(from_s, to_s)
+    summary = make_summary(quiet, json_file)
+    if json_file:
+        check_other_outputs([json_file], inputs, overwrite)
     kit = Kit(model, marker_set, scale_setup, ik_setup)
     own_files = [file for file in (static, model, marker_set, scale_setup, ik_setup) if file]
     paths = prepare(inputs, output, overwrite, own_files)
     person = Person(output, subject, paths, static, kit, name_map(names), wanted)
-    if not run(person, jobs):
+    solved = run(person, jobs, summary)
+    if json_file:
+        write_output(json_file, as_json(solved.as_data()))
+    if solved.failed:
         sys.exit(1)
 
 
 def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Sequence[Path] = ()) -> dict[str, Path]:
     """Refuses what cannot be written, makes the folder, and returns the trials by the names of their outputs."""
+    from trcaugment.osim.package import load_opensim
     from trcaugment.osim.pipeline import SCALING_FILES, trial_files
 
     paths: dict[str, Path] = {}
@@ -86,39 +102,81 @@ def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Se
         paths[path.stem] = path
     targets = [folder / file for file in (*SCALING_FILES, *(file for name in paths for file in trial_files(name)))]
     try:
+        load_opensim()
         check_outputs(targets, [*paths.values(), *own_files], overwrite=overwrite)
         folder.mkdir(parents=True, exist_ok=True)
-    except OutputError as error:
+    except (OsimError, OutputError) as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.UsageError(f"cannot write to {folder}: {error.strerror}.") from error
     return paths
 
 
-def run(person: Person, jobs: int) -> bool:
-    """Scale, solve and show; whether all trials were solved."""
-    from rich.console import Console
+@dataclass(frozen=True, eq=False)
+class Solved:
+    """What became of a person's trials, by name."""
 
+    person: Person
+    scaling: Scaling | None
+    errors: dict[str, MarkerErrors]
+    failed: dict[str, TrcAugmentError]
+
+    def as_data(self) -> dict[str, object]:
+        """The same for JSON: factors by measurement, and of every trial its marker errors in m."""
+        trials = [
+            {
+                "input": str(path),
+                "result": "solved" if name in self.errors else "failed",
+                "reason": str(self.failed[name]) if name in self.failed else None,
+                **(_errors_as_data(self.errors[name]) if name in self.errors else {}),
+            }
+            for name, path in self.person.trials.items()
+        ]
+        made = self.scaling
+        factors = {each.measurement.name: each.value for each in made.factors} if made else {}
+        wanted = asdict(self.person.time_range)
+        return {"factors": factors, "warnings": made.warnings if made else (), "time_range": wanted, "trials": trials}
+
+
+def _errors_as_data(errors: MarkerErrors) -> dict[str, object]:
+    sizes = (errors.marker_rms_m.tolist(), errors.marker_max_m.tolist())
+    return {
+        "n_frames": len(errors.time_s),
+        "n_left_out": errors.n_left_out,
+        "ik_marker_rms_m": errors.rms_m,
+        "ik_marker_max_m": max(sizes[1]),
+        "markers": {
+            name: {"rms_m": rms_m, "max_m": max_m} for name, rms_m, max_m in zip(errors.names, *sizes, strict=True)
+        },
+    }
+
+
+def run(person: Person, jobs: int, summary: Summary) -> Solved:
+    """Scale, solve and show."""
     from trcaugment.cli.osim_tables import show_errors, show_scaling
     from trcaugment.conversion.ik import ScaledPerson, scale_and_solve
     from trcaugment.conversion.pools import local_pool
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = summary.console()
     paths, folder = person.trials, person.folder
+    scaling: Scaling | None = None
     solved: dict[str, MarkerErrors] = {}
     failed: dict[str, TrcAugmentError] = {}
-    with local_pool(min(jobs, len(paths)), apart=True) as pool:
+    with local_pool(min(jobs, len(paths)), apart=True) as pool, progress("Solving", len(paths)) as step:
         for done in scale_and_solve([person], pool, jobs):
             if isinstance(done, ScaledPerson):
-                show_scaling(console, done.scaling, folder)
+                scaling = done.scaling
+                show_scaling(console, scaling, folder)
                 for name, notes in done.notes.items():
-                    click.echo(f"{paths[name]}: {' '.join(notes)}")
-            elif done.errors is not None:
+                    summary.say(f"{paths[name]}: {' '.join(notes)}")
+                continue
+            step()
+            if done.errors is not None:
                 solved[done.name] = done.errors
             elif done.failure is not None:
                 failed[done.name] = done.failure
     if solved:
         show_errors(console, {name: solved[name] for name in paths if name in solved}, folder)
     for name in (name for name in paths if name in failed):
-        click.echo(f"{click.style('failed', fg='red')}  {failed[name].about(paths[name])}", err=True)
-    return not failed
+        say(f"{click.style('failed', fg='red')}  {failed[name].about(paths[name])}", err=True)
+    return Solved(person, scaling, solved, failed)

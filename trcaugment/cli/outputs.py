@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from trcaugment.errors import OutputError
 from trcaugment.formats import outputs
 from trcaugment.formats.files import replace_file, why_not_written
 
+STANDARD = Path("-")  # in place of a file: standard input or output
 FIGURE_KINDS = (".png", ".pdf", ".svg")
 
 
@@ -18,13 +20,14 @@ def check_outputs(targets: Sequence[Path], data: Sequence[Path], overwrite: bool
     """Refuse outputs that cannot be written or would fall among the data, through links too.
 
     Args:
-        targets: files to write, in folders that exist.
+        targets: files to write, in folders that exist; standard output can always be written.
         data: files and folders that are read.
         overwrite: whether files that exist may be replaced.
     """
+    files = [target for target in targets if target != STANDARD]
     try:
-        outputs.check_outputs(targets, data, overwrite=overwrite)
-        for target in targets:
+        outputs.check_outputs(files, data, overwrite=overwrite)
+        for target in files:
             outputs.check_folder_of(target)
     except OutputError as error:
         raise click.UsageError(str(error)) from error
@@ -40,8 +43,13 @@ def check_figure(target: Path) -> str:
 
 
 def write_output(target: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
+    """Write a file whole or not at all, or standard output."""
     try:
-        replace_file(target, data)
+        if target == STANDARD:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        else:
+            replace_file(target, data)
     except OSError as error:
-        raise click.ClickException(f"{target} {why_not_written(error)}") from error
+        name = "standard output" if target == STANDARD else target
+        raise click.ClickException(f"{name} {why_not_written(error)}") from error

@@ -98,7 +98,7 @@ def _batches(conversions: Sequence[Conversion]) -> Iterator[list[Conversion]]:
 def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | Outcome:
     """Read and prepare a trial; its outcome if it is kept from an earlier run or fails."""
     try:
-        data = read_trc_bytes(conversion.source)
+        data = read_trc_bytes(conversion.source) if conversion.content is None else conversion.content
         digest = sha256_of(data)
         if settings.resume:
             earlier = _earlier_sidecar(conversion, digest, card, settings)
@@ -229,7 +229,8 @@ def _output_file(written: Markers, predicted: Markers, data: bytes, settings: Se
 
 def _made(conversion: Conversion) -> Made:
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return Made(at=now, input=str(conversion.source.absolute()), output=str(conversion.target.absolute()))
+    source = conversion.source if conversion.content is not None else conversion.source.absolute()
+    return Made(at=now, input=str(source), output=str(conversion.target.absolute()))
 
 
 def _join(markers: Markers, predicted: Markers) -> Markers:

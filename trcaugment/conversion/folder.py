@@ -13,7 +13,7 @@ from trcaugment.errors import ConversionError
 from trcaugment.formats.files import TEMPORARY_END, why_not_written
 
 LOCK_FILE = ".trcaugment.lock"
-CSV_FILE, JSON_FILE = "batch_report.csv", "batch_report.json"
+CSV_FILE, JSON_FILE, FINDINGS_FILE = "batch_report.csv", "batch_report.json", "batch_findings.csv"
 _LONGEST_WRITE_S = 60.0  # an older temporary file was left by a killed process
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trcaugment.conversion.folder import CSV_FILE, JSON_FILE
+from trcaugment.conversion.folder import CSV_FILE, FINDINGS_FILE, JSON_FILE
 from trcaugment.conversion.sidecar import read_origin
 from trcaugment.conversion.trials import Conversion
 from trcaugment.formats.files import sidecar_path
@@ -54,7 +54,7 @@ def make_plan(root: Path, subjects: Path | None, outputs: Path) -> Plan:
 
     Raises:
         SessionsError: as `find_trials` does.
-        DatasetError: as `find_trials` does.
+        SubjectsError: as `find_trials` does.
     """
     found = find_trials(root, subjects, outputs)
     trials = [each for each in found if isinstance(each, FoundTrial)]
@@ -76,7 +76,7 @@ def _clashing(planned: Sequence[PlannedTrial], outputs: Path) -> dict[str, str]:
     """Trials whose output or sidecar would overwrite another one, an input or the report: name -> why."""
     files = {each.name: [each.conversion.target, sidecar_path(each.conversion.target)] for each in planned}
     targets = [file for own in files.values() for file in own]
-    reports = [outputs / CSV_FILE, outputs / JSON_FILE]
+    reports = [outputs / name for name in (CSV_FILE, JSON_FILE, FINDINGS_FILE)]
     clashes = find_clashes([*targets, *reports], [each.conversion.source for each in planned])
     return {name: clashes[file] for name, own in files.items() for file in own if file in clashes}
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from trcaugment.conversion.folder import CSV_FILE, JSON_FILE
+from trcaugment.conversion.folder import CSV_FILE, FINDINGS_FILE, JSON_FILE
 from trcaugment.conversion.plan import Plan, PlannedTrial
 from trcaugment.conversion.sidecar import GuardFinding, read_origin
 from trcaugment.conversion.trials import Outcome
 from trcaugment.formats.files import as_csv, as_json, replace_file
 
+_LISTS = ("notes", "findings")  # of a row; in the table of trials stands how many there are
+_FINDING_COLUMNS = ("trial", "found_by", "message", "first_frame", "last_frame")
 Result = Literal["converted", "kept", "failed", "left out", "not reached"]
 
 
@@ -99,24 +101,41 @@ def count(rows: Sequence[Row]) -> Counter[Result]:
     return Counter(row.result for row in rows)
 
 
+def went_well(rows: Sequence[Row]) -> bool:
+    """Whether nothing failed and all was reached."""
+    return not any({"failed", "not reached"} & {row.result, row.angles} for row in rows)
+
+
 def write_report(folder: Path, rows: Sequence[Row]) -> None:
-    """Write `batch_report.csv` and `batch_report.json`.
+    """Write `batch_report.csv` and `.json`, with a row a trial, and `batch_findings.csv`, with a row a finding or note.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    names = Row.__struct_fields__
-    cells = [[_cell(value) for value in msgspec.structs.astuple(row)] for row in rows]
+    names = [f"n_{name}" if name in _LISTS else name for name in Row.__struct_fields__]
+    cells = ([_cell(value) for value in msgspec.structs.astuple(row)] for row in rows)
     replace_file(folder / CSV_FILE, as_csv([names, *cells]))
-    replace_file(folder / JSON_FILE, as_json({"counts": count(rows), "trials": rows}))
+    replace_file(folder / FINDINGS_FILE, as_csv([_FINDING_COLUMNS, *(each for row in rows for each in _findings(row))]))
+    replace_file(folder / JSON_FILE, as_json(account(rows)))
+
+
+def account(rows: Sequence[Row]) -> dict[str, object]:
+    """The report as JSON has it."""
+    return {"counts": count(rows), "trials": rows}
 
 
 def _cell(value: object) -> object:
-    return "; ".join(_text(part) for part in value) if isinstance(value, tuple) else value
+    """One value: of a list its length."""
+    return len(value) if isinstance(value, tuple) else value
 
 
-def _text(part: object) -> str:
-    return f"{part.guard}: {part.message}" if isinstance(part, GuardFinding) else str(part)
+def _findings(row: Row) -> Iterator[tuple[object, ...]]:
+    """What the reader noted and guards found in a trial; a row for each run of frames, or one for the whole trial."""
+    for note in row.notes:
+        yield row.trial, "reader", note, None, None
+    for finding in row.findings:
+        for first, last in finding.frames or ((None, None),):
+            yield row.trial, finding.guard, finding.message, first, last
 
 
 def _row(trial: PlannedTrial, outcome: Outcome | None, angles: Angles | None) -> Row:

@@ -20,11 +20,13 @@ class Conversion:
         source: keypoint file.
         target: marker file; its folder must exist.
         person: height and mass.
+        content: of the source, where it is no file and stands for where the trial comes from.
     """
 
     source: Path
     target: Path
     person: StatedSubject
+    content: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from trcaugment.chain.keypoints import find_keypoints, input_keypoints
 from trcaugment.datasets.paired import Pair
 from trcaugment.errors import DatasetError
 from trcaugment.formats.mot import read_table
-from trcaugment.formats.subjects_csv import SUBJECTS_FILE, find_row, read_subjects
+from trcaugment.formats.subjects_csv import SUBJECTS_FILE, find_subject, read_subjects
 from trcaugment.marker_sets import MarkerSet
 from trcaugment.markers import RATE_HZ, FloatArray, Markers
 from trcaugment.osim.package import load_opensim
@@ -34,8 +34,8 @@ def read_motions(folder: Path, marker_set: MarkerSet) -> list[Pair]:
 
     Raises:
         OsimError: opensim is not installed.
-        DatasetError: a model or motion is missing, damaged or without the points, or
-            `subjects.csv` does not tell whose a motion is.
+        DatasetError: a model or motion is missing, damaged or without the points.
+        SubjectsError: `subjects.csv` is not there, or does not tell whose a motion is.
         MotionError: a motion cannot be read.
         MarkerSetError: a model lacks keypoints.
     """
@@ -49,11 +49,11 @@ def read_motions(folder: Path, marker_set: MarkerSet) -> list[Pair]:
         path = _model_of(file, folder)
         if path not in models:
             models[path] = _Model(path, marker_set)
-        row = find_row(rows, folder, file)
+        person, subject = find_subject(rows, folder, file)
         points = models[path].move(file)
         markers = Markers(marker_set.names, points.select(marker_set), points.time_s)
         name = file.with_suffix("").relative_to(folder).as_posix()
-        pairs.append(Pair(name, row.name, row.subject, input_keypoints(points), markers))
+        pairs.append(Pair(name, person, subject, input_keypoints(points), markers))
     return pairs
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trcaugment.datasets.published_columns import activity
 from trcaugment.errors import DatasetError
-from trcaugment.formats.subjects_csv import SUBJECTS_FILE, SubjectRow, find_row, read_subjects, write_subjects
+from trcaugment.formats.subjects_csv import SUBJECTS_FILE, SubjectRow, find_subject, read_subjects, write_subjects
 from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.markers import Markers
 from trcaugment.subject import Subject
@@ -49,7 +49,8 @@ def read_pairs(folder: Path) -> list[Pair]:
     """The trials of a folder and the folders in it, as they are.
 
     Raises:
-        DatasetError: there are none, one has only one of its two files, or `subjects.csv` does not tell whose it is.
+        DatasetError: there are none, or one has only one of its two files.
+        SubjectsError: `subjects.csv` is not there, or does not tell whose a trial is.
         TrcError: a file cannot be read.
     """
     rows = read_subjects(folder / SUBJECTS_FILE)
@@ -59,9 +60,9 @@ def read_pairs(folder: Path) -> list[Pair]:
         truth = file.with_name(stem + MARKERS_SUFFIX)
         if not truth.is_file():
             raise DatasetError(f"{file}: expected {truth.name} beside it, found none")
-        row = find_row(rows, folder, file)
+        person, subject = find_subject(rows, folder, file)
         name = file.with_name(stem).relative_to(folder).as_posix()
-        pairs.append(Pair(name, row.name, row.subject, read_trc(file), read_trc(truth)))
+        pairs.append(Pair(name, person, subject, read_trc(file), read_trc(truth)))
     if not pairs:
         raise DatasetError(f"{folder}: expected files named NAME{KEYPOINTS_SUFFIX}, found none")
     return pairs
@@ -90,11 +91,15 @@ def _rows(pairs: list[Pair]) -> list[SubjectRow]:
     for inside in sorted(by_folder, key=lambda name: -name.count("/")):
         trials = by_folder[inside]
         if inside and len({pair.subject_name for pair in trials}) == 1:
-            rows.append(SubjectRow(f"{_escaped(inside)}/*", trials[0].subject_name, trials[0].subject))
+            rows.append(SubjectRow(f"{_escaped(inside)}/*", *_person(trials[0])))
         else:
-            named = [SubjectRow(f"{_escaped(p.name)}_*", p.subject_name, p.subject) for p in trials]
+            named = [SubjectRow(f"{_escaped(p.name)}_*", *_person(p)) for p in trials]
             rows = rows + named if inside else named + rows
     return rows
+
+
+def _person(pair: Pair) -> tuple[str, float, float]:
+    return pair.subject_name, pair.subject.height_m, pair.subject.mass_kg
 
 
 def _escaped(name: str) -> str:

@@ -44,7 +44,7 @@ def find_trials(root: Path, subjects: Path | None, outputs: Path) -> list[FoundT
 
     Raises:
         SessionsError: `root` is no folder, holds no TRC file, or lies in `outputs`.
-        DatasetError: the table of subjects is damaged.
+        SubjectsError: the table of subjects is damaged.
     """
     tree = walk(root, outputs)
     table = subjects or root / SUBJECTS_FILE
@@ -114,7 +114,7 @@ class _Finder:
         if row is not None:
             self.used.add(row.line)
             source = f"{self.table.name}, line {row.line}"
-            return row.name, StatedSubject(row.subject.height_m, row.subject.mass_kg, source, source)
+            return row.name, StatedSubject(row.height_m, row.mass_kg, source, source)
         if session is not None:
             return self.metadata.opencap_person(session)
         folder = parent(name)

@@ -1,0 +1,82 @@
+"""What `trcaugment predict` says of its trials: in words, and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from trcaugment.chain.time_range import WHOLE
+
+if TYPE_CHECKING:
+    from trcaugment.conversion.sidecar import FrameRange, Sidecar
+    from trcaugment.conversion.trials import Outcome
+
+_RANGES_SHOWN = 4
+
+
+def as_data(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
+    """What became of every trial, with the sidecars."""
+    return [
+        {
+            "input": each.sidecar.made.input if each.sidecar else str(each.conversion.source),
+            "result": "converted" if each.sidecar else "failed",
+            "reason": each.failure,
+            "sidecar": each.sidecar,
+        }
+        for each in outcomes
+    ]
+
+
+def account(sidecar: Sidecar) -> Iterator[str]:
+    """What was done, and what was not known, line by line."""
+    source, person = sidecar.input, sidecar.subject
+    rate = f", {(source.n_frames - 1) / source.rate_hz:.1f} s at {source.rate_hz:.4g} Hz" if source.rate_hz else ""
+    yield f"{_frames(source.n_frames)}{rate}, {sidecar.output.n_markers} markers"
+    if source.time_range != WHOLE:
+        last = source.first_frame + source.n_frames - 1
+        yield f"cut: frames {source.first_frame} to {last} of the file; below, frames count from the first of these"
+    if person.height_error_m is not None:
+        yield f"height estimated: {person.height_m:.2f} m, within {person.height_error_m:.2f} m for 95 % of people"
+    if sidecar.output.n_frames_predicted < source.n_frames:
+        yield f"predicted in {sidecar.output.n_frames_predicted} of {_frames(source.n_frames)}, NaN in the others"
+    renamed = [f"{name} is {own}" for name, own in sidecar.sources.items() if name != own]
+    for title, sentences in (("named", renamed), ("derived", sidecar.derived), ("noted", source.notes)):
+        if sentences:
+            yield f"{title}: {'; '.join(sentence.rstrip('.') for sentence in sentences)}"
+    for title, gaps in (
+        ("filled", sidecar.filled),
+        ("missing, most likely place instead", sidecar.missing),
+        ("cannot be known without them, left as NaN", sidecar.lost),
+    ):
+        for names, ranges in _by_ranges(gaps):
+            yield f"{title}: {', '.join(names)} in {_count(ranges)} ({_list(ranges)})"
+    for part, ranges in sidecar.repaired.items():
+        yield f"left and right exchanged back: {part} in {_count(ranges)} ({_list(ranges)})"
+    if sidecar.up not in (None, "y"):
+        yield f"turned: {sidecar.up} of the input points up, Y of the output does"
+    if sidecar.without_body:
+        yield f"no body in the keypoints, left as NaN: {_count(sidecar.without_body)} ({_list(sidecar.without_body)})"
+    for finding in sidecar.findings:
+        where = f" ({_list(finding.frames)})" if finding.frames else ""
+        yield f"{click.style('look twice', fg='yellow')}, {finding.guard}: {finding.message}{where}"
+
+
+def _by_ranges(gaps: dict[str, tuple[FrameRange, ...]]) -> Iterator[tuple[list[str], tuple[FrameRange, ...]]]:
+    """Names that share their frames, and these."""
+    for ranges in dict.fromkeys(gaps.values()):
+        yield [name for name, own in gaps.items() if own == ranges], ranges
+
+
+def _frames(n: int) -> str:
+    return f"{n} frame{'s' if n != 1 else ''}"
+
+
+def _count(ranges: Sequence[FrameRange]) -> str:
+    return _frames(sum(last - first + 1 for first, last in ranges))
+
+
+def _list(ranges: Sequence[FrameRange]) -> str:
+    shown = ", ".join(f"{first}-{last}" if last > first else f"{last}" for first, last in ranges[:_RANGES_SHOWN])
+    return shown + (f" and {len(ranges) - _RANGES_SHOWN} more" if len(ranges) > _RANGES_SHOWN else "")
