@@ -6,7 +6,7 @@ import torch
 from trcaugment.body.detector import KeypointErrors, disturb
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, Windows, make_library
-from trcaugment.datasets.dataset import Found
+from trcaugment.datasets.dataset import RawWindows
 from trcaugment.datasets.plausibility import _measure, sift
 from trcaugment.datasets.window_set import FixedWindows, WindowSet, generate_set
 from trcaugment.errors import DatasetError
@@ -138,9 +138,9 @@ def test_sources_are_mixed_by_weight(generated):
 
 
 def test_generated_people_are_far_from_what_is_refused_as_no_body(generator):
-    """The limits in sifting.py are for mistakes: people with all errors of the detector keep their distance."""
+    """The limits in plausibility.py catch mistakes; generated people with all detector errors are far from them."""
     made = generate_set(generator, 60, 1200, seed=1)
-    kept, left_out = sift("made", Found(made.windows, made.subjects, made.activities, made.subjects))
+    kept, left_out = sift("made", RawWindows(made.windows, made.subjects, made.activities, made.subjects))
     assert (len(kept), left_out) == (1200, ())
     measured = _measure(made.windows)
     whose = torch.tensor([int(name.removeprefix("generated")) for name in made.subjects])

@@ -1,1 +1,1 @@
-"""Local data sets: windows of known subjects, read, examined, split by subject and written."""
+"""Local data sets: reading, checking, splitting by subject, and writing windows of known subjects."""

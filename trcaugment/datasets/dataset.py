@@ -1,4 +1,4 @@
-"""What lies in a data set: its windows as they were found and as they are used, and its own split."""
+"""Data sets: windows as a file holds them, the usable ones, and the split by subject."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Split:
-    """Whose windows are for what, by name of the subject.
+    """Subjects for training, validation and test, by name.
 
     Attributes:
-        training: to learn from.
-        validation: to choose the best epoch with.
-        test: to measure the error with in the end.
+        training: subjects to train on.
+        validation: subjects to choose the best epoch with.
+        test: subjects for the final measurement, not used in training.
     """
 
     training: tuple[str, ...]
@@ -27,19 +27,19 @@ class Split:
     test: tuple[str, ...]
 
     def by_subject(self) -> dict[str, str]:
-        """Subject -> "training", "validation" or "test"."""
+        """The part ("training", "validation" or "test") of every subject, by name."""
         return {name: part for part, names in asdict(self).items() for name in names}
 
 
 @dataclass(frozen=True)
-class Found:
-    """Windows as a file has them: samples may be missing, and anything may be wrong.
+class RawWindows:
+    """Windows as a file holds them, not yet checked: samples may be missing or wrong.
 
     Attributes:
         windows: the windows.
         subjects: name of every window's subject, (n_windows,).
-        activities: what is done in every window, "" where unknown, (n_windows,).
-        places: where every window stands, for messages, (n_windows,).
+        activities: activity in every window, "" if unknown, (n_windows,).
+        places: file and row or time of every window, for messages, (n_windows,).
     """
 
     windows: Windows
@@ -48,8 +48,8 @@ class Found:
     places: tuple[str, ...]
 
     @classmethod
-    def join(cls, parts: Sequence[Found]) -> Found:
-        """All windows of the parts, one part after the other."""
+    def join(cls, parts: Sequence[RawWindows]) -> RawWindows:
+        """Concatenate windows."""
         names = ("subjects", "activities", "places")
         return cls(
             Windows.join([part.windows for part in parts]),
@@ -59,16 +59,16 @@ class Found:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set that was read.
+    """A data set after reading and checking.
 
     Attributes:
-        path: where it lies.
-        layout: its layout, in words.
+        path: its file or folder.
+        layout: name of its layout.
         window_set: its usable windows.
-        split: its own split, where it has one.
-        left_out: what was left out and why, one sentence each; nothing where all is well.
-        notes: what else there is to know, one sentence each.
-        missing_markers: anatomical markers that some trial lacks.
+        split: its own split, or None.
+        left_out: sentences on what was left out and why.
+        notes: further sentences for the user.
+        missing_markers: anatomical markers that at least one trial lacks.
     """
 
     path: Path
@@ -81,7 +81,7 @@ class Dataset:
 
 
 def listed(names: Iterable[str]) -> str:
-    """The first few names, and how many more."""
+    """The first three names, and the number of further ones."""
     all_names = list(names)
     more = f" and {len(all_names) - _SHOWN} more" if len(all_names) > _SHOWN else ""
     return ", ".join(all_names[:_SHOWN]) + more

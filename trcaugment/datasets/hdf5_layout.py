@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from trcaugment.body.windows import Windows
-from trcaugment.datasets.dataset import Dataset, Found, Split
+from trcaugment.datasets.dataset import Dataset, RawWindows, Split
 from trcaugment.datasets.plausibility import sift
 from trcaugment.datasets.published_columns import (
     HDF5_KEYPOINTS,
@@ -34,27 +34,27 @@ from trcaugment.markers import WINDOW_FRAMES
 
 LAYOUT = "windows in HDF5 (marker-enhancer)"
 _PER_WINDOW = 2
-_BLOCK_WINDOWS = 1024  # read at once: most columns are not kept
-# Names in the columns, by number of columns; height and mass come last among the features.
+_BLOCK_WINDOWS = 1024  # read in blocks, because most columns are not kept
+# Names of the points by number of columns; height and mass are the last two columns of the features.
 _FEATURES = {3 * n + 2: HDF5_KEYPOINTS[:n] for n in (20, 16)}
 _LABELS = {3 * len(names): names for names in (HDF5_MARKERS, HDF5_MARKERS_WITHOUT_ARMS)}
 
 
 def is_hdf5_layout(path: Path) -> bool:
-    """Whether it is a file of this layout, or a folder with some."""
+    """Whether the path is an HDF5 file, or a folder with `.h5` files."""
     return path.suffix in (".h5", ".hdf5") if path.is_file() else bool(_files(path))
 
 
 def read_hdf5_layout(path: Path, marker_set: MarkerSet) -> Dataset:
-    """Read a file of this layout, or all in a folder and its folders.
+    """Read a file of this layout, or all such files in a folder and its subfolders.
 
     Raises:
-        DatasetError: h5py is not installed, a file is missing, damaged or of another shape, or the windows are not what
-            they should be (see `sift`).
+        DatasetError: h5py is not installed, a file is missing, damaged or of another shape, or the windows are refused
+            by `sift`.
     """
     files = [path] if path.is_file() else _files(path)
     read = [_read(file, marker_set) for file in files]
-    window_set, left_out = sift(path, Found.join([found for found, _ in read]))
+    window_set, left_out = sift(path, RawWindows.join([raw for raw, _ in read]))
     splits = [split for _, split in read if split]
     joined = Split(*(tuple(n for s in splits for n in getattr(s, part)) for part in ("training", "validation", "test")))
     return Dataset(path, LAYOUT, window_set, joined if splits else None, left_out)
@@ -64,7 +64,7 @@ def _files(path: Path) -> list[Path]:
     return sorted(path.rglob("*.h5"))
 
 
-def _read(path: Path, marker_set: MarkerSet) -> tuple[Found, Split | None]:
+def _read(path: Path, marker_set: MarkerSet) -> tuple[RawWindows, Split | None]:
     info = read_info(path.parent / INFO_FILE)
     n = len(info["subjects"])
     with _tables(path) as (features, labels):
@@ -86,18 +86,18 @@ def _read(path: Path, marker_set: MarkerSet) -> tuple[Found, Split | None]:
         raise DatasetError(f"{path}: expected windows, found none")
     halves = [(k, half) for k in range(n) for half in range(_PER_WINDOW)]
     subjects, activities = subject_names(info), activities_of(info)
-    found = Found(
+    raw = RawWindows(
         Windows.join(parts),
         tuple(subjects[k] for k, _ in halves),
         tuple(activities[k] for k, _ in halves),
         tuple(f"row {k} of {path.parent.name}/{path.name}" for k, _ in halves),
     )
-    return found, read_split(path.parent, info)
+    return raw, read_split(path.parent, info)
 
 
 @contextmanager
 def _tables(path: Path) -> Iterator[tuple[Any, Any]]:
-    """The tables of features and labels, while the file is open."""
+    """Open a file and yield its tables of features and labels."""
     try:
         import h5py
     except ImportError as error:
@@ -131,7 +131,7 @@ def _names(path: Path, what: str, table: Any, known: dict[int, tuple[str, ...]])
     return known[table.shape[2]]
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what 32 bits cannot hold becomes infinite, and is left out
+@np.errstate(over="ignore", invalid="ignore")  # values too large for 32 bits become infinite and are left out
 def _windows(
     features: NDArray[Any], labels: NDArray[Any], columns: tuple[list[int], list[int]], marker_set: MarkerSet
 ) -> Windows:
@@ -140,7 +140,7 @@ def _windows(
         for values, chosen in zip((features, labels), columns, strict=True)
     )
     person = torch.from_numpy(features[:, :, -2:].astype(np.float32)).reshape(-1, WINDOW_FRAMES, 2)
-    # Where height or mass changes within a window, they are neither; NaN has it left out.
+    # If height or mass changes within a window, the columns hold something else; NaN makes `sift` leave it out.
     constant = (person.amax(dim=1) - person.amin(dim=1)).amax(dim=1, keepdim=True) < 1e-3
     height_m, mass_kg = torch.where(constant, person[:, 0], torch.nan).unbind(dim=1)
     return Windows(keypoints, markers, height_m, mass_kg, marker_set)

@@ -1,7 +1,7 @@
 """The layout of separate `.npy` files: `feature_i.npy` (30, 65), `responses_i.npy` (30, 129) and `infoData.npy`.
 
 Positions lie relative to midHip in every frame, divided by height; the last two columns of a feature file are height in
-m and mass in kg. Columns that a network of legs and trunk has no use for may hold anything.
+m and mass in kg. Columns of points that are not in our marker sets may hold anything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from trcaugment.body.windows import Windows
-from trcaugment.datasets.dataset import Dataset, Found, listed
+from trcaugment.datasets.dataset import Dataset, RawWindows, listed
 from trcaugment.datasets.plausibility import sift
 from trcaugment.datasets.published_columns import (
     INFO_FILE,
@@ -40,17 +40,17 @@ _Floats = NDArray[np.float32]
 
 
 def is_npy_layout(path: Path) -> bool:
-    """Whether the folder is one of this layout, even a damaged one."""
+    """Whether the folder has files of this layout; it may be damaged."""
     return path.is_dir() and any(True for _ in path.glob("feature_*.npy"))
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what 32 bits cannot hold becomes infinite, and is left out
+@np.errstate(over="ignore", invalid="ignore")  # values too large for 32 bits become infinite and are left out
 def read_npy_layout(folder: Path, marker_set: MarkerSet) -> Dataset:
     """Read a folder of this layout.
 
     Raises:
-        DatasetError: a file is missing, damaged, carries code or has another shape; or the windows are not what they
-            should be (see `sift`).
+        DatasetError: a file is missing, damaged, carries code or has another shape, or the windows are refused by
+            `sift`.
     """
     if not (folder / INFO_FILE).is_file():
         raise DatasetError(f"{folder}: expected {INFO_FILE}, which says whose the windows are, found none")
@@ -72,11 +72,11 @@ def read_npy_layout(folder: Path, marker_set: MarkerSet) -> Dataset:
     height_m, mass_kg = torch.from_numpy(person).unbind(dim=1)
     windows = Windows(_points(keypoints * size), _points(markers * size), height_m, mass_kg, marker_set)
     places = tuple(f"feature_{k}.npy" for k in ids)
-    window_set, left_out = sift(folder, Found(windows, subject_names(info), activities_of(info), places))
-    strangers = _strangers(folder, ids)
-    if strangers:
-        left_out = (*left_out, f"{len(strangers)} feature files that {INFO_FILE} does not name: {listed(strangers)}")
-    return Dataset(folder, LAYOUT, window_set, read_split(folder, info), left_out, _scaled(info))
+    window_set, left_out = sift(folder, RawWindows(windows, subject_names(info), activities_of(info), places))
+    unlisted = _unlisted(folder, ids)
+    if unlisted:
+        left_out = (*left_out, f"{len(unlisted)} feature files that {INFO_FILE} does not name: {listed(unlisted)}")
+    return Dataset(folder, LAYOUT, window_set, read_split(folder, info), left_out, _scale_note(info))
 
 
 def _file_number(folder: Path, value: Any) -> int:
@@ -88,14 +88,14 @@ def _file_number(folder: Path, value: Any) -> int:
 def _check_files(folder: Path, ids: list[int]) -> None:
     if len(set(ids)) != len(ids):
         raise DatasetError(f"{folder / INFO_FILE}: expected every number in 'indexes' once")
-    there = {path.name for path in folder.iterdir()}
+    present = {path.name for path in folder.iterdir()}
     expected = (f"{kind}_{k}.npy" for k in ids for kind in ("feature", "responses"))
-    missing = [name for name in expected if name not in there]
+    missing = [name for name in expected if name not in present]
     if missing:
         raise DatasetError(f"{folder}: expected the files that {INFO_FILE} names, did not find {listed(missing)}")
 
 
-def _strangers(folder: Path, ids: list[int]) -> list[str]:
+def _unlisted(folder: Path, ids: list[int]) -> list[str]:
     known = {f"feature_{k}.npy" for k in ids}
     return sorted(path.name for path in folder.glob("feature_*.npy") if path.name not in known)
 
@@ -110,7 +110,7 @@ def _table(path: Path, n_columns: int) -> NDArray[np.float64]:
 
 
 def _constant(path: Path, features: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Height and mass, which are the same in all frames."""
+    """Height in m and mass in kg, which must be the same in all frames."""
     person = features[:, -2:]
     if np.ptp(person, axis=0).max() > 1e-3:
         raise DatasetError(f"{path}: expected height and mass in the last two columns, found values that change")
@@ -121,7 +121,8 @@ def _points(coordinates: _Floats) -> torch.Tensor:
     return torch.from_numpy(coordinates.reshape(*coordinates.shape[:2], -1, 3))
 
 
-def _scaled(info: dict[str, list[Any]]) -> tuple[str, ...]:
+def _scale_note(info: dict[str, list[Any]]) -> tuple[str, ...]:
+    """A note if the data set has scaled copies of its subjects."""
     factors = sorted({factor for factor in info.get("scale_factors", []) if isinstance(factor, int | float)})
     if len(factors) < 2:
         return ()
@@ -129,10 +130,10 @@ def _scaled(info: dict[str, list[Any]]) -> tuple[str, ...]:
 
 
 def write_npy_layout(folder: Path, window_set: WindowSet) -> None:
-    """Fill a folder with windows in this layout; columns of other points, such as the arms, are NaN.
+    """Write windows into a folder in this layout; columns of other points, such as the arms, are NaN.
 
     Args:
-        folder: an existing folder, beside which nothing is changed.
+        folder: an existing folder.
         window_set: the windows.
     """
     windows = window_set.windows
@@ -160,7 +161,7 @@ def write_npy_layout(folder: Path, window_set: WindowSet) -> None:
         "scale_factors": np.ones(n),
         "trials": np.arange(n),
         "subtrials": np.zeros(n, dtype=np.int64),
-        # Two lists more than the published ones, so that names survive.
+        # Additions to the published layout, to keep the names.
         "names": np.array(window_set.subjects, dtype=np.str_),
         "activities": np.array(window_set.activities, dtype=np.str_),
     }
@@ -168,7 +169,7 @@ def write_npy_layout(folder: Path, window_set: WindowSet) -> None:
 
 
 def _save(path: Path, values: NDArray[Any]) -> None:
-    # NumPy's own writing into files does not say that a disk is full.
+    # Via memory, because NumPy does not report a full disk when it writes into files.
     content = io.BytesIO()
     np.save(content, values)
     path.write_bytes(content.getvalue())

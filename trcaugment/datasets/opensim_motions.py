@@ -1,7 +1,7 @@
 """A folder of OpenSim motions: `.mot` files, the `.osim` model that carries keypoints and markers, and `subjects.csv`.
 
-A motion is driven by the model in its own folder or, where there is none, in the nearest folder above it, up to the
-data set's own. There may be one model in a folder. Coordinates are set as they are, without the model's constraints.
+Each motion is applied to the model in its own folder or, if there is none, in the nearest folder above it, up to the
+data set's folder. A folder may hold one model. Coordinates are set as they are, without the model's constraints.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _ROTATIONAL = 1  # OpenSim's Coordinate::MotionType
 
 
 def is_motion_folder(path: Path) -> bool:
-    """Whether the folder, or one in it, has files of this layout."""
+    """Whether the folder or a subfolder has `.mot` files."""
     return path.is_dir() and any(True for _ in path.rglob("*.mot"))
 
 
 def read_motions(folder: Path, marker_set: MarkerSet) -> list[Pair]:
-    """Trials at 60 Hz: where the model's keypoints and markers go in every motion.
+    """Read every motion as a trial at 60 Hz: the positions of the model's keypoints and markers.
 
     Raises:
         OsimError: opensim is not installed.
-        DatasetError: a model or motion is missing, damaged or without the points.
-        SubjectsError: `subjects.csv` is not there, or does not tell whose a motion is.
+        DatasetError: a model or motion is missing, damaged or lacks markers.
+        SubjectsError: `subjects.csv` is missing, or has no row for a motion.
         MotionError: a motion cannot be read.
         MarkerSetError: a model lacks keypoints.
     """
@@ -59,20 +59,20 @@ def read_motions(folder: Path, marker_set: MarkerSet) -> list[Pair]:
 
 def _model_of(file: Path, top: Path) -> Path:
     for folder in file.parents:
-        found = sorted(folder.glob("*.osim"))
-        if len(found) > 1:
-            raise DatasetError(f"{folder}: expected one .osim model, found {', '.join(path.name for path in found)}")
-        if found and not found[0].is_file():
-            raise DatasetError(f"{found[0]}: expected an .osim file, found something else of this name")
-        if found:
-            return found[0]
+        models = sorted(folder.glob("*.osim"))
+        if len(models) > 1:
+            raise DatasetError(f"{folder}: expected one .osim model, found {', '.join(path.name for path in models)}")
+        if models and not models[0].is_file():
+            raise DatasetError(f"{models[0]}: expected an .osim file, found something else of this name")
+        if models:
+            return models[0]
         if folder == top:
             break
     raise DatasetError(f"{file}: expected an .osim model in its folder or above it in {top}, found none")
 
 
 class _Model:
-    """An OpenSim model, ready to be moved."""
+    """An OpenSim model whose coordinates can be set frame by frame."""
 
     def __init__(self, path: Path, marker_set: MarkerSet) -> None:
         opensim = load_opensim()
@@ -95,12 +95,12 @@ class _Model:
         self._check_keypoints()
 
     def _check_keypoints(self) -> None:
-        """Raises MarkerSetError, which lists what is missing, before any motion is run."""
-        somewhere = np.zeros((1, len(self.markers), 3))
-        find_keypoints(Markers(tuple(self.markers), somewhere, np.zeros(1)), complete=True)
+        """Raise a MarkerSetError that lists missing keypoints, before any motion is run."""
+        any_positions = np.zeros((1, len(self.markers), 3))
+        find_keypoints(Markers(tuple(self.markers), any_positions, np.zeros(1)), complete=True)
 
     def move(self, file: Path) -> Markers:
-        """All the model's markers through a motion, at 60 Hz."""
+        """Positions of all markers of the model during a motion, at 60 Hz."""
         time_s, values = self._read(file)
         positions = np.empty((len(time_s), len(self.markers), 3))
         for frame in range(len(time_s)):
@@ -114,26 +114,26 @@ class _Model:
         return Markers(tuple(self.markers), positions, time_s)
 
     def _read(self, file: Path) -> tuple[FloatArray, dict[str, FloatArray]]:
-        """Time stamps at 60 Hz and the known coordinates in rad or m at each."""
+        """Time stamps at 60 Hz, and the values of the model's coordinates at them in rad or m."""
         labels, table, in_degrees, _ = read_table(file).with_unit(file)
         names = [_coordinate(label) for label in labels]
         known = [name for name in self.coordinates if name in names]
         if not known:
             raise DatasetError(f"{file}: expected coordinates of {self.path.name}, found {', '.join(names[1:6])}")
-        own_s = table[:, 0]
-        if len(own_s) < 2 or not (np.diff(own_s) > 0).all() or not np.isfinite(table).all():
+        table_s = table[:, 0]
+        if len(table_s) < 2 or not (np.diff(table_s) > 0).all() or not np.isfinite(table).all():
             raise DatasetError(f"{file}: expected at least two frames, increasing time and no missing values")
-        time_s = np.arange(own_s[0], own_s[-1], 1 / RATE_HZ)
+        time_s = np.arange(table_s[0], table_s[-1], 1 / RATE_HZ)
         values = {}
         for name in known:
             degrees = in_degrees and self.coordinates[name].getMotionType() == _ROTATIONAL
             column = table[:, names.index(name)]
-            values[name] = np.interp(time_s, own_s, np.deg2rad(column) if degrees else column)
+            values[name] = np.interp(time_s, table_s, np.deg2rad(column) if degrees else column)
         return time_s, values
 
 
 def _coordinate(label: str) -> str:
-    """The coordinate's name in `/jointset/hip_r/hip_flexion_r/value` too."""
+    """Name of the coordinate from a column label, also from `/jointset/hip_r/hip_flexion_r/value`."""
     return label.removesuffix("/value").rsplit("/", 1)[-1]
 
 

@@ -1,4 +1,4 @@
-"""A folder of paired TRCs (`NAME_keypoints.trc`, `NAME_markers.trc`) and `subjects.csv`, which says whose they are."""
+"""A folder of paired TRCs (`NAME_keypoints.trc`, `NAME_markers.trc`) and `subjects.csv` with their subjects."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ KEYPOINTS_SUFFIX, MARKERS_SUFFIX = "_keypoints.trc", "_markers.trc"
 
 @dataclass(frozen=True)
 class Pair:
-    """One trial: what the detector saw, and where the markers were.
+    """One trial: keypoints and true markers.
 
     Attributes:
-        name: of the trial, relative to the folder, with `/`.
-        subject_name: of the person.
-        subject: height and mass.
-        keypoints: the keypoints, under any known names.
-        markers: the true markers; some of the 35 may be missing, and other markers be there.
+        name: name of the trial with its path from the folder, with `/`.
+        subject_name: name of the subject.
+        subject: height and mass of the subject.
+        keypoints: the keypoints, under names of any known pose model.
+        markers: the true markers; some of the 35 may be missing, and there may be others.
     """
 
     name: str
@@ -36,21 +36,21 @@ class Pair:
 
     @property
     def activity(self) -> str:
-        """What is done: the trial's name without folder and number."""
+        """The activity: the trial's name without folder and number."""
         return activity(self.name.rpartition("/")[2])
 
 
 def is_paired(path: Path) -> bool:
-    """Whether the folder, or one in it, has files of this layout."""
+    """Whether the folder or a subfolder has keypoint files of this layout."""
     return path.is_dir() and any(True for _ in path.rglob(f"*{KEYPOINTS_SUFFIX}"))
 
 
 def read_pairs(folder: Path) -> list[Pair]:
-    """The trials of a folder and the folders in it, as they are.
+    """Read the trials of a folder and its subfolders, without checks of their content.
 
     Raises:
-        DatasetError: there are none, or one has only one of its two files.
-        SubjectsError: `subjects.csv` is not there, or does not tell whose a trial is.
+        DatasetError: there are no trials, or one of the two files is missing.
+        SubjectsError: `subjects.csv` is missing, or has no row for a trial.
         TrcError: a file cannot be read.
     """
     rows = read_subjects(folder / SUBJECTS_FILE)
@@ -69,7 +69,7 @@ def read_pairs(folder: Path) -> list[Pair]:
 
 
 def write_pairs(folder: Path, pairs: list[Pair]) -> None:
-    """Fill a folder with trials in this layout; a trial's folders are made.
+    """Write trials into a folder in this layout, and make subfolders as needed.
 
     Raises:
         TrcError: a file cannot be written.
@@ -83,7 +83,7 @@ def write_pairs(folder: Path, pairs: list[Pair]) -> None:
 
 
 def _rows(pairs: list[Pair]) -> list[SubjectRow]:
-    """A row for every folder with trials of one subject, and for every other trial; inner folders first."""
+    """Rows of `subjects.csv`: one per folder if all its trials have one subject, else one per trial; deepest first."""
     by_folder: dict[str, list[Pair]] = {}
     for pair in pairs:
         by_folder.setdefault(pair.name.rpartition("/")[0], []).append(pair)
@@ -103,5 +103,5 @@ def _person(pair: Pair) -> tuple[str, float, float]:
 
 
 def _escaped(name: str) -> str:
-    """A pattern that fits only this name."""
+    """A pattern that matches this name only."""
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)

@@ -1,4 +1,4 @@
-"""Usable windows are kept, single unusable ones left out, and data that are wrong as a whole are refused."""
+"""Checks of a data set: single unusable windows are left out, and data that are wrong as a whole are refused."""
 
 from __future__ import annotations
 
@@ -10,22 +10,24 @@ import torch
 from torch import Tensor
 
 from trcaugment.body.windows import Windows
-from trcaugment.datasets.dataset import Found, listed
+from trcaugment.datasets.dataset import RawWindows, listed
 from trcaugment.datasets.window_set import WindowSet
 from trcaugment.errors import DatasetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, SIDES, MarkerSet
 from trcaugment.subject import HEIGHT_RANGE_M, MASS_RANGE_KG
 
-# From hips to neck, in heights, as the median over a window: 0.12 to 0.37 in generated windows, bad detectors included.
+# Distance from hips to neck in multiples of height, median over a window; 0.12 to 0.37 in generated windows with all
+# detector errors.
 _TRUNK_SHARE = (0.08, 0.6)
-# No point of a body lies farther from the hips, in heights, arms excepted.
+# Largest distance of a point from the hips in multiples of height; only arms can reach farther.
 _REACH = 1.0
-# From neck to hips to knee to ankle, in heights, as the median over a subject: 0.70 to 0.81 in generated people.
+# Length from neck to hips to knee to ankle in multiples of height, median over a subject; 0.70 to 0.81 in generated
+# people.
 _BODY_SHARE = (0.65, 0.92)
-# A keypoint and the marker beside it, in heights, as the median over a subject: at most 0.06 in generated people, and
-# 0.12 from one hip to the other.
+# Largest distance from a keypoint to the marker beside it in multiples of height, median over a subject; at most 0.06
+# in generated people. The hips, which may be exchanged, are 0.12 apart.
 _PAIR_SHARE = 0.09
-_FEWEST_WINDOWS = 10  # of a subject to judge it by; fewer may all be of a bad moment
+_FEWEST_WINDOWS = 10  # needed to judge a subject; fewer may all come from one bad moment
 _BESIDE = {"Shoulder": "shoulder", "Knee": "knee", "Ankle": "ankle", "Heel": "calc", "BigToe": "toe", "Hip": "HJC"}
 _PAIRS = [
     (KEYPOINTS.named(part, side), ANATOMICAL_MARKERS.named(marker, side))
@@ -35,59 +37,65 @@ _PAIRS = [
 
 
 def _pairs(markers: MarkerSet) -> list[tuple[str, str]]:
-    """Keypoints and the markers beside them, of a set."""
+    """Pairs of a keypoint and the marker beside it, for markers of this set."""
     return [pair for pair in _PAIRS if pair[1] in markers]
 
 
-# What is wrong with more windows than this is wrong with the data set.
+# If more than this share of windows is implausible, the whole data set is refused.
 _MOST_IMPLAUSIBLE = 0.1
 _BLOCK_WINDOWS = 4096
 
 
-def sift(path: Path, found: Found) -> tuple[WindowSet, tuple[str, ...]]:
-    """Take out windows with missing samples, and the few that can be no body of the stated height.
+def sift(path: Path, raw: RawWindows) -> tuple[WindowSet, tuple[str, ...]]:
+    """Leave out windows with missing samples, and windows that cannot show a body of the stated height.
 
     Args:
         path: the data set, for messages.
-        found: its windows.
+        raw: its windows, not yet checked.
 
     Returns:
-        What is left, and a sentence on each kind that was taken out.
+        The usable windows, and one sentence for each kind of window that was left out.
 
     Raises:
-        DatasetError: nothing is left, more than a tenth of the windows are no body (another unit, say), or a subject's
-            keypoints and markers do not lie beside each other (columns in another order).
+        DatasetError: no window is usable, more than a tenth of them is implausible (perhaps another unit), or a
+            subject's markers are far from the keypoints beside them (perhaps columns in another order).
     """
-    if not found.subjects:
+    if not raw.subjects:
         raise DatasetError(f"{path}: expected windows, found none")
-    measured = _measure(found.windows)
+    measured = _measure(raw.windows)
     complete = measured.finite
-    person = _within(found.windows.height_m, HEIGHT_RANGE_M) & _within(found.windows.mass_kg, MASS_RANGE_KG)
+    person = _within(raw.windows.height_m, HEIGHT_RANGE_M) & _within(raw.windows.mass_kg, MASS_RANGE_KG)
     body = _within(measured.trunk, _TRUNK_SHARE) & (measured.reach < _REACH)
     kinds = {
         "with missing samples": ~complete,
         "of no person": complete & ~person,
         "with no body in them": complete & person & ~body,
     }
-    _refuse_systematic(path, found, measured, kinds)
+    _refuse_systematic(path, raw, measured, kinds)
     left_out = tuple(
-        f"{_count(chosen)} {what}: {_listed(found.places, chosen)}" for what, chosen in kinds.items() if chosen.any()
+        f"{_count(chosen)} {what}: {_listed(raw.places, chosen)}" for what, chosen in kinds.items() if chosen.any()
     )
     kept = torch.nonzero(complete & person & body).flatten()
     if not len(kept):
         raise DatasetError(f"{path}: no window is usable: {'; '.join(left_out)}")
     index = kept.tolist()
-    _check_sizes(path, found, measured, index)
-    usable = found.windows if len(index) == len(found.subjects) else found.windows.select(kept)
-    names = (tuple(values[k] for k in index) for values in (found.subjects, found.activities))
+    _check_sizes(path, raw, measured, index)
+    usable = raw.windows if len(index) == len(raw.subjects) else raw.windows.select(kept)
+    names = (tuple(values[k] for k in index) for values in (raw.subjects, raw.activities))
     return WindowSet(usable, *names), left_out
 
 
 @dataclass(frozen=True)
 class _Measures:
-    """Sizes of every window in heights: finite (n,), trunk (n,), reach (n,), body (n,), pairs (n, n_pairs).
+    """Lengths in every window in multiples of height.
 
-    And which pairs of a keypoint and a marker these are.
+    Attributes:
+        finite: whether no sample, height or mass is missing, (n_windows,).
+        trunk: from hips to neck, (n_windows,).
+        reach: from the hips to the farthest point, (n_windows,).
+        body: from neck to hips to ankle, mean of both sides, (n_windows,).
+        pairs: from keypoints to the markers beside them, (n_windows, n_pairs).
+        pair_names: names of these keypoints and markers.
     """
 
     finite: Tensor
@@ -114,7 +122,7 @@ def _measure_block(windows: Windows, block: slice) -> tuple[Tensor, ...]:
         return keypoints[:, :, KEYPOINTS.index(name)]
 
     def length(first: Tensor, second: Tensor) -> Tensor:
-        """Median over the frames, in heights."""
+        """Median distance over the frames, in multiples of height."""
         median: Tensor = (first - second).norm(dim=-1).median(dim=1).values / height_m
         return median
 
@@ -132,16 +140,16 @@ def _measure_block(windows: Windows, block: slice) -> tuple[Tensor, ...]:
     return finite, trunk, reach, trunk + (legs[0] + legs[1]) / 2, torch.stack(pairs or [0 * trunk], dim=1)
 
 
-def _refuse_systematic(path: Path, found: Found, measured: _Measures, kinds: dict[str, Tensor]) -> None:
-    """Raises where too many windows are of no person, or no body of that height."""
+def _refuse_systematic(path: Path, raw: RawWindows, measured: _Measures, kinds: dict[str, Tensor]) -> None:
+    """Raise if too many windows have an impossible height or mass, or show no body of that height."""
     missing, nobody, shapeless = kinds.values()
     present = int((~missing).sum())
-    heights_m, masses_kg = found.windows.height_m, found.windows.mass_kg
+    heights_m, masses_kg = raw.windows.height_m, raw.windows.mass_kg
     if int(nobody.sum()) > _MOST_IMPLAUSIBLE * present:
         k = int(nobody.nonzero()[0])
         raise DatasetError(
             f"{path}: {_count(nobody)} of {present} have an impossible height or mass, such as {float(heights_m[k]):g} "
-            f"m and {float(masses_kg[k]):g} kg in {found.places[k]}; are they in m and kg?"
+            f"m and {float(masses_kg[k]):g} kg in {raw.places[k]}; are they in m and kg?"
         )
     if int(shapeless.sum()) > _MOST_IMPLAUSIBLE * present:
         k = int(shapeless.nonzero()[0])
@@ -149,19 +157,19 @@ def _refuse_systematic(path: Path, found: Found, measured: _Measures, kinds: dic
         raise DatasetError(
             f"{path}: {_count(shapeless)} of {present} are no body: expected {low:g} to {high:g} of height from hips "
             f"to neck and nothing farther than {_REACH:g} from the hips, found {float(measured.trunk[k]):.3g} and "
-            f"{float(measured.reach[k]):.3g} in {found.places[k]}; another unit, or columns in another order?"
+            f"{float(measured.reach[k]):.3g} in {raw.places[k]}; another unit, or columns in another order?"
         )
 
 
-def _check_sizes(path: Path, found: Found, measured: _Measures, kept: list[int]) -> None:
-    """Raises where sizes are not those of the stated height, or markers not beside their keypoints: in all or one."""
+def _check_sizes(path: Path, raw: RawWindows, measured: _Measures, kept: list[int]) -> None:
+    """Raise if lengths do not fit the height, or markers are not beside their keypoints, overall or in a subject."""
     by_subject: dict[str, list[int]] = {}
     for k in kept:
-        by_subject.setdefault(found.subjects[k], []).append(k)
-    _check_group(path, "everybody" if len(by_subject) > 1 else found.subjects[kept[0]], measured, kept)
+        by_subject.setdefault(raw.subjects[k], []).append(k)
+    _check_group(path, "everybody" if len(by_subject) > 1 else raw.subjects[kept[0]], measured, kept)
     for name, index in by_subject.items():
         if len(index) >= _FEWEST_WINDOWS:
-            _check_group(path, f"{name} ({found.places[index[0]]}, say)", measured, index)
+            _check_group(path, f"{name} ({raw.places[index[0]]}, say)", measured, index)
 
 
 def _check_group(path: Path, whose: str, measured: _Measures, index: list[int]) -> None:

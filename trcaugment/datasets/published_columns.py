@@ -1,4 +1,4 @@
-"""What stands in the columns of published data sets, and who and what the windows show."""
+"""Columns of published data sets, and subjects, activities and split of their windows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from trcaugment.marker_sets import ANATOMICAL_MARKERS, ARM_MARKERS, KEYPOINTS, O
 _WRISTS = tuple(OTHER_KEYPOINTS.named(part, side) for part in ("Elbow", "Wrist") for side in SIDES)
 _LANDMARKS = tuple(mark.name for mark in ANATOMICAL_MARKERS.landmarks if mark.kind == "bony landmark")
 _CLUSTERS_AND_HIPS = tuple(name for name in ANATOMICAL_MARKERS if name not in _LANDMARKS)
-# The layout of separate `.npy` files: 21 keypoints and 43 markers, with arms, and small toes of a second pose model.
+# Columns of the `.npy` layout: 21 keypoints (with arms, and small toes of a second pose model) and 43 markers.
 NPY_KEYPOINTS = (*KEYPOINTS, *_WRISTS, "RSmallToe_mmpose", "LSmallToe_mmpose")
 NPY_MARKERS = (*_LANDMARKS, *ARM_MARKERS, *_CLUSTERS_AND_HIPS)
-# The HDF5 layout: 20 or, without arms, 16 keypoints with midHip among them, and 43 or 35 markers.
+# Columns of the HDF5 layout: 20 keypoints with midHip and 43 markers, or 16 and 35 without arms.
 HDF5_KEYPOINTS = (*KEYPOINTS.names[:5], "midHip", *KEYPOINTS.names[5:], *_WRISTS)
 _KNEE_AND_ANKLE = ("knee", "mknee", "ankle", "mankle")
 _HDF5_LEGS = (
@@ -43,7 +43,7 @@ SPLIT_FILES = ("subjectSplit.npy", "subjectSplit_curated.npy")
 
 
 def columns_of(wanted: Collection[str], names: Sequence[str]) -> list[int]:
-    """Columns of x, y and z of the wanted points in a table of the named ones.
+    """Indices of the x, y and z columns of the wanted points in a table with the named points.
 
     Raises:
         DatasetError: the table has no columns of a point.
@@ -55,10 +55,10 @@ def columns_of(wanted: Collection[str], names: Sequence[str]) -> list[int]:
 
 
 def read_info(path: Path) -> dict[str, list[Any]]:
-    """Lists of an `infoData.npy`, all with one value per window.
+    """Read the lists of an `infoData.npy`, each with one value per window.
 
     Raises:
-        DatasetError: it is damaged, no dict, or a list that is needed is missing or of another length.
+        DatasetError: the file is damaged or holds no dict, or a required list is missing or has another length.
     """
     info = load_npy(path)
     if not isinstance(info, Mapping):
@@ -75,7 +75,7 @@ def read_info(path: Path) -> dict[str, list[Any]]:
 
 
 def _values(path: Path, values: Any) -> list[Any]:
-    """A list of numbers or strings, whatever they came in."""
+    """Convert an array, list or single value to a flat list of numbers or strings."""
     try:
         flat: list[Any] = np.asarray(values).ravel().tolist()
     except ValueError as error:
@@ -86,39 +86,39 @@ def _values(path: Path, values: Any) -> list[Any]:
 
 
 def _kinds(values: Sequence[Any]) -> str:
-    """The types among the values, by name."""
+    """Names of the values' types."""
     return ", ".join(sorted({type(value).__name__ for value in values}))
 
 
 def subject_names(info: Mapping[str, list[Any]]) -> tuple[str, ...]:
-    """Every window's subject. A subject's synthetic scale factors are versions of one person, so they do not count."""
+    """Subject of every window. Synthetically scaled copies of a subject are the same subject."""
     if "names" in info:
         return tuple(str(name) for name in info["names"])
     return tuple(subject_name(*of) for of in zip(info["datasets"], info["subjects"], strict=True))
 
 
 def subject_name(dataset: object, subject: object) -> str:
-    """`dataset0-subject3` from numbers of any kind, or from the words themselves."""
+    """`dataset0-subject3` from the numbers 0 and 3, or from "dataset0" and 3."""
     number, whose = (str(value).removesuffix(".0") for value in (dataset, subject))
     return f"{number if number.startswith('dataset') else f'dataset{number}'}-subject{whose}"
 
 
 def activities_of(info: Mapping[str, list[Any]]) -> tuple[str, ...]:
-    """What is done in every window: its trial's name without number, where trials have names."""
-    said = info.get("activities", info.get("trials", [""] * len(info["subjects"])))
-    return tuple(activity(value) if isinstance(value, str) else "" for value in said)
+    """Activity in every window: the list `activities`, or the trial's name without number; "" if unknown."""
+    names = info.get("activities", info.get("trials", [""] * len(info["subjects"])))
+    return tuple(activity(value) if isinstance(value, str) else "" for value in names)
 
 
 def activity(trial: str) -> str:
-    """`walk_02` is walking."""
+    """The activity in a trial's name: "walk" from `walk_02`."""
     return re.sub(r"[\s_.-]*\d+$", "", trial) or trial
 
 
 def read_split(folder: Path, info: Mapping[str, list[Any]]) -> Split | None:
-    """The split that lies in the folder or up to two above it; None where there is none.
+    """Read the split in the folder or up to two folders above it; None if there is none.
 
     Raises:
-        DatasetError: it is damaged, or a subject is in two of its parts.
+        DatasetError: the file is damaged, or a subject is in two parts.
     """
     places = (above / name for above in (folder, *folder.resolve().parents[:2]) for name in SPLIT_FILES)
     path = next((place for place in places if place.is_file()), None)

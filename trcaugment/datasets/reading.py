@@ -1,4 +1,4 @@
-"""Any local data set: its layout is recognised by the files that are there."""
+"""Read a local data set of any layout, recognised by its files."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _TRIALS = "NAME_keypoints.trc and NAME_markers.trc, or .mot files with an .osim 
 
 
 def load_dataset(path: Path, marker_set: MarkerSet = ANATOMICAL_MARKERS) -> Dataset:
-    """A data set of any layout, with its own split and an account of what was left out.
+    """Read and check a data set of any layout.
 
     Args:
         path: its file or folder.
-        marker_set: the markers that its windows get.
+        marker_set: markers of its windows.
 
     Raises:
-        DatasetError: it is not there, of no known layout, damaged, mislabelled, in another unit, or carries code.
+        DatasetError: it is missing, of no known layout, damaged, mislabelled, in another unit, or carries code.
     """
     with _errors_with(path):
         if not path.exists():
@@ -44,10 +44,10 @@ def load_dataset(path: Path, marker_set: MarkerSet = ANATOMICAL_MARKERS) -> Data
 
 
 def read_trials(path: Path, marker_set: MarkerSet = ANATOMICAL_MARKERS) -> tuple[str, list[Pair]]:
-    """Name of the layout and the whole trials of a folder of paired TRCs or OpenSim motions.
+    """Read the trials of a folder of paired TRCs or OpenSim motions; returns the layout's name and the trials.
 
     Raises:
-        DatasetError: it is neither, cannot be read, or a model lacks keypoints.
+        DatasetError: the folder has neither layout or cannot be read, or a model lacks keypoints.
     """
     with _errors_with(path):
         if paired.is_paired(path):
@@ -59,22 +59,22 @@ def read_trials(path: Path, marker_set: MarkerSet = ANATOMICAL_MARKERS) -> tuple
 
 @contextmanager
 def _errors_with(path: Path) -> Iterator[None]:
-    """All errors as those of the data set at this place."""
+    """Turn all errors into a DatasetError that names the data set."""
     try:
         yield
     except TrcAugmentError as error:
         raise DatasetError(error.about(path)) from error
-    except OSError as error:  # a folder in it that one may not look into, or a name that is too long
+    except OSError as error:  # such as a subfolder without permission or a name that is too long
         raise DatasetError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
 
 
 def load_trials(path: Path, layout: str, pairs: list[Pair], marker_set: MarkerSet = ANATOMICAL_MARKERS) -> Dataset:
-    """The windows in whole trials.
+    """Cut trials into windows and check them.
 
     Raises:
-        DatasetError: there are none, or they are not what they should be (see `sift`).
+        DatasetError: no window is usable, or the data are refused by `sift`.
     """
-    found, unused = cut_pairs(pairs, marker_set)
-    window_set, left_out = sift(path, found)
+    raw, unused = cut_pairs(pairs, marker_set)
+    window_set, left_out = sift(path, raw)
     missing = tuple(name for name in marker_set if any(name not in pair.markers.names for pair in pairs))
     return Dataset(path, layout, window_set, left_out=(*unused, *left_out), missing_markers=missing)

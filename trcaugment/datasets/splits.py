@@ -1,4 +1,4 @@
-"""Splits by subject: nobody's windows are in two parts, whatever data sets they come from."""
+"""Splits by subject: all windows of a subject are in one part, also over several data sets."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from trcaugment.errors import DatasetError
 def split_subjects(
     datasets: Sequence[Dataset], *, shares: tuple[float, float], leave_out: Collection[str] = (), seed: int
 ) -> Split:
-    """Who is for training, validation and test.
+    """Choose the subjects for training, validation and test.
 
-    A data set's own split stays as it is, unless subjects are named to leave out; all other subjects are shuffled and
-    shared out. A name in two data sets is one subject.
+    A data set's own split is kept, unless `leave_out` is given. All other subjects are shuffled and divided by the
+    shares. A name in two data sets is one subject.
 
     Args:
         datasets: the data sets.
-        shares: of validation and of test among subjects; a share above 0 is one subject at least, as long as somebody
+        shares: shares of subjects for validation and for test. A share above 0 is at least one subject, as long as one
             is left for training.
         leave_out: names of the test subjects, instead of a share.
-        seed: of the shuffling.
+        seed: seed of the shuffling.
 
     Raises:
-        DatasetError: a subject to leave out is in no data set, or nobody is left for training.
+        DatasetError: a subject to leave out is in no data set, or no subject is left for training.
     """
     names = {name for dataset in datasets for name in dataset.window_set.subjects}
     unknown = sorted(set(leave_out) - names)
@@ -49,20 +49,20 @@ def split_subjects(
 
 
 def _own(datasets: Sequence[Dataset]) -> dict[str, str]:
-    """Subjects with the part that a data set's own split puts them in."""
+    """Parts by subject from the data sets' own splits."""
     parts: dict[str, str] = {}
     for dataset in datasets:
-        there = set(dataset.window_set.subjects)
+        subjects = set(dataset.window_set.subjects)
         for name, part in dataset.split.by_subject().items() if dataset.split else ():
-            if name in there and parts.setdefault(name, part) != part:
+            if name in subjects and parts.setdefault(name, part) != part:
                 raise DatasetError(f"{dataset.path}: its split has {name} for {part}, another for {parts[name]}")
     return parts
 
 
 def _counts(n: int, shares: tuple[float, float]) -> tuple[int, int]:
-    """Subjects for validation and test among n."""
+    """Numbers of subjects for validation and test, out of n."""
     validation, test = (max(1, round(share * n)) if share > 0 else 0 for share in shares)
-    spare = max(0, n - 1)  # one is for training
+    spare = max(0, n - 1)  # keep one for training
     validation = min(validation, spare)
     return validation, min(test, spare - validation)
 
@@ -72,10 +72,10 @@ def _members(parts: dict[str, str], wanted: str) -> tuple[str, ...]:
 
 
 def read_split(path: Path) -> Split:
-    """The split that a training run left in its folder (`split.json`).
+    """Read the `split.json` of a training run.
 
     Raises:
-        DatasetError: it cannot be read or is no split.
+        DatasetError: the file cannot be read or holds no split.
     """
     try:
         return msgspec.json.decode(path.read_bytes(), type=Split)

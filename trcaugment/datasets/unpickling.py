@@ -1,7 +1,7 @@
-"""`.npy` files of strangers: arrays, dicts, lists, tuples, strings and numbers are read, code is refused and never run.
+"""Safe reading of untrusted `.npy` files: arrays, dicts, lists, tuples, strings and numbers only, never code.
 
 NumPy stores arrays of Python objects as pickles, and unpickling calls whatever a pickle names. This reader knows only
-the few functions that rebuild NumPy's own arrays, and hands out substitutes of its own even for those.
+the few functions that rebuild NumPy arrays, and uses harmless substitutes even for those.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.lib import format as npy_format
 from trcaugment.errors import DatasetError
 from trcaugment.formats.files import read_file
 
-# What damaged or hostile pickles and headers raise; none of it may reach the user as it is.
+# Raised by damaged or malicious pickles and headers; each becomes a DatasetError.
 _DAMAGED = (
     *(ValueError, TypeError, LookupError, AttributeError, EOFError, ImportError, pickle.UnpicklingError),
     *(OverflowError, MemoryError, RecursionError, SyntaxError, NotImplementedError),
@@ -26,10 +26,10 @@ _DAMAGED = (
 
 
 def load_npy(path: Path) -> Any:
-    """Content of a `.npy` file: an array, or the one object that it holds.
+    """Read a `.npy` file: an array, or the single object that it holds.
 
     Raises:
-        DatasetError: there is no such file, it is damaged, or it carries code.
+        DatasetError: the file is missing, damaged, or carries code.
     """
     try:
         data = read_file(path)
@@ -60,11 +60,11 @@ def _load(data: bytes) -> Any:
 
 
 class _CodeError(Exception):
-    """A pickle names something to be called."""
+    """A pickle names a function that is not on the list."""
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Knows NumPy's own building blocks by name, and nothing else."""
+    """Resolves the names in `_KNOWN` and refuses all others."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module.replace("numpy.core", "numpy._core"), name) not in _KNOWN:
@@ -81,7 +81,7 @@ def _reconstruct() -> Callable[..., Any]:
 
 
 def _dtype() -> Callable[..., Any]:
-    """A copy, so that no pickle can change NumPy's own types."""
+    """Makes copies of data types, so that no pickle can change NumPy's own ones."""
 
     def make(name: str, _align: bool = False, _copy: bool = True) -> np.dtype[Any]:
         if not isinstance(name, str):
@@ -107,12 +107,12 @@ def _frombuffer() -> Callable[..., Any]:
 
 
 def _encode() -> Callable[..., bytes]:
-    """Old pickles write bytes as text."""
+    """Old pickles store bytes as text."""
     return lambda text, _encoding="latin1": str(text).encode("latin1")
 
 
-# Each entry makes a fresh substitute, so that a pickle that changes it changes nothing that stays. Arrays are always
-# plain ones: the name `ndarray` stands for itself and cannot be called.
+# Each entry makes a new substitute, so that a pickle cannot change a later one. Arrays are always of type ndarray: the
+# name `ndarray` resolves to a string, which cannot be called.
 _KNOWN: dict[tuple[str, str], Callable[[], Any]] = {
     ("numpy", "ndarray"): lambda: "ndarray",
     ("numpy", "dtype"): _dtype,

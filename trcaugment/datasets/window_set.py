@@ -1,4 +1,4 @@
-"""A set of windows whose subjects are known, as every reader of data sets returns it."""
+"""Sets of complete windows with known subjects, read from data sets or generated."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from trcaugment.errors import DatasetError
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import WINDOW_FRAMES
 
-_BLOCK_WINDOWS = 1024  # generated at once, so that a large set needs hardly more memory than it has
+_BLOCK_WINDOWS = 1024  # generated at once, to limit the memory for intermediate results
 
 
 @dataclass(frozen=True)
 class WindowSet:
-    """Windows, and whose they are.
+    """Complete windows with their subjects and activities.
 
     Attributes:
         windows: the windows, without missing samples.
         subjects: name of every window's subject, (n_windows,).
-        activities: what is done in every window, "" where that is not known, (n_windows,).
+        activities: activity in every window, "" if unknown, (n_windows,).
 
     Raises:
-        DatasetError: numbers of windows or shapes disagree, or a sample is missing.
+        DatasetError: shapes or numbers of windows disagree, or a sample is missing.
     """
 
     windows: Windows
@@ -69,18 +69,18 @@ class WindowSet:
 
 @dataclass(frozen=True)
 class FixedWindows:
-    """Draws from windows that are there, each as often as any other.
+    """Draws from given windows with equal probability.
 
     Attributes:
         windows: the windows.
-        errors: what is done to the keypoints of every window that is drawn; None for nothing.
+        errors: keypoint errors to add to every drawn window; None adds none.
     """
 
     windows: Windows
     errors: KeypointErrors | None = None
 
     def draw(self, n: int, generator: torch.Generator) -> Windows:
-        """Draw n windows; the same one can come twice."""
+        """Draw n windows with replacement."""
         chosen = self.windows.select(torch.randint(len(self.windows.height_m), (n,), generator=generator))
         if self.errors is None:
             return chosen
@@ -89,11 +89,11 @@ class FixedWindows:
 
 
 def generate_set(generator: WindowGenerator, n_subjects: int, n_windows: int, seed: int) -> WindowSet:
-    """Generate windows that share subjects: body and detector offsets of each are drawn once.
+    """Generate windows of a fixed number of subjects; each subject's body and detector offsets are drawn once.
 
     Args:
-        generator: where they come from.
-        n_subjects: number of subjects, all with as many windows (some with one more).
+        generator: the generator.
+        n_subjects: number of subjects; their numbers of windows differ by one at most.
         n_windows: number of windows, at least one per subject.
         seed: the same seed gives the same set.
 

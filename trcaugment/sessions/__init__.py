@@ -1,1 +1,1 @@
-"""Folders of trials: what is found in them, and whose it is."""
+"""Folders of trials: finding the trials and their subjects."""

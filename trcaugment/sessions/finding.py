@@ -1,4 +1,4 @@
-"""The trials of a folder: OpenCap sessions, Pose2Sim projects, plain folders with a `subjects.csv`, or all of them."""
+"""Find the trials in a folder of OpenCap sessions, Pose2Sim projects and plain folders with a `subjects.csv`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class FoundTrial:
         source: its TRC file.
         name: the file's path relative to the folder of trials, with `/`.
         subject_name: name of the subject, from the table or the folder; the same for all trials of a session.
-        person: height and mass, and where they are written, relative to the folder of trials.
+        person: height and mass with their sources, which are paths relative to the folder of trials.
     """
 
     source: Path
@@ -35,15 +35,15 @@ class FoundTrial:
 
 
 def find_trials(root: Path, subjects: Path | None, outputs: Path) -> list[FoundTrial | LeftOut]:
-    """All TRC files below a folder, sorted by name: trials, and what is left out and why. No TRC file is read.
+    """List all TRC files below a folder by name: the trials, and the files left out with the reason. Reads no TRC file.
 
     Args:
         root: the folder of trials.
-        subjects: a table of subjects in place of the folder's own `subjects.csv`, with paths relative to `root`.
-        outputs: where the results go; nothing in it is a trial.
+        subjects: a table of subjects used instead of the folder's `subjects.csv`, with paths relative to `root`.
+        outputs: the output folder; files in it are not trials.
 
     Raises:
-        SessionsError: `root` is no folder, holds no TRC file, or lies in `outputs`.
+        SessionsError: `root` is no folder, holds no TRC file, or is inside `outputs`.
         SubjectsError: the table of subjects is damaged.
     """
     tree = walk(root, outputs)
@@ -53,14 +53,14 @@ def find_trials(root: Path, subjects: Path | None, outputs: Path) -> list[FoundT
     chosen, others = choose([name for name in tree.trc_names if name not in own])
     others |= dict.fromkeys(own, "an output of trcaugment, whose sidecar lies beside it")
     finder = _Finder(tree, table, rows, chosen)
-    found: list[FoundTrial | LeftOut] = [finder.find(variant) for variant in chosen]
-    found += [LeftOut(root / name, name, reason, failed=False) for name, reason in others.items()]
-    found += [*tree.left_out, *finder.unused_rows()]
-    return sorted(found, key=lambda item: item.name)
+    items: list[FoundTrial | LeftOut] = [finder.find(variant) for variant in chosen]
+    items += [LeftOut(root / name, name, reason, failed=False) for name, reason in others.items()]
+    items += [*tree.left_out, *finder.unused_rows()]
+    return sorted(items, key=lambda item: item.name)
 
 
 class _Sidecar(msgspec.Struct):
-    """What tells a sidecar of this program from other JSON files; provenance.py has the rest, and needs torch."""
+    """The key that identifies a sidecar of this program; conversion/sidecar.py has all keys, but needs torch."""
 
     tool: str
 
@@ -77,7 +77,7 @@ def _is_own_output(tree: Tree, name: str) -> bool:
 
 
 class _OutsideError(Exception):
-    """A file of a session or project that is none of its trials."""
+    """A file that is in a session or project but is not one of its trials."""
 
 
 class _Finder:
@@ -85,12 +85,12 @@ class _Finder:
         self.tree, self.table, self.rows = tree, table, rows
         self.metadata = Metadata(tree)
         self.used: set[int] = set()
-        self.people: dict[str, set[str]] = {}  # of every folder
+        self.people: dict[str, set[str]] = {}  # Pose2Sim's labels of people by folder
         for variant in variants:
             self.people.setdefault(parent(variant.name), set()).add(variant.person)
 
     def find(self, variant: Variant) -> FoundTrial | LeftOut:
-        """The trial with its person, or why there is none."""
+        """The trial with its subject, or the reason why it is left out."""
         source = self.tree.root / variant.name
         try:
             return FoundTrial(source, variant.name, *self._person(variant.name))
@@ -100,7 +100,7 @@ class _Finder:
             return LeftOut(source, variant.name, str(error), failed=False)
 
     def unused_rows(self) -> list[LeftOut]:
-        """Rows of the table from which no trial took anything: often a misspelt pattern."""
+        """Rows of the table that no trial uses, often because of a misspelt pattern."""
         reason = "line {}: no trial takes its subject from this row; is the path right ({})?"
         unused = (row for row in self.rows if row.line not in self.used)
         return [
@@ -108,7 +108,7 @@ class _Finder:
         ]
 
     def _person(self, name: str) -> tuple[str, StatedSubject]:
-        """A row of the table goes before metadata, for it was written for this."""
+        """Name and person of a trial. A row of the table takes precedence over metadata."""
         session = self._session(name)
         row = first_fitting(self.rows, name)
         if row is not None:
@@ -130,7 +130,7 @@ class _Finder:
         return self.metadata.pose2sim_person(parent(folder), self.people[folder])
 
     def _session(self, name: str) -> str | None:
-        """The OpenCap session that a file is a trial of, or None; the nearest metadata count."""
+        """The OpenCap session that has this file as a trial, or None. The nearest metadata file decides."""
         for folder in upwards(parent(name)):
             if folder in self.tree.opencap:
                 if name[len(folder) :].lstrip("/").startswith(f"{OPENCAP_FOLDER}/"):

@@ -1,4 +1,4 @@
-"""Whose a trial is, by the metadata that OpenCap and Pose2Sim keep beside it."""
+"""The subject of a trial, from the metadata files of OpenCap and Pose2Sim."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from trcaugment.formats.files import read_file
 from trcaugment.sessions.tree import OPENCAP_FILE, POSE2SIM_FILE, Tree, leads_out, parent, upwards
 from trcaugment.subject import StatedSubject
 
-_LARGEST_BYTES = 65_536  # metadata are a page of text; of a hostile file this takes 3 s to parse, a megabyte minutes
+_LARGEST_BYTES = 65_536  # metadata are a page of text; a malicious file of this size takes 3 s, of 1 MB minutes
 _HEIGHT_KEY, _MASS_KEY = "participant_height", "participant_mass"
-_SECTIONS = ("project", "markerAugmentation")  # the latter in older versions of Pose2Sim
+_SECTIONS = ("project", "markerAugmentation")  # markerAugmentation in older versions of Pose2Sim
 _ROW = "a row to subjects.csv for each (columns path, subject, height_m, mass_kg)"
 
 
 class Metadata:
-    """The metadata of a tree; every file is read once."""
+    """The metadata files of a tree, each read at most once."""
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
         self._read: dict[str, dict[str, Any] | SessionsError] = {}
 
     def opencap_person(self, session: str) -> tuple[str, StatedSubject]:
-        """Name and person of an OpenCap session, a folder.
+        """Subject name and person of an OpenCap session, given by its folder.
 
         Raises:
-            SessionsError: its metadata cannot be read, or hold no height and mass of a person.
+            SessionsError: the metadata cannot be read, or height or mass is missing or out of range.
         """
         source = _inside(session, OPENCAP_FILE)
         values = self._values(source, _parse_yaml)
@@ -43,14 +43,15 @@ class Metadata:
         return self._name(session), _checked(StatedSubject(height_m, mass_kg, source, source))
 
     def pose2sim_person(self, project: str, people: set[str]) -> tuple[str, StatedSubject]:
-        """Name and person of a Pose2Sim project, the folder that holds `pose-3d`.
+        """Subject name and person of a Pose2Sim project, given by the folder that holds `pose-3d`.
 
         Args:
             project: the folder.
-            people: the labels of all people that the project's files belong to; of one person "".
+            people: Pose2Sim's labels ("P1") of all people in the project's files; "" for files without label.
 
         Raises:
-            SessionsError: the configurations cannot be read, tell of several people, or of none.
+            SessionsError: a configuration cannot be read, or height or mass is missing, out of range, or not assigned
+                to one of several people.
         """
         height, height_source = self._nearest(project, _HEIGHT_KEY, people)
         mass, mass_source = self._nearest(project, _MASS_KEY, people)
@@ -59,7 +60,7 @@ class Metadata:
         return self._name(self._participant(project)), _checked(person)
 
     def _nearest(self, project: str, key: str, people: set[str]) -> tuple[object, str]:
-        """The value of the nearest configuration that has the key, and where that is."""
+        """Value and source of a key, from the nearest configuration that has it."""
         for folder in upwards(project):
             if folder not in self._tree.pose2sim:
                 continue
@@ -79,7 +80,7 @@ class Metadata:
         raise SessionsError(f"{_inside(nearest, POSE2SIM_FILE)}: expected {key} in [project]; write it, or add {_ROW}")
 
     def _participant(self, project: str) -> str:
-        """In a hierarchy of session, participant and trial the folder above the trial's; else the trial's own."""
+        """The participant's folder: above the trial's in a hierarchy of session, participant and trial, else itself."""
         above = parent(project)
         levels = [folder for folder in upwards(above) if folder in self._tree.pose2sim] if project else []
         return above if above in levels and len(levels) > 1 else project
@@ -105,7 +106,7 @@ class Metadata:
             return SessionsError(f"{file}: cannot be read ({error.strerror})")
         except RecursionError:
             return SessionsError(f"{file}: expected a page of metadata, found values nested too deeply")
-        except (yaml.YAMLError, ValueError) as error:  # the latter: TOML, and numbers of thousands of digits
+        except (yaml.YAMLError, ValueError) as error:  # ValueError: TOML, and numbers of thousands of digits
             return SessionsError(f"{file}: cannot be read ({_one_line(error)})")
 
 
@@ -114,16 +115,16 @@ def _inside(folder: str, file: str) -> str:
 
 
 def _content(path: Path) -> bytes:
-    """Raises OSError or ValueError."""
+    """Read a file; raises OSError, or ValueError if it is too large."""
     if path.stat().st_size > _LARGEST_BYTES:
         raise ValueError(f"expected a page of metadata, found {path.stat().st_size} bytes")
     return read_file(path)
 
 
 def _parse_yaml(content: bytes) -> dict[str, Any]:
-    """The plain values at the top. Nothing is constructed, so that tags and references can do nothing.
+    """Plain values at the top level. No objects are constructed, so tags and references have no effect.
 
-    The faster CSafeLoader is not for files of others: deeply nested lists end the whole program (PyYAML 6.0.3).
+    CSafeLoader would be faster, but deeply nested lists make it crash Python (PyYAML 6.0.3).
     """
     node = yaml.compose(content, Loader=yaml.SafeLoader)
     if not isinstance(node, yaml.MappingNode):
@@ -138,7 +139,7 @@ def _parse_yaml(content: bytes) -> dict[str, Any]:
 
 
 def _parse_toml(content: bytes) -> dict[str, Any]:
-    """The values of the two keys, wherever this version of Pose2Sim keeps them."""
+    """Height and mass from the section in which this version of Pose2Sim keeps them."""
     configuration = tomllib.loads(content.decode("utf-8-sig"))
     values: dict[str, Any] = {}
     for section in _SECTIONS:
@@ -153,17 +154,17 @@ def _is_auto(value: object) -> bool:
 
 
 def _number(value: object, place: str) -> float:
-    """A number, written as such or as text; true and false are none."""
+    """Convert a number or its text to float; booleans are refused."""
     try:
         if isinstance(value, int | float | str) and not isinstance(value, bool):
-            return float(str(value))  # of an integer of 400 digits too, which then is infinite
+            return float(str(value))  # via text, which turns an integer of 400 digits into infinity
     except ValueError:
         pass
     raise SessionsError(f"{place}: expected a number, found {repr(value)[:40] if value != '' else 'nothing'}")
 
 
 def _checked(person: StatedSubject) -> StatedSubject:
-    """The person, if height and mass are a person's; the error names the file of the one that is not."""
+    """Check height and mass separately, so that the error names the source of the wrong one."""
     for known, source in ((replace(person, height_m=None), person.mass_source), (person, person.height_source)):
         try:
             known.check()

@@ -1,4 +1,4 @@
-"""The files of a folder that matter: one walk, which never leaves the folder."""
+"""Search a folder for TRC and metadata files in one walk that never leaves the folder."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class LeftOut:
     Attributes:
         source: its path.
         name: the path relative to the folder of trials, with `/`.
-        reason: a sentence for people.
-        failed: whether someone should do something about it; otherwise it was left out on purpose.
+        reason: a sentence for the user.
+        failed: whether the user should act on it; otherwise it was left out on purpose.
     """
 
     source: Path
@@ -32,7 +32,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Tree:
-    """What a walk met. All names are relative to the folder and have `/`; the folder's own name is "".
+    """Result of a walk. All names are relative to the folder, with `/`; the folder itself is "".
 
     Attributes:
         root: the folder.
@@ -40,7 +40,7 @@ class Tree:
         json_names: the JSON files.
         opencap: folders with OpenCap's metadata.
         pose2sim: folders with a configuration of Pose2Sim.
-        left_out: links, folders and files that could not be used.
+        left_out: links, folders and files that cannot be used.
     """
 
     root: Path
@@ -52,12 +52,12 @@ class Tree:
 
 
 def parent(name: str) -> str:
-    """The folder of a name."""
+    """Name of the folder that holds a file or folder."""
     return name.rpartition("/")[0]
 
 
 def upwards(name: str) -> Iterator[str]:
-    """A folder's name and those of all folders above, up to the root's."""
+    """Names of a folder and of all folders above it, up to the root."""
     while name:
         yield name
         name = parent(name)
@@ -65,15 +65,15 @@ def upwards(name: str) -> Iterator[str]:
 
 
 def leads_out(path: str | Path, folder: str | Path) -> bool:
-    """Whether a path, with all links followed, lies outside a folder."""
+    """Whether a path, after resolving links, is outside a folder."""
     return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def walk(root: Path, outputs: Path) -> Tree:
-    """Look at all files below a folder, but for hidden ones and the output folder.
+    """Walk through all files below a folder, except hidden ones and the output folder.
 
     Raises:
-        SessionsError: it is no folder, cannot be read, or lies in the output folder.
+        SessionsError: `root` is no folder, cannot be read, is inside the output folder, or holds no TRC file.
     """
     if not root.is_dir():
         found = "a file" if root.exists() else "nothing"
@@ -100,7 +100,7 @@ class _Walker:
         self.left_out: list[LeftOut] = []
 
     def run(self) -> None:
-        """A stack in place of recursion, so that no depth is too deep."""
+        """Walk with a stack instead of recursion, so that depth is not limited."""
         folders = [""]
         while folders:
             folder = folders.pop()
@@ -113,13 +113,13 @@ class _Walker:
                 self._leave(folder, f"the folder cannot be read ({error.strerror})", failed=True)
 
     def only_links(self) -> list[str]:
-        """Links to files that were not met themselves; of several to one file the first."""
+        """Links to files that the walk did not find themselves; only the first of several links to one file."""
         if not self.links:
             return []
-        met = {self.real_root / name: name for name in self.trc_names}
+        name_of = {self.real_root / name: name for name in self.trc_names}
         taken = []
         for name in sorted(self.links):
-            first = met.setdefault(Path(os.path.realpath(self.root / name)), name)
+            first = name_of.setdefault(Path(os.path.realpath(self.root / name)), name)
             if first == name:
                 taken.append(name)
             else:
@@ -127,7 +127,7 @@ class _Walker:
         return taken
 
     def _folder_to_enter(self, entry: os.DirEntry[str], folder: str) -> str:
-        """Note what an entry is; the name of a folder to look into, else ""."""
+        """Record an entry; returns its name if it is a folder to enter, else ""."""
         if entry.name.startswith(".") or entry.name == "__MACOSX":
             return ""
         name = f"{folder}/{entry.name}" if folder else entry.name
@@ -138,7 +138,7 @@ class _Walker:
             elif entry.is_symlink():
                 self._take_link(entry, name, is_trc=is_trc)
             elif entry.is_dir():
-                return self._taken_folder(name)
+                return self._checked_folder(name)
             elif is_trc:
                 self._take_trc(entry, name)
             elif entry.name.endswith(".json"):
@@ -147,7 +147,7 @@ class _Walker:
             self._leave(name, f"cannot be read ({error.strerror})", failed=is_trc)
         return ""
 
-    def _taken_folder(self, name: str) -> str:
+    def _checked_folder(self, name: str) -> str:
         if not _is_text(name):
             self._leave(name, "expected a folder name in UTF-8", failed=True)
             return ""
@@ -186,7 +186,7 @@ class _Walker:
 
 
 def _is_text(name: str) -> bool:
-    """Whether a report can hold the name; on Linux a name may be any bytes."""
+    """Whether a name is valid text; on Linux it may be any bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""OpenCap and Pose2Sim keep a trial several times: raw, filtered, with their own markers. It is converted once."""
+"""Versions of a trial: OpenCap and Pose2Sim keep raw, filtered and augmented files; one of them is converted."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import IntEnum
 from itertools import groupby
 
 POSE2SIM_FOLDER, OPENCAP_FOLDER = "pose-3d", "MarkerData"
-# Pose2Sim puts the frame numbers before or behind the filter's name, depending on its version.
+# Pose2Sim writes the frame numbers before or after the filter's name, depending on its version.
 _FRAMES = r"(?:_(?P<first{0}>\d+)-(?P<last{0}>\d+))?"
 _FILTERED = rf"(?P<filtered>_filt(?:_\w+?)?{_FRAMES.format(2)})?"
 _POSE2SIM = re.compile(rf"(?P<trial>.+?){_FRAMES.format('')}{_FILTERED}(?P<own>_LSTM)?", re.DOTALL)
@@ -17,7 +17,7 @@ _PERSON = re.compile(r"_(P\d+)\Z")
 
 
 class Stage(IntEnum):
-    """What was done to the keypoints; the smallest is converted."""
+    """Processing of the keypoints in a file; the stage with the smallest number is converted."""
 
     FILTERED = 0
     RAW = 1
@@ -35,10 +35,10 @@ class Variant:
     """One version of a trial.
 
     Attributes:
-        trial: what the names of all its versions have in common.
-        stage: which version.
-        name: of the file.
-        frames: first and last, where the name tells; else all.
+        trial: the common part of the names of all versions of the trial.
+        stage: processing of the keypoints.
+        name: name of the file, with its path from the folder of trials.
+        frames: first frame, and the frame after the last, if the name has them; else all.
     """
 
     trial: str
@@ -48,13 +48,13 @@ class Variant:
 
     @property
     def person(self) -> str:
-        """Pose2Sim's label of one of several people ("P1"), or ""."""
+        """Pose2Sim's label of one of several people, such as "P1", or ""."""
         label = _PERSON.search(self.trial)
         return label[1] if label else ""
 
 
 def variant_of(name: str) -> Variant:
-    """Which version of which trial a file is, by its path from the folder of trials, with `/`."""
+    """Trial and stage of a file, from its path relative to the folder of trials, with `/`."""
     folder, _, file = name.rpartition("/")
     stem = file[: -len(".trc")]
     parts = folder.split("/")
@@ -66,29 +66,29 @@ def variant_of(name: str) -> Variant:
 
 
 def _pose2sim(folder: str, stem: str, name: str) -> Variant:
-    found = _POSE2SIM.fullmatch(stem)
-    if found is None:  # the file ".trc" and its like
+    match = _POSE2SIM.fullmatch(stem)
+    if match is None:  # such as the file ".trc"
         return Variant(name, Stage.RAW, name)
-    first, last = found["first"] or found["first2"], found["last"] or found["last2"]
+    first, last = match["first"] or match["first2"], match["last"] or match["last2"]
     frames = (float(first), float(last)) if first else (0.0, float("inf"))
-    stage = Stage.AUGMENTED if found["own"] else Stage.FILTERED if found["filtered"] else Stage.RAW
-    return Variant(f"{folder}/{found['trial']}", stage, name, frames)
+    stage = Stage.AUGMENTED if match["own"] else Stage.FILTERED if match["filtered"] else Stage.RAW
+    return Variant(f"{folder}/{match['trial']}", stage, name, frames)
 
 
 def _opencap(parts: list[str], stem: str, name: str) -> Variant:
-    """A trial lies in PreAugmentation and in PostAugmentation (`_v0.3`); in a download, beside or in place of them."""
+    """OpenCap keeps a trial in PreAugmentation and in PostAugmentation (`_v0.3`); downloads may have neither folder."""
     trial = "/".join(part for part in parts if not part.startswith(("PreAugmentation", "PostAugmentation")))
     stage = Stage.RAW if "PreAugmentation" in parts else Stage.AUGMENTED
     return Variant(f"{trial}/{stem.removesuffix('_LSTM')}", stage, name)
 
 
 def choose(names: Iterable[str]) -> tuple[list[Variant], dict[str, str]]:
-    """The versions to convert, and for every other file a sentence on why not."""
+    """Choose the versions to convert; returns them, and the reason for every other file by its name."""
     variants = sorted(map(variant_of, names), key=lambda variant: variant.trial)
     chosen, others = [], {}
     for _, group in groupby(variants, key=lambda variant: variant.trial):
         taken: list[Variant] = []
-        # Of several augmenters' outputs the last: PostAugmentation_v0.3 after PostAugmentation_v0.2.
+        # Prefer the latest of several augmented versions: PostAugmentation_v0.3 over PostAugmentation_v0.2.
         last_first = sorted(group, key=lambda variant: variant.name, reverse=True)
         for variant in sorted(last_first, key=lambda variant: variant.stage):
             better = next((other for other in taken if _replaces(other, variant)), None)
@@ -101,7 +101,7 @@ def choose(names: Iterable[str]) -> tuple[list[Variant], dict[str, str]]:
 
 
 def _replaces(one: Variant, other: Variant) -> bool:
-    """Whether one shows the same frames at an earlier stage; what two filters made are two trials."""
-    # Frames 0-100 and 100-200 do not overlap: the last one is not included.
+    """Whether `one` has the same frames at a better stage. Outputs of two filters are kept as two trials."""
+    # Frames 0-100 and 100-200 do not overlap, because the last frame is not included.
     overlap = one.frames[0] < other.frames[1] and other.frames[0] < one.frames[1]
     return (overlap or one.frames == other.frames) and (one.stage < other.stage or one.stage == Stage.AUGMENTED)
