@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trcaugment.errors import DatasetError, SessionsError
+from trcaugment.errors import SessionsError, SubjectsError
 from trcaugment.sessions.finding import FoundTrial, find_trials
 from trcaugment.sessions.tree import LeftOut
 from trcaugment.sessions.variants import Stage, variant_of
@@ -295,9 +295,9 @@ def test_a_table_of_subjects_goes_before_metadata(tmp_path):
         "S2/MarkerData/w.trc": ("S2", 1.78, 72.0, second, second),
     }
     other.write_text(HEADER + "lost/*,Dan,190,90\n")
-    with pytest.raises(DatasetError, match=r"line 2: height must lie .* write 1.9 \(m\)"):
+    with pytest.raises(SubjectsError, match=r"line 2: height must lie .* write 1.9 \(m\)"):
         find(tmp_path, subjects=other)
-    with pytest.raises(DatasetError, match=r"expected nothing.csv with the columns"):
+    with pytest.raises(SubjectsError, match=r"expected nothing.csv with the columns"):
         find(tmp_path, subjects=tmp_path / "nothing.csv")
 
 
