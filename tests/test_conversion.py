@@ -23,6 +23,7 @@ import trcaugment.conversion.sidecar
 import trcaugment.formats.files
 from trcaugment.cli import main
 from trcaugment.conversion.convert import convert
+from trcaugment.conversion.sidecar import read_origin, read_sidecar
 from trcaugment.conversion.trials import Conversion, Outcome, Settings
 from trcaugment.formats.files import sidecar_path
 from trcaugment.formats.trc import read_trc, write_trc
@@ -65,6 +66,17 @@ def told(target: Path) -> dict[str, object]:
 
 
 # What a sidecar says
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [b"", b"\0", b"[]", b'{"tool": "\xff"}', b'{"a":' + b"[" * 100_000, b"[" * 100_000, b'{"tool": "trcaugment 9"}'],
+    ids=["empty", "zero", "list", "not UTF-8", "nested field", "nested", "lines lost"],
+)
+def test_a_damaged_sidecar_is_none(tmp_path: Path, damaged: bytes) -> None:
+    (tmp_path / "out.json").write_bytes(damaged)
+    assert read_origin(tmp_path / "out.trc") is None
+    assert read_sidecar(tmp_path / "out.trc") is None
 
 
 def renamed(trial: Markers, **names: str) -> Markers:

@@ -150,13 +150,22 @@ def test_names_that_are_not_in_the_file_are_told():
         read_name_map(["*=P1_*"], PERSON).apply(markers)
 
 
-@pytest.mark.parametrize("delimiter", [",", ";"])
-def test_maps_come_from_files_and_options(tmp_path, delimiter):
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_maps_come_from_files_and_options(tmp_path, delimiter, encoding, end):
     path = tmp_path / "map.csv"
-    path.write_text(f"ours{delimiter}theirs\nRHip{delimiter} right hip \n\nLHip{delimiter}left\n", encoding="utf-8")
+    lines = [f"ours{delimiter}theirs", f"RHip{delimiter} hanche liée ", "", f"LHip{delimiter}left"]
+    path.write_bytes(end.join(lines).encode(encoding))
     found = read_name_map([str(path), "Neck=C7", "*=S_*"], PERSON)
-    assert found.theirs == {"RHip": "right hip", "LHip": "left", "Neck": "C7"}
+    assert found.theirs == {"RHip": "hanche liée", "LHip": "left", "Neck": "C7"}
     assert found.affix == Affix("S_", "")
+
+
+def test_a_map_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "map.csv").write_bytes(b"PK\0\0")
+    with pytest.raises(MarkersError, match="expected a CSV file of names, found a binary file"):
+        read_name_map([str(tmp_path / "map.csv")])
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,28 @@ def test_a_time_stamp_that_stands_twice_and_a_header_without_a_unit_are_noted(tm
     assert simm.notes == ("The header has no inDegrees: angles are taken for degrees.",)
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("\n0.", "\nnan\t0.", "expected one value per label"),
+        ("\t1.5", "\tinf", "line 8: expected a number in column 2, found inf; correct it, or remove the line"),
+        ("\t1.5", "\t1e308", r"line 8: expected a number in column 2, found 1e\+308"),
+        ("\n0.5", "\nnan", "line 8: expected a time in s in column 1, found nan"),
+        ("\t1.5", "\t1,5", "line 8: expected numbers in 2 columns, found '1,5'; export it with decimal points"),
+        ("\t1.5", "\t" + "x" * 1_000_000, "line 8: expected numbers in 2 columns, found 'xxx"),
+        ("yes", "y" * 1_000_000, "expected one header line inDegrees=yes or inDegrees=no, found yyy"),
+        ("time", "x" * 1_000_000, "expected a column 'time' and others in line 6, found xxx"),
+    ],
+)
+def test_damaged_motions_are_refused_in_one_short_line(tmp_path, old, new, message):
+    text = "a\nversion=1\ninDegrees=yes\n\nendheader\ntime\tknee_angle_r\n0\t1\n0.5\t1.5\n1\t2\n"
+    path = tmp_path / "a.mot"
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(MotionError, match=message) as caught:
+        read_motion(path)
+    assert len(str(caught.value)) < len(str(path)) + 200
+
+
 def test_motions_without_common_time_or_coordinates_and_time_that_runs_back_are_refused(tmp_path):
     with pytest.raises(OsimError, match=r"at least two frames in common, found 0 to 2.98333 s and 10 to 12.9833 s"):
         compare(motion(knee_angle_r=KNEE), motion(TIME_S + 10, knee_angle_r=KNEE))

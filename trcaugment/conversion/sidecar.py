@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 2
 _PROGRAM = "trcaugment"
+_Kind = TypeVar("_Kind")
 FrameRange = tuple[int, int]  # first and last frame, counted from 1 as a TRC does
 
 
@@ -150,21 +151,23 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 def read_sidecar(output: Path) -> Sidecar | None:
-    """The sidecar beside an output; None if there is none, or it has another format version."""
-    try:
-        sidecar = msgspec.json.decode(read_file(sidecar_path(output)), type=Sidecar)
-    except (OSError, msgspec.DecodeError):
-        return None
-    return sidecar if sidecar.format_version == FORMAT_VERSION else None
+    """The sidecar beside an output; None if there is none, it is damaged, or it has another format version."""
+    sidecar = _decode(output, Sidecar)
+    return sidecar if sidecar is not None and sidecar.format_version == FORMAT_VERSION else None
 
 
 def read_origin(output: Path) -> Origin | None:
     """The sidecar beside an output, of any format version; None if there is none, or another program wrote the file."""
+    origin = _decode(output, Origin)
+    return origin if origin is not None and origin.tool.startswith(f"{_PROGRAM} ") else None
+
+
+def _decode(output: Path, kind: type[_Kind]) -> _Kind | None:
+    """The sidecar beside an output, as far as it is of this kind."""
     try:
-        origin = msgspec.json.decode(read_file(sidecar_path(output)), type=Origin)
-    except (OSError, msgspec.DecodeError):
+        return msgspec.json.decode(read_file(sidecar_path(output)), type=kind)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # the last if nested without end
         return None
-    return origin if origin.tool.startswith(f"{_PROGRAM} ") else None
 
 
 def sha256_of(data: bytes) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 from trcaugment.errors import MotionError
 from trcaugment.markers import FloatArray
 
+_LARGEST = 1e12  # more is infinite, or no measurement
+
 
 class MotionTable(NamedTuple):
     """Content of a motion file.
@@ -57,9 +59,8 @@ def read_table(path: Path) -> MotionTable:
         head += 1
     labels = lines[head].split() if head < len(lines) else []
     if len(labels) < 2 or labels[0].lower() != "time":
-        raise MotionError(
-            f"{path}: expected a column 'time' and others in line {head + 1}, found {' '.join(labels[:5]) or 'nothing'}"
-        )
+        found = " ".join(labels[:5])[:80] or "nothing"
+        raise MotionError(f"{path}: expected a column 'time' and others in line {head + 1}, found {found}")
     numbers = [head + 2 + k for k, line in enumerate(stripped[head + 1 :]) if line]
     values = _values(path, lines, numbers, len(labels))
     kept = np.ones(len(values), dtype=bool)
@@ -83,12 +84,31 @@ def _values(path: Path, lines: list[str], numbers: list[int], n_labels: int) -> 
             rows.append([float(cell) for cell in cells])
         except ValueError as error:
             comma = "; export it with decimal points" if "," in lines[number - 1] else ""
+            found = next(cell for cell in cells if not _is_number(cell))
             raise MotionError(
-                f"{path}, line {number}: expected numbers in {n_labels} columns ({error}){comma}"
+                f"{path}, line {number}: expected numbers in {n_labels} columns, found {found[:40]!r}{comma}"
             ) from error
     if not rows:
         raise MotionError(f"{path}: expected rows below the labels 'time', ..., found none")
-    return np.array(rows, dtype=np.float64)
+    values = np.array(rows, dtype=np.float64)
+    odd = np.abs(values) > _LARGEST  # not where a sample is missing: NaN
+    odd[:, 0] |= np.isnan(values[:, 0])
+    if odd.any():
+        row, column = np.argwhere(odd)[0].tolist()
+        what = "a number" if column else "a time in s"
+        raise MotionError(
+            f"{path}, line {numbers[row]}: expected {what} in column {column + 1}, found {values[row, column]:g}; "
+            "correct it, or remove the line"
+        )
+    return values
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def _in_degrees(path: Path, header: list[str]) -> bool | None:
@@ -99,6 +119,6 @@ def _in_degrees(path: Path, header: list[str]) -> bool | None:
         return None
     if units not in ({"yes"}, {"no"}):
         raise MotionError(
-            f"{path}: expected one header line inDegrees=yes or inDegrees=no, found {', '.join(sorted(units))}"
+            f"{path}: expected one header line inDegrees=yes or inDegrees=no, found {', '.join(sorted(units))[:40]}"
         )
     return units == {"yes"}

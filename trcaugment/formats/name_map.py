@@ -11,7 +11,7 @@ from pathlib import Path
 
 from trcaugment.errors import MarkersError
 from trcaugment.formats.affixes import Affix, with_known_names, without_affix
-from trcaugment.formats.files import read_file
+from trcaugment.formats.files import decode_text, read_file
 from trcaugment.markers import Markers
 
 _HEADING = ["ours", "theirs"]
@@ -117,12 +117,12 @@ def _split(value: str) -> tuple[str, str, str]:
 def _read_file(path: Path) -> Iterator[tuple[str, str, str]]:
     """Place (file and line), our name and theirs of each row of a CSV file; a heading and blank lines are skipped."""
     try:
-        text = read_file(path).decode("utf-8-sig")
+        text = decode_text(read_file(path))
     except OSError as error:
         raise MarkersError(f"{path}: expected a CSV file of names, cannot read it ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise MarkersError(f"{path}: expected a CSV file in UTF-8; save it as that") from error
-    delimiter = ";" if ";" in text and "," not in text else ","
+    if "\0" in text:
+        raise MarkersError(f"{path}: expected a CSV file of names, found a binary file")
+    delimiter = max(",;\t", key=text.count)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
     try:
         for row in reader:

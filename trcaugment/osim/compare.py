@@ -110,7 +110,7 @@ def read_motion(path: Path) -> Motion:
         if label.startswith("/") and not label.endswith("/value"):
             continue  # speeds and activations
         if name in values:
-            raise MotionError(f"{path}: the coordinate {name} is there more than once")
+            raise MotionError(f"{path}: the coordinate {name[:40]} is there more than once")
         column = column * 1000 if unit_of(name) == MILLIMETERS else column if in_degrees else np.rad2deg(column)
         values[name] = np.asarray(column, dtype=np.float64)
     return Motion(time_s, values, notes)
@@ -189,4 +189,4 @@ def _difference(name: str, curves: FloatArray) -> Difference:
 
 def _some(names: Iterable[str]) -> str:
     listed = list(names)
-    return ", ".join(listed[:4]) + (", ..." if len(listed) > 4 else "") if listed else "none"
+    return ", ".join(name[:40] for name in listed[:4]) + (", ..." if len(listed) > 4 else "") if listed else "none"
