@@ -54,7 +54,7 @@ def write_cohort(folder: Path, n_trials: int) -> None:
         index = [POINT_INDEX[name] for name in KEYPOINTS]
         points[:, index] += offsets
         seen = replace(person, points=points, slides=person.slides + slides).select(torch.zeros(n, dtype=torch.long))
-        activities = [ACTIVITIES[(k + i) % len(ACTIVITIES)] for i in range(n)]
+        activities = [list(ACTIVITIES)[(k + i) % len(ACTIVITIES)] for i in range(n)]
         motions = np.stack([stretched(make_motion(activity, rng)) for activity in activities])
         positions = disturb(errors, forward_kinematics(seen, torch.from_numpy(motions).float(), index), generator)
         name = f"S{k // TRIALS_OF_ONE:04d}"

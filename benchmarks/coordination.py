@@ -19,11 +19,11 @@ from fit_motion_model import ACTIVITIES as FITTED
 
 from trcaugment.body.kinematics import forward_kinematics
 from trcaugment.body.motion_fit import leading_right, without_heading
-from trcaugment.body.motions import RATE_HZ, perturb, read_mot
+from trcaugment.body.motions import perturb, read_mot
 from trcaugment.body.population import average_adult
 from trcaugment.body.procedural import make_motion
 from trcaugment.body.skeleton import COORDINATE_INDEX, POINT_INDEX
-from trcaugment.markers import FloatArray
+from trcaugment.markers import RATE_HZ, FloatArray
 
 N_GENERATED = 60
 FEWEST_PEOPLE = 4  # fewer tell no spread, and nothing is marked
