@@ -57,8 +57,8 @@ def batch():
 
 def test_the_usual_loss_is_the_mean_distance_and_twice_the_error_of_rigid_distances():
     features, targets, predicted = batch()
-    found, true = as_points(predicted[0]), as_points(targets)
-    expected = mpme(found, true) + 2 * distance_error(found, true, OURS.rigid_pairs)
+    points, true = as_points(predicted[0]), as_points(targets)
+    expected = mpme(points, true) + 2 * distance_error(points, true, OURS.rigid_pairs)
     torch.testing.assert_close(training_loss(Loss(), OURS, features, targets, predicted), expected)
 
 
@@ -153,7 +153,7 @@ def test_table_1_has_the_reports_eleven_rows():
     common = []
     for recipe in recipes:
         rate = f"{recipe.optimization.learning_rate:.0e}".replace("e-0", "e-")
-        said = f", lr {rate}, nLayers {recipe.network.n_layers - 1}"
+        settings = f", lr {rate}, nLayers {recipe.network.n_layers - 1}"
         sizes = recipe.network
         kind = {
             (False, False, "none"): "LSTM",
@@ -161,7 +161,7 @@ def test_table_1_has_the_reports_eleven_rows():
             (True, True, "none"): "Bi-LSTM + attention",
             (True, True, "frames"): "Bi-LSTM + 2 attention layers",
         }[sizes.bidirectional, sizes.spatial_attention, sizes.temporal_attention]
-        assert recipe.description == kind + said
+        assert recipe.description == kind + settings
         assert (sizes.hidden, sizes.linear_path, recipe.loss) == (96, False, Loss("mse", 0.0))
         chosen = recipe.optimization
         assert (chosen.batch_windows, chosen.epochs, chosen.schedule, chosen.weight_decay) == (64, 50, "constant", 0)
@@ -174,11 +174,11 @@ def test_table_1_has_the_reports_eleven_rows():
 def test_future_work_differs_from_its_base_in_one_thing_each():
     base, *others = (msgspec.to_builtins(recipe) for recipe in shipped_recipes(FUTURE))
     for other in others:
-        told = ("name", "description")
+        labels = ("name", "description")
         changed = [
             (part, key)
             for part in other
-            if part not in told and other[part] != base[part]
+            if part not in labels and other[part] != base[part]
             for key in other[part]
             if other[part][key] != base[part][key]
         ]
@@ -375,15 +375,15 @@ SEARCHED = msgspec.structs.replace(tiny("best"), optimization=Optimization(batch
 
 def test_a_search_goes_on_where_it_was_and_keeps_the_best(tmp_path):
     pytest.importorskip("optuna")
-    told = []
-    search(SEARCHED, tmp_path, 2, TINY, told.append)
-    first = list(told)
+    attempts = []
+    search(SEARCHED, tmp_path, 2, TINY, attempts.append)
+    first = list(attempts)
     assert [attempt.number for attempt in first] == [0, 1]
-    told.clear()
-    best = search(SEARCHED, tmp_path, 3, TINY, told.append)
-    assert told[:2] == first
-    assert [attempt.number for attempt in told] == [0, 1, 2]
-    winner = min(told, key=lambda attempt: attempt.mpme_mm)
+    attempts.clear()
+    best = search(SEARCHED, tmp_path, 3, TINY, attempts.append)
+    assert attempts[:2] == first
+    assert [attempt.number for attempt in attempts] == [0, 1, 2]
+    winner = min(attempts, key=lambda attempt: attempt.mpme_mm)
     assert best.optimization.learning_rate == winner.chosen["optimization.learning_rate"]
     assert (best.network.hidden, best.network.n_layers) == (
         winner.chosen["network.hidden"],
@@ -404,9 +404,9 @@ def test_an_interrupted_attempt_does_not_count(tmp_path, monkeypatch):
         patch.setattr("trcaugment.training.search.run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             search(SEARCHED, tmp_path, 1, TINY)
-    told = []
-    search(SEARCHED, tmp_path, 1, TINY, told.append)
-    assert [attempt.number for attempt in told] == [1]
+    attempts = []
+    search(SEARCHED, tmp_path, 1, TINY, attempts.append)
+    assert [attempt.number for attempt in attempts] == [1]
 
 
 def test_an_attempt_that_diverges_is_one_of_the_search_but_not_its_end(tmp_path, monkeypatch):
@@ -420,9 +420,9 @@ def test_an_attempt_that_diverges_is_one_of_the_search_but_not_its_end(tmp_path,
     monkeypatch.setattr("trcaugment.training.search.run", diverged_first)
     with pytest.raises(TrainingError, match="all attempts diverged"):
         search(SEARCHED, tmp_path, 1, TINY)
-    told = []
-    search(SEARCHED, tmp_path, 3, TINY, told.append)
-    assert [(attempt.number, attempt.mpme_mm) for attempt in told] == [(0, None), (1, 2.0), (2, 2.0)]
+    attempts = []
+    search(SEARCHED, tmp_path, 3, TINY, attempts.append)
+    assert [(attempt.number, attempt.mpme_mm) for attempt in attempts] == [(0, None), (1, 2.0), (2, 2.0)]
 
 
 @pytest.mark.parametrize("content", ["no journal\n", '{"op_code": 4}\n', '[1]\n{"op_code": 99, "worker_id": "x"}\n'])
