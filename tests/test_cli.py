@@ -249,7 +249,15 @@ def test_a_wrong_recipe_is_wrong_usage(tmp_path: Path) -> None:
     recipe.write_text('name = "wrong"\n[network]\nhiden = 8\n')
     result = CliRunner().invoke(main, ["train", str(recipe), "-o", str(tmp_path / "run")])
     assert result.exit_code == 2
-    assert "hiden" in result.output
+    assert "unknown key hiden in [network]; did you mean hidden?" in " ".join(result.output.split())
+
+
+def test_without_a_recipe_train_names_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(main, ["train"])
+    assert result.exit_code == 2
+    assert "recipe.toml: there is no such recipe; trcaugment train --example" in " ".join(result.output.split())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_example_recipe_states_the_defaults() -> None:

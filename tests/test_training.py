@@ -441,7 +441,10 @@ def test_an_epoch_that_is_not_the_best_is_kept_as_the_last(finished, tmp_path):
         (("procedural = 6", "procedural = 2.5"), r"motions\.procedural"),
         (('name = "tiny"', ""), "missing required field `name`"),
         (("[motions]", "[motions"), "not a recipe"),
-        (("[network]", "[keypoint_errors]\nnoise = 1\n[network]"), r"unknown field `noise`.*keypoint_errors"),
+        (
+            ("[network]", "[keypoint_errors]\nnoise = 1\n[network]"),
+            r"unknown key noise in \[keypoint_errors\]",
+        ),
         (("[network]", "[population]\nheight_m = [1.5]\n[network]"), r"population\.height_m"),
         (("[network]", "[population]\nheight_m = [2.0, 1.4]\n[network]"), r"population\.height_m.*found 2 before 1\.4"),
         (("[network]", "[population]\nheight_m = [140.0, 200.0]\n[network]"), r"population\.height_m"),

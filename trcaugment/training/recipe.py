@@ -13,6 +13,7 @@ from trcaugment.body.population import Population
 from trcaugment.errors import RecipeError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, OUTPUT_SETS, MarkerSet
 from trcaugment.model.card import Count, NetworkSizes
+from trcaugment.training.recipe_keys import explain_unknown_key
 
 # The range that all random number generators accept.
 Seed = Annotated[int, msgspec.Meta(ge=0, lt=2**32)]
@@ -158,9 +159,13 @@ def read_recipe(path: Path) -> Recipe:
     """
     try:
         recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Recipe)
+    except FileNotFoundError as error:
+        raise RecipeError(f"{path}: there is no such recipe; trcaugment train --example writes one") from error
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, msgspec.ValidationError) as error:
+    except msgspec.ValidationError as error:
+        raise RecipeError(f"{path}: {explain_unknown_key(error, Recipe) or f'not a recipe ({error})'}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise RecipeError(f"{path}: not a recipe ({error})") from error
     for name in ("height_m", "body_mass_index"):
         low, high = getattr(recipe.population, name)
