@@ -13,6 +13,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from trcaugment.cli.screen import track
+
 if TYPE_CHECKING:
     from trcaugment.datasets.dataset import Dataset
     from trcaugment.datasets.window_set import WindowSet
@@ -152,11 +154,11 @@ def build(out: Path, source: Path, layout: str, subjects: int | None, windows: i
         raise click.UsageError(str(error)) from error
     console = Console(highlight=False, soft_wrap=True)
     try:
-        with console.status("Making windows"):
-            if source.is_dir():
+        if source.is_dir():
+            with Console(stderr=True).status("Moving the models"):
                 made = _from_trials(out, source, layout)
-            else:
-                made = _from_recipe(out, source, layout, (subjects or 200, windows or 20_000))
+        else:
+            made = _from_recipe(out, source, layout, (subjects or 200, windows or 20_000))
     except RecipeError as error:
         raise click.UsageError(str(error)) from error
     except TrcAugmentError as error:
@@ -172,8 +174,12 @@ def _from_recipe(out: Path, source: Path, layout: str, numbers: tuple[int, int])
     from trcaugment.training.sources import make_generator
 
     recipe = read_recipe(source)
-    window_set = generate_set(make_generator(recipe, source.parent), *numbers, seed=recipe.seed)
-    write_dataset(out, window_set, layout)
+    console = Console(stderr=True)
+    with console.status("Making motions"):
+        generator = make_generator(recipe, source.parent)
+    window_set = generate_set(generator, *numbers, seed=recipe.seed, track=track("Making windows"))
+    with console.status("Writing"):
+        write_dataset(out, window_set, layout)
     return window_set
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
-from rich.progress import track
 
+from trcaugment.cli.options import make_summary, report_options
 from trcaugment.cli.outputs import check_figure, check_outputs, write_output
+from trcaugment.cli.screen import track
 from trcaugment.errors import MarkersError, ModelError, SubjectError, TrcAugmentError
 from trcaugment.formats.files import as_csv, as_json
 
@@ -53,12 +54,12 @@ class _Question:
     "--names", multiple=True, metavar="CSV|OURS=THEIRS", help="A true marker's name, or a CSV file of them; repeat."
 )
 @click.option("--test-of", type=_FOUND, metavar="SPLIT", help="Only the test subjects in a training run's split.json.")
-@click.option("--json", "json_file", type=_FILE, metavar="FILE", help="Write all scores as JSON.")
 @click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="Write all scores as a tidy table.")
 @click.option(
     "--figure", "figure_file", type=_FILE, metavar="FILE", help="Draw the errors by marker (.png, .pdf, .svg)."
 )
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+@report_options
 def evaluate(
     path: Path,
     model_names: tuple[str, ...],
@@ -67,10 +68,11 @@ def evaluate(
     mass: float | None,
     names: tuple[str, ...],
     test_of: Path | None,
-    json_file: Path | None,
     csv_file: Path | None,
     figure_file: Path | None,
     overwrite: bool,
+    quiet: bool,
+    json_file: Path | None,
 ) -> None:
     """Measure models on people whose anatomical markers are known, beside two simple baselines.
 
@@ -80,7 +82,8 @@ def evaluate(
     targets = [target for target in (json_file, csv_file, figure_file) if target]
     check_outputs(targets, [path, *([truth] if truth else [])], overwrite)
     figure_kind = check_figure(figure_file) if figure_file else ""
-    console = Console(highlight=False, markup=False)  # names may hold brackets
+    summary = make_summary(quiet, json_file)
+    console = Console(stderr=True)
     try:
         subject = _person(path, truth, (height, mass))
         models = _load_models(model_names)
@@ -96,7 +99,7 @@ def evaluate(
             from trcaugment.evaluation.baselines import make_baselines
 
             everything = models | {model.card.name: model for model in make_baselines(question.marker_set)}
-        found = _evaluate(data, everything, console)
+        found = _evaluate(data, everything)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
     if found.scores:
@@ -110,7 +113,7 @@ def evaluate(
             write_output(csv_file, _as_csv(found))
         if figure_file:
             write_output(figure_file, draw_errors(found, figure_kind))
-        show(console, found)
+        show(summary, found)
     for name, reason in found.failed.items():
         click.echo(f"{click.style('failed', fg='red')}  {name}: {reason}", err=True)
     if found.failed:
@@ -195,13 +198,11 @@ def _only_test(data: TrialSet | Dataset, split_file: Path) -> TrialSet | Dataset
     return data
 
 
-def _evaluate(data: TrialSet | Dataset, models: dict[str, Model], console: Console) -> Evaluation:
+def _evaluate(data: TrialSet | Dataset, models: dict[str, Model]) -> Evaluation:
     from trcaugment.evaluation.run import evaluate_trials, evaluate_windows
     from trcaugment.evaluation.trials import TrialSet
 
-    def progress(numbers: Sequence[int]) -> Iterable[int]:
-        return track(numbers, "Evaluating", console=console, transient=True, disable=not console.is_terminal)
-
+    progress = track("Evaluating")
     if isinstance(data, TrialSet):
         found = evaluate_trials(data.trials, models, data.marker_set, progress)
         return replace(found, failed=data.failed | found.failed, notes=(*data.notes, *found.notes))

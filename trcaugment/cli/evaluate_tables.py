@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
+from trcaugment.cli.screen import Summary
 from trcaugment.evaluation.baselines import LINEAR_MAP, MEAN_OFFSETS
 from trcaugment.evaluation.budget import ALL_MARKERS, BIASES, BUDGET, COMMON, CONSTANT, MOVING
 from trcaugment.evaluation.run import TRUTH, Evaluation
@@ -24,53 +24,53 @@ _GROUPS = ("part", "marker", "activity", "subject")
 _MOST_ROWS = 40
 
 
-def show(console: Console, found: Evaluation) -> None:
+def show(summary: Summary, found: Evaluation) -> None:
     """Print all tables and notes."""
     people = f"{found.n_people} subject{'s' if found.n_people != 1 else ''}"
-    console.print(f"{found.n_pieces} {found.pieces[: -1 if found.n_pieces == 1 else None]} of {people}", end="")
-    console.print("; in brackets 95 % intervals by bootstrap over subjects" if found.n_people > 1 else "")
+    intervals = "; in brackets 95 % intervals by bootstrap over subjects" if found.n_people > 1 else ""
+    summary.say(f"{found.n_pieces} {found.pieces[: -1 if found.n_pieces == 1 else None]} of {people}{intervals}")
     scores = {(score.model, score.group_kind, score.group, score.metric): score for score in found.scores}
-    _show_overall(console, found, scores)
+    _show_overall(summary, found, scores)
     for kind in _GROUPS:
         groups = list(dict.fromkeys(score.group for score in found.scores if score.group_kind == kind))
         if len(groups) > 1:
-            _show_groups(console, found, scores, (kind, groups))
+            _show_groups(summary, found, scores, (kind, groups))
     for name in found.models:
         if name not in (LINEAR_MAP, MEAN_OFFSETS):
-            _show_budget(console, scores, name)
+            _show_budget(summary, scores, name)
     for note in found.notes:
-        console.print(f"note: {note}", soft_wrap=True)
+        summary.say(f"note: {note}")
 
 
 _Scores = dict[tuple[str, str, str, str], Score]
 
 
-def _show_overall(console: Console, found: Evaluation, scores: _Scores) -> None:
+def _show_overall(summary: Summary, found: Evaluation, scores: _Scores) -> None:
     columns = (*found.models, TRUTH)
     table = _table("overall", columns)
     for title, metric in _MEASURES.items():
         table.add_row(title, *(_cell(scores.get((name, "overall", "all", metric))) for name in columns))
     table.add_row("not predicted", *(_missed(scores.get((name, "overall", "all", NOT_PREDICTED))) for name in columns))
-    console.print(table)
+    summary.show(table)
 
 
-def _show_groups(console: Console, found: Evaluation, scores: _Scores, groups: tuple[str, list[str]]) -> None:
+def _show_groups(summary: Summary, found: Evaluation, scores: _Scores, groups: tuple[str, list[str]]) -> None:
     kind, names = groups
     table = _table(f"MPME (mm) by {kind}", found.models)
     for name in names[:_MOST_ROWS]:
         table.add_row(name, *(_cell(scores.get((model, kind, name, MPME))) for model in found.models))
-    console.print(table)
+    summary.show(table)
     if len(names) > _MOST_ROWS:
-        console.print(f"and {len(names) - _MOST_ROWS} more {kind}s; --csv and --json have them all")
+        summary.say(f"and {len(names) - _MOST_ROWS} more {kind}s; --csv and --json have them all")
 
 
-def _show_budget(console: Console, scores: _Scores, model: str) -> None:
+def _show_budget(summary: Summary, scores: _Scores, model: str) -> None:
     """What of a model's errors is a common bias, stays with a person, and moves."""
     markers = list(dict.fromkeys(group for name, kind, group, _ in scores if (name, kind) == (model, BUDGET)))
     if not markers:
         return
     titles = ("forward", "up", "outward", "constant", "moving", "people")
-    console.print(f"error budget of {model}: true minus predicted in the frames of the segments, mm")
+    summary.say(f"error budget of {model}: true minus predicted in the frames of the segments, mm")
     table = _table("marker", titles)
     for marker in markers:
         of_marker = {
@@ -84,7 +84,7 @@ def _show_budget(console: Console, scores: _Scores, model: str) -> None:
             *(_cell(of_marker[metric]) for metric in (CONSTANT, MOVING)),
             str(constant.n if constant else 0),
         )
-    console.print(table)
+    summary.show(table)
 
 
 def _bias(score: Score | None) -> str:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from threading import Timer
+from typing import TypeVar
 
 import click
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+T = TypeVar("T")
 _WIDTH_WITHOUT_TERMINAL = 160  # of a table in a file: wide enough for most paths
 BAR_AFTER_S = 2.0  # work that is done sooner needs no bar
 
@@ -80,3 +82,15 @@ def progress(title: str, total: int) -> Iterator[Callable[[], object]]:
             start.cancel()
             start.join()
             bar.stop()
+
+
+def track(title: str) -> Callable[[Sequence[T]], Iterator[T]]:
+    """A function that hands on what it is given while a bar of `progress` shows how far that is."""
+
+    def tracked(items: Sequence[T]) -> Iterator[T]:
+        with progress(title, len(items)) as step:
+            for item in items:
+                yield item
+                step()
+
+    return tracked

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,6 +14,9 @@ from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import WINDOW_FRAMES
 
 _BLOCK_WINDOWS = 1024  # generated at once, to limit the memory for intermediate results
+
+
+Track = Callable[[Sequence[torch.Tensor]], Iterable[torch.Tensor]]
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,9 @@ class FixedWindows:
         return replace(chosen, keypoints=seen)
 
 
-def generate_set(generator: WindowGenerator, n_subjects: int, n_windows: int, seed: int) -> WindowSet:
+def generate_set(
+    generator: WindowGenerator, n_subjects: int, n_windows: int, seed: int, track: Track = iter
+) -> WindowSet:
     """Generate windows of a fixed number of subjects; each subject's body and detector offsets are drawn once.
 
     Args:
@@ -96,6 +101,7 @@ def generate_set(generator: WindowGenerator, n_subjects: int, n_windows: int, se
         n_subjects: number of subjects; their numbers of windows differ by one at most.
         n_windows: number of windows, at least one per subject.
         seed: the same seed gives the same set.
+        track: shows progress while it hands on the blocks of windows.
 
     Raises:
         DatasetError: there are fewer windows than subjects, or none at all.
@@ -107,7 +113,7 @@ def generate_set(generator: WindowGenerator, n_subjects: int, n_windows: int, se
     whose = torch.arange(n_windows) % n_subjects
     blocks = [whose[first : first + _BLOCK_WINDOWS] for first in range(0, n_windows, _BLOCK_WINDOWS)]
     parts, activities = [], []
-    for block in blocks:
+    for block in track(blocks):
         motions = generator.library.choose(len(block), random)
         parts.append(generator.draw_windows(people.select(block), motions, random))
         activities += [generator.library.activities[k] for k in motions.tolist()]
