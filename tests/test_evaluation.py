@@ -506,6 +506,16 @@ def test_the_command_prints_and_writes_a_known_error(command, pair, tmp_path):
     assert "add --overwrite" in again.output
 
 
+def test_json_goes_to_standard_output_alone_and_tables_fit_eighty_columns(command, pair, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    result = command(pair[0], "--truth", pair[1], *SIZE, "--json", "-")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["models"][1:] == ["mean offsets", "linear map"]
+    tables = [line for line in result.stderr.splitlines() if "note:" not in line]
+    assert len(tables) > 30
+    assert max(map(len, tables)) <= 80
+
+
 def test_other_names_are_mapped_and_unknown_ones_told(command, pair):
     true = read_trc(pair[1])
     names = ("C7", "box", *true.names[2:])

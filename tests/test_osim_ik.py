@@ -2,7 +2,9 @@
 
 import contextlib
 import csv
+import json
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -256,6 +258,33 @@ def test_a_part_of_a_trial_is_solved_with_its_own_time_stamps(planted, tmp_path)
     none = run(folder / "squat.trc", "-o", tmp_path / "none", "--from", "5")
     assert none.exit_code == 1
     assert "squat.trc: expected frames from 5 s, found none: the time stamps go from 0 s to 1.15 s" in none.stderr
+
+
+def test_json_has_the_errors_in_numbers_and_tables_fit_eighty_columns(planted, tmp_path, monkeypatch):
+    folder, *_ = planted
+    monkeypatch.setenv("COLUMNS", "80")
+    done = run(folder / "squat.trc", "-o", tmp_path / "out", "--to", "0.1", "--json", "-")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    (trial,) = told["trials"]
+    assert (trial["result"], trial["n_frames"]) == ("solved", 7)
+    assert 0 <= trial["ik_marker_rms_m"] <= trial["ik_marker_max_m"] < 0.01
+    assert all(factor > 0 for factor in told["factors"].values())
+    assert told["time_range"] == {"from_s": None, "to_s": 0.1}
+    tables = [line for line in done.stderr.splitlines() if "study" in line and "mot" not in line]
+    assert len(tables) > 30
+    assert max(map(len, tables)) <= 80
+    quiet = run(folder / "squat.trc", "-o", tmp_path / "quiet", "--to", "0.1", "-q")
+    assert (quiet.exit_code, quiet.output) == (0, "")
+
+
+def test_without_opensim_nothing_is_begun(planted, tmp_path, monkeypatch):
+    folder, *_ = planted
+    monkeypatch.setitem(sys.modules, "opensim", None)
+    done = run(folder / "squat.trc", folder / "walk.trc", "-o", tmp_path / "out")
+    assert done.exit_code == 2
+    assert done.stderr.count("pip install opensim") == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_frames_need_half_of_the_trials_own_markers():

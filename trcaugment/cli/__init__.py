@@ -39,7 +39,7 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, "-V", "--version", prog_name="trcaugment")
 def main() -> None:
-    """Predict 35 anatomical markers for OpenSim from sparse 3-D video keypoints.
+    """Predict anatomical markers for OpenSim from sparse 3-D video keypoints.
 
     Exit codes: 0 done, 1 a trial failed, 2 wrong usage.
     """

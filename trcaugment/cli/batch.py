@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trcaugment.cli.names import keypoint_map, names_option
-from trcaugment.cli.options import make_summary, report_options
+from trcaugment.cli.options import GroupedCommand, make_summary, report_options
 from trcaugment.cli.outputs import check_outputs, write_output
 from trcaugment.cli.preparing import preparation_options
 from trcaugment.cli.screen import Summary, say
@@ -31,16 +31,24 @@ _FOLDER = click.Path(path_type=Path)
 _WRONG_USAGE = (SessionsError, SubjectsError, ModelError, ConversionError, ClusterError, OsimError)
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("cohort", metavar="FOLDER", type=_FOLDER)
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Folder to fill.")
 @click.option("--subjects", type=_FOLDER, metavar="CSV", help="Whose the trials are; else FOLDER/subjects.csv.")
 @click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim.")
-@click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, help="Processes.")
+@click.option(
+    "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, metavar="N", help="Processes."
+)
 @click.option("--dask", "address", metavar="ADDRESS", help="Work on a Dask cluster instead.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="Where the network runs.",
+)
 @click.option("--with-keypoints", is_flag=True, help="Also write the inputs' keypoints.")
 @preparation_options
 @names_option

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,28 @@ _Function = Callable[..., Any]
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
+# Headings of the help, and the parameters under them; each command has some of these.
+_GROUPS = {
+    "Person": ("height", "mass", "subjects"),
+    "Files": ("output", "overwrite", "with_keypoints", "dry_run"),
+    "What is read": ("names", "from_s", "to_s"),
+    "Preparing keypoints": ("max_gap_s", "keep_outliers", "repair_swaps", "up", "strict"),
+    "Network": ("model_name", "device"),
+    "OpenSim": ("with_ik", "static", "model", "marker_set", "scale_setup", "ik_setup"),
+    "Running": ("jobs", "address", "quiet", "json_file"),
+}
+
+
 class GroupedCommand(click.Command):
     """A command whose options stand in its help under headings; those under none stand last."""
 
-    def __init__(self, *args: Any, groups: Mapping[str, Sequence[str]], **settings: Any) -> None:
-        """Args: those of click, and heading -> names of parameters in the order of the help."""
-        super().__init__(*args, **settings)
-        self.groups = groups
-
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options under their headings."""
-        records = {each.name: each.get_help_record(ctx) for each in self.get_params(ctx)}
-        grouped = {name for names in self.groups.values() for name in names}
-        rest = [name for name in records if name not in grouped]
-        for heading, names in [*self.groups.items(), ("Other options", rest)]:
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        records = {str(each.name): each.get_help_record(ctx) for each in options}
+        grouped = {name for names in _GROUPS.values() for name in names}
+        rest = tuple(name for name in records if name not in grouped)
+        for heading, names in [*_GROUPS.items(), ("Other options", rest)]:
             rows = [record for record in (records.get(name) for name in names) if record]
             if rows:
                 with formatter.section(heading):

@@ -38,7 +38,8 @@ osim.add_command(ik)
 @click.argument("output", metavar="OUT.osim", type=_FILE)
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 def model(output: Path, overwrite: bool) -> None:
-    """Write the shipped full-body model: no muscles, the 35 markers, an average adult of 1.70 m."""
+    """Write the shipped full-body model: no muscles, the markers that predict writes, an average adult."""
+    from trcaugment.body.skeleton import GENERIC_HEIGHT_M, MARKERS
     from trcaugment.osim.model import write_shipped_model
 
     check_outputs([output], [], overwrite)
@@ -46,7 +47,7 @@ def model(output: Path, overwrite: bool) -> None:
         write_shipped_model(output)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{output}: full-body model, 35 markers, 1.70 m.")
+    click.echo(f"{output}: full-body model, {len(MARKERS)} markers, {GENERIC_HEIGHT_M:.2f} m.")
 
 
 @osim.command()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from trcaugment.cli.names import name_map, names_option
-from trcaugment.cli.options import make_summary, report_options, time_options, time_range
+from trcaugment.cli.options import GroupedCommand, make_summary, report_options, time_options, time_range
 from trcaugment.cli.outputs import check_outputs as check_other_outputs
 from trcaugment.cli.outputs import write_output
 from trcaugment.cli.screen import Summary, progress, say
@@ -30,7 +30,7 @@ _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("inputs", metavar="TRC [TRC2 ...]", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--height", required=True, type=float, metavar="M", help="Height of the person in m, such as 1.584.")
 @click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
@@ -42,7 +42,14 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--scale-setup", type=_FOUND, metavar="XML", help="Scale Tool set-up with your measurements.")
 @click.option("--ik-setup", type=_FOUND, metavar="XML", help="Inverse kinematics set-up with your weights.")
 @names_option
-@click.option("--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, help="Trials solved at once.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    show_default=True,
+    metavar="N",
+    help="Trials solved at once.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 @report_options
 def ik(

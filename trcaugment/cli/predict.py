@@ -14,7 +14,7 @@ import click
 import msgspec
 
 from trcaugment.cli.names import keypoint_map, names_option
-from trcaugment.cli.options import make_summary, report_options, time_options, time_range
+from trcaugment.cli.options import GroupedCommand, make_summary, report_options, time_options, time_range
 from trcaugment.cli.osim_ik import prepare
 from trcaugment.cli.osim_ik import run as run_ik
 from trcaugment.cli.outputs import STANDARD, write_output
@@ -42,7 +42,7 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
         raise click.BadParameter(f"expected a number of metres, or auto, found '{text}'.") from error
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("inputs", metavar="IN.trc|FOLDER|- ...", nargs=-1, required=True, type=_FILE)
 @click.option(
     "--height",
@@ -52,10 +52,16 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
     help="Height of the person in m, or auto to estimate it.",
 )
 @click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
-@click.option("-o", "--output", required=True, help="A file, a folder to fill, or -.")
+@click.option("-o", "--output", required=True, metavar="PATH", help="A file, a folder to fill, or -.")
 @time_options
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
-@click.option("--device", default="auto", show_default=True, type=click.Choice(["auto", "cpu", "cuda", "mps"]))
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    help="Where the network runs.",
+)
 @click.option("--with-keypoints", is_flag=True, help="Also write the input's keypoints.")
 @click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim; the output is a folder.")
 @preparation_options
@@ -81,7 +87,7 @@ def predict(
     quiet: bool,
     json_file: Path | None,
 ) -> None:
-    """Predict 35 anatomical markers for trials of one person.
+    """Predict the anatomical markers of a model for trials of one person.
 
     An input folder stands for its TRC files, - for standard input. With several inputs, or if it is a folder, the
     output is filled with files of the inputs' names; - is standard output. Outputs have the input's unit and time

@@ -16,7 +16,7 @@ SHIPPED_NAME = "trcaugment_full_body"
 
 
 def write_shipped_model(path: Path) -> None:
-    """Write the full-body model without muscles: an average adult of 1.70 m with the 35 anatomical markers.
+    """Write the full-body model without muscles: an average adult of 1.70 m with the anatomical markers.
 
     Raises:
         OsimError: there is no opensim, or the file cannot be written.

@@ -1,0 +1,35 @@
+"""Help by purpose, bars, and completion of what one types."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from trcaugment.cli import main
+from trcaugment.cli.screen import progress, track
+
+
+@pytest.mark.parametrize("words", [["predict"], ["batch"], ["osim", "ik"]], ids=" ".join)
+def test_every_option_stands_under_a_heading(words: list[str]) -> None:
+    text = CliRunner().invoke(main, [*words, "--help"], terminal_width=80).output
+    headings = [line[:-1] for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings[0] == "Person"
+    assert headings[-1] == "Other options"
+    other = text[text.index("Other options:") :].split("\n", 1)[1]
+    assert other.split() == ["-h,", "--help", "Show", "this", "message", "and", "exit."]
+    for option in ("--quiet", "--json", "--overwrite", "--names"):
+        assert text.count(option) == 1
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_bars_hand_on_what_they_get_and_show_nothing_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track("Counting")(range(3))) == [0, 1, 2]
+    with progress("Counting", 2) as step:
+        step()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_completion_knows_the_commands() -> None:
+    names = {"COMP_WORDS": "trcaugment pre", "COMP_CWORD": "1", "_TRCAUGMENT_COMPLETE": "bash_complete"}
+    done = CliRunner().invoke(main, [], env=names, prog_name="trcaugment")
+    assert done.output.strip() == "plain,predict"
