@@ -49,11 +49,11 @@ def write_cohort(folder: Path, n_trials: int) -> None:
         n = min(TRIALS_OF_ONE, n_trials - k)
         person = draw_bodies(Population(), 1, generator)
         errors = KeypointErrors(accident_rate=0.0)
-        offsets, slides = draw_offsets(errors, 1, generator)
+        offsets, shifts = draw_offsets(errors, 1, generator)
         points = person.points.clone()
         index = [POINT_INDEX[name] for name in KEYPOINTS]
         points[:, index] += offsets
-        seen = replace(person, points=points, slides=person.slides + slides).select(torch.zeros(n, dtype=torch.long))
+        seen = replace(person, points=points, shifts=person.shifts + shifts).select(torch.zeros(n, dtype=torch.long))
         activities = [list(ACTIVITIES)[(k + i) % len(ACTIVITIES)] for i in range(n)]
         motions = np.stack([stretched(make_motion(activity, rng)) for activity in activities])
         positions = disturb(errors, forward_kinematics(seen, torch.from_numpy(motions).float(), index), generator)

@@ -44,10 +44,10 @@ def trial(activity: str, seconds: float, seed: int) -> tuple[Markers, Markers]:
     generator = torch.Generator().manual_seed(seed)
     person = the_person(seed=1)
     motion = stretched_motion(activity, round(seconds * RATE_HZ), np.random.default_rng(seed))
-    offsets, slides = draw_offsets(ERRORS, 1, generator)
+    offsets, shifts = draw_offsets(ERRORS, 1, generator)
     points = person.points.clone()
     points[:, [POINT_INDEX[name] for name in MODEL_KEYPOINTS]] += offsets
-    seen = replace(person, points=points, slides=person.slides + slides)
+    seen = replace(person, points=points, shifts=person.shifts + shifts)
     coordinates = torch.from_numpy(motion)[None].float()
     names = [point.name for point in KEYPOINTS]
     keypoints = forward_kinematics(seen, coordinates, [POINT_INDEX[name] for name in names])

@@ -28,7 +28,7 @@ def grown(factors):
         scale=adult.scale * size,
         joint_offsets=adult.joint_offsets * with_ground[:, parents],
         points=adult.points * size[:, carriers],
-        slides=adult.slides * 0,
+        shifts=adult.shifts * 0,
     )
 
 

@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_errors():
     assert torch.equal(disturbed(errors, keypoints, 5), disturbed(errors, keypoints, 5))
     assert not torch.equal(disturbed(errors, keypoints, 5), disturbed(errors, keypoints, 6))
     first, again, other = (draw_offsets(errors, 20, torch.Generator().manual_seed(s)) for s in (5, 5, 6))
-    for k in range(2):  # offsets, slides
+    for k in range(2):  # offsets, shifts
         assert torch.equal(first[k], again[k])
         assert not torch.equal(first[k], other[k])
 
@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_errors():
 
 
 def test_offsets_are_a_centimetre_or_two_mirrored_on_both_sides_and_follow_their_size():
-    offsets, slides = draw_offsets(only(offset=1.0), N, torch.Generator().manual_seed(0))
+    offsets, shifts = draw_offsets(only(offset=1.0), N, torch.Generator().manual_seed(0))
     flip = torch.tensor([1.0, 1.0, -1.0])
     spread = offsets.std(dim=0)
     assert 0.001 < float(spread.min()) < float(spread.max()) < 0.02
@@ -80,9 +80,9 @@ def test_offsets_are_a_centimetre_or_two_mirrored_on_both_sides_and_follow_their
         assert float((right.mean(dim=0) - left.mean(dim=0)).abs().max()) < 0.001
         inward = -0.018 * (1 + 0.35) / 2 if part == "Shoulder" else 0.0
         assert float(right[:, 2].mean()) == pytest.approx(inward, abs=0.001)
-    double, doubly_slid = draw_offsets(only(offset=2.0), N, torch.Generator().manual_seed(0))
+    double, double_shifts = draw_offsets(only(offset=2.0), N, torch.Generator().manual_seed(0))
     torch.testing.assert_close(double, 2 * offsets)
-    torch.testing.assert_close(doubly_slid, 2 * slides)
+    torch.testing.assert_close(double_shifts, 2 * shifts)
 
 
 def test_half_the_people_are_seen_with_a_third_of_the_offsets():

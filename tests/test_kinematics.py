@@ -25,7 +25,7 @@ def sizes_of(scale, mass_kg=75.0):
 def drawn_sizes(seed):
     """One person of the population in double precision, with markers that keep their place: in OpenSim they do."""
     sizes = draw_bodies(Population(), 1, torch.Generator().manual_seed(seed))
-    sizes = replace(sizes, slides=torch.zeros_like(sizes.slides))
+    sizes = replace(sizes, shifts=torch.zeros_like(sizes.shifts))
     return BodySizes(*(getattr(sizes, name).double() for name in sizes.__dataclass_fields__))
 
 

@@ -1,1 +1,1 @@
-"""One body, two realisations: an OpenSim model and forward kinematics, and the training windows made with them."""
+"""Skeleton, forward kinematics of many people, motions, detector errors, and the training windows made with them."""

@@ -1,6 +1,6 @@
-"""Cyclic procedural motions: both legs follow one curve half a period apart.
+"""Cyclic procedural motions: both legs follow one curve, half a period apart.
 
-Angles are in degrees, common ranges of motion of stairs and pedalling with an upright pelvis.
+Curves are in degrees: common ranges of motion of stairs and pedaling with an upright pelvis.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _cyclic(curves: Mapping[str, Sequence[float]], period_s: float, trunk: dict[
         motion[:, COORDINATE_INDEX[f"elbow_flex_{side}"]] = trunk.get("elbow", 20.0) + 8 * swing
     tilt = trunk.get("tilt", -5.0) + rng.normal(0, 5)
     nod = 1.5 * np.sin(4 * np.pi * phase)
-    for side in "rl":  # a thigh keeps its place in space, however the pelvis is tilted
+    for side in "rl":  # the thigh's orientation in space does not depend on pelvic tilt
         motion[:, COORDINATE_INDEX[f"hip_flexion_{side}"]] -= tilt - trunk.get("upright", 0.0)
     turn = trunk.get("turn", 5.0) * rng.uniform(0.6, 1.4)
     motion[:, COORDINATE_INDEX["pelvis_tilt"]] = tilt + nod
@@ -59,7 +59,7 @@ def _cyclic(curves: Mapping[str, Sequence[float]], period_s: float, trunk: dict[
     motion[:, COORDINATE_INDEX["pelvis_rotation"]] = turn * np.cos(2 * np.pi * phase)
     motion[:, COORDINATE_INDEX["lumbar_rotation"]] = -1.6 * turn * np.cos(2 * np.pi * phase)
     motion[:, COORDINATE_INDEX["lumbar_bending"]] = -trunk.get("list", 4.0) * np.sin(2 * np.pi * (phase - 0.05))
-    # The thorax stays still over a nodding pelvis, and who tilts the pelvis forward has the straighter back.
+    # The trunk stays still while the pelvis nods, and a pelvis tilted forward goes with a straighter back.
     lumbar = trunk.get("lumbar", -8.0) - 0.5 * (tilt - trunk.get("tilt", -5.0)) + rng.normal(0, 6)
     motion[:, COORDINATE_INDEX["lumbar_extension"]] = lumbar - 0.7 * nod
     return motion

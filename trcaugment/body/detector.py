@@ -1,7 +1,8 @@
-"""What a pose detector makes of the true keypoints: offsets, drift, noise, swaps, bursts and filled gaps.
+"""Simulates a pose detector's errors: offsets, drift, noise, swapped legs, bursts and filled gaps.
 
-The figures bracket what real files show: shoulders 0.17-0.23 of height apart, hips 0.10-0.14, ankle to heel 0.03-0.05,
-heel to big toe 0.11-0.135, distances that wander by 3-15 mm within a trial, noise that is often low-pass filtered.
+The figures are our choice and bracket what real files show: shoulders 0.17-0.23 of height apart, hips 0.10-0.14, ankle
+to heel 0.03-0.05, heel to big toe 0.11-0.135, distances that wander by 3-15 mm within a trial, noise that is often
+low-pass filtered.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import msgspec
 import torch
 from torch import Tensor
 
-from trcaugment.body.soft_tissue import draw_seen_slides
+from trcaugment.body.soft_tissue import draw_keypoint_shifts
 from trcaugment.marker_sets import KEYPOINTS, SIDES
 
-# Spread of a person's constant offset along (forward, up, right), in m, the same on both sides (mirrored).
+# Standard deviation of a person's constant offset along (forward, up, right), in m; mirrored on the left.
 _OFFSET_SPREAD_M = {
     "Neck": (0.010, 0.012, 0.002),
     "Shoulder": (0.012, 0.014, 0.018),
@@ -28,26 +29,26 @@ _OFFSET_SPREAD_M = {
 }
 # Shoulders are often seen nearer to the neck than the joint; never much farther out.
 _SHOULDER_INWARD_M = 0.018
-# Shares of people whose small toes lie beside the big ones, and anywhere.
+# Shares of people whose small toes are seen beside the big ones, and in a random place.
 _NEAR, _ASTRAY = 0.25, 0.15
-# A metre keeps out other units.
+# The limit of one meter refuses values in other units.
 _Length = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
 
 
 class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How wrong the keypoints are; lengths in m at 1.70 m height.
+    """Sizes of the detector's errors; lengths in m for a height of 1.70 m.
 
     Attributes:
-        offset: size of a person's constant offsets and slides (1 = a detector at work, 0 = keypoints as in the
-            skeleton).
+        offset: size of a person's constant offsets and soft-tissue shifts (1 = as real detectors, 0 = keypoints as in
+            the skeleton).
         drift_m: largest standard deviation of the slow drift.
         noise_m: largest standard deviation of the noise along each axis.
-        accident_rate: share of windows with swapped legs, with a burst, and with one point for both toes, each; gaps
-            were filled twice as often.
-        misjudged_rate: share of windows with a flattened body, and with joints of one kind gone astray for a while,
-            each; feet are shortened twice as often.
-        missing_rate: share of training windows, those of data sets too, in which keypoints are missing and filled as
+        accident_rate: share of windows with swapped legs; also that with a burst, and that with one point for both
+            toes. Filled gaps are twice as frequent.
+        misjudged_rate: share of windows with a flattened body; also that with one kind of joint misplaced for a while.
+            Shortened feet are twice as frequent.
+        missing_rate: share of training windows (those of data sets too) in which keypoints are missing and filled as
             prediction fills them (`training/missing.py`).
     """
 
@@ -60,18 +61,17 @@ class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Constant offsets of n people's keypoints, and how they slide as joints bend.
+    """Draw constant offsets and soft-tissue shifts of n people's keypoints.
 
-    Half the people are seen well (a third of the spread, next to no slides), the other half as detectors in the field
-    see them.
+    Half the people are detected well (a third of the spread, hardly any shifts), the other half as in the field.
 
     Returns:
-        Offsets in the frames of the bodies that carry the keypoints, (n, n_keypoints, 3), and slides per right angle,
+        Offsets in the frames of the bodies that carry the keypoints, (n, n_keypoints, 3), and shifts per right angle,
         (n, n_drivers, n_points, 3) as in `soft_tissue.py`, both in m.
     """
     well = torch.rand(n, generator=generator) < 0.5
     size = errors.offset * torch.where(well, 0.35, 1.0)
-    slid = errors.offset * torch.where(well, 0.1, 1.0) * (0.3 + 1.2 * torch.rand(n, generator=generator))
+    shift_size = errors.offset * torch.where(well, 0.1, 1.0) * (0.3 + 1.2 * torch.rand(n, generator=generator))
     shared = {part: torch.randn(n, 3, generator=generator) for part in _OFFSET_SPREAD_M}
     offsets = torch.zeros(n, len(KEYPOINTS), 3)
     for k, keypoint in enumerate(KEYPOINTS.landmarks):
@@ -82,18 +82,18 @@ def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> 
         if part == "Shoulder":
             offset[:, 2] -= _SHOULDER_INWARD_M
         offsets[:, k] = offset * mirror * size[:, None]
-    return offsets, draw_seen_slides(n, generator) * slid[:, None, None, None]
+    return offsets, draw_keypoint_shifts(n, generator) * shift_size[:, None, None, None]
 
 
 def misplace_small_toes(errors: KeypointErrors, places: Tensor, generator: torch.Generator) -> Tensor:
-    """Small toes that say nothing about the foot, the same on both sides of a person.
+    """Misplace the small toes of some people, on both sides alike, so that they tell nothing about the foot.
 
-    In one person of four they lie 3-19 mm from the big toes, on any side, as HRNet has them in some sessions; in one of
-    seven they are up to some centimetres from where they should be.
+    In 25 % of people they are 3-19 mm from the big toes, in any direction, as in some HRNet sessions; in 15 % they are
+    some centimeters from their true place.
 
     Args:
-        errors: how wrong the keypoints are; without offsets the toes stay.
-        places: keypoints of n people in the bodies that carry them, in m at 1.70 m height, (n, n_keypoints, 3).
+        errors: sizes of the errors; without offsets the toes stay.
+        places: keypoints of n people in the bodies that carry them, in m for a height of 1.70 m, (n, n_keypoints, 3).
         generator: source of all randomness.
     """
     n = len(places)
@@ -124,14 +124,14 @@ def disturb(errors: KeypointErrors, keypoints: Tensor, generator: torch.Generato
 
 
 def _merge_toes(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """Some pipelines have one point for both toes, under two names."""
+    """One point for both toes, in some windows: some pipelines write one point under two names."""
     merged = seen.clone()
     merged[:, :, KEYPOINTS.both("SmallToe")] = seen[:, :, KEYPOINTS.both("BigToe")]
     return torch.where(_uniform(len(seen), generator) < rate, merged, seen)
 
 
 def _neck_from_shoulders(seen: Tensor, generator: torch.Generator) -> Tensor:
-    """Most pipelines report the midpoint of the shoulders as Neck; so do three windows of four here."""
+    """Neck as the midpoint of the shoulders in three of four windows, as most pipelines report it."""
     neck, (right, left) = KEYPOINTS.index("Neck"), KEYPOINTS.both("Shoulder")
     midpoint = seen.clone()
     midpoint[:, :, neck] = (seen[:, :, right] + seen[:, :, left]) / 2
@@ -143,7 +143,7 @@ def _uniform(n: int, generator: torch.Generator) -> Tensor:
 
 
 def _bump(rate: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
-    """A rise and fall between 0 and 1 that lasts 0.2 s to longer than the window, in some windows, (n, n_frames)."""
+    """Gaussian bumps from 0 to 1 in some windows, from 0.2 s to longer than the window, (n, n_frames)."""
     n, n_frames = shape
     middle = -10 + (n_frames + 20) * torch.rand(n, 1, generator=generator)
     width = 4 + 26 * torch.rand(n, 1, generator=generator)
@@ -153,7 +153,7 @@ def _bump(rate: float, shape: tuple[int, int], generator: torch.Generator) -> Te
 
 
 def _stray(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """One joint, on both sides alike or nearly so, is seen 3-8 cm off for a while: the hips in a deep squat, say."""
+    """One kind of joint, similarly on both sides, misplaced by 3-8 cm for a while, like the hips in a deep squat."""
     n, n_frames, n_keypoints, _ = seen.shape
     strayed = seen
     for part in _OFFSET_SPREAD_M:
@@ -167,7 +167,7 @@ def _stray(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _shorten_feet(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """Feet half lost, pointing at the camera or behind the body: toes too near to the ankle, all of it out of place."""
+    """Feet seen too short, pointing at the camera or hidden: toes near the ankle, toes and heel displaced."""
     n, n_frames, _, _ = seen.shape
     shortened = seen.clone()
     both = torch.rand(n, 1, generator=generator) < 0.6
@@ -185,9 +185,9 @@ def _shorten_feet(rate: float, seen: Tensor, generator: torch.Generator) -> Tens
 
 
 def _flatten(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """The body squeezed by up to 30 %, or stretched by up to 10 %, along the depth that near cameras misjudge.
+    """The body squeezed by up to 30 %, or stretched by up to 10 %, along the depth that neighboring cameras misjudge.
 
-    In half the cases that is the line through the hips: who lies on a side hides one half of the body.
+    In half the cases this is the line through the hips, because lying on one side hides half of the body.
     """
     n, n_frames, _, _ = seen.shape
     direction = torch.randn(n, 1, 1, 3, generator=generator)
@@ -202,7 +202,7 @@ def _flatten(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _drift(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor:
-    """A slow wave and a constant, different for every keypoint and axis."""
+    """A constant and a slow wave, different for every keypoint and axis."""
     n, n_frames, n_keypoints, _ = like.shape
     size = largest_m * _uniform(n, generator)
     shape = (n, 1, n_keypoints, 3)
@@ -214,7 +214,7 @@ def _drift(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor
 
 
 def _noise(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor:
-    """White noise; in half the windows low-passed, as files of pipelines that filter are; in most of them small."""
+    """White noise, small in most windows; low-passed in half of them, as pipelines that filter write."""
     n, n_frames, n_keypoints, _ = like.shape
     size = largest_m * _uniform(n, generator) ** 2
     size = torch.where(_uniform(n, generator) < 0.25, 0.1 * size, size)
@@ -244,7 +244,7 @@ _LEG_PAIRS = [KEYPOINTS.both(part) for part in ("Knee", "Ankle", "Heel", "SmallT
 
 
 def _swap_legs(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """Left and right legs exchanged for up to 5 frames, from the knee down."""
+    """Left and right legs exchanged from the knee down, for up to 5 frames, in some windows."""
     order = list(range(len(KEYPOINTS)))
     for right, left in _LEG_PAIRS:
         order[right], order[left] = left, right
@@ -259,7 +259,7 @@ def _one_keypoint(n: int, n_keypoints: int, generator: torch.Generator) -> Tenso
 
 
 def _burst(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """One keypoint 5-20 cm away for up to 4 frames."""
+    """One keypoint displaced by 5-20 cm for up to 4 frames, in some windows."""
     n, n_frames, n_keypoints, _ = seen.shape
     inside = _span(rate, (n, n_frames), 4, generator)[:, :, None, None] & _one_keypoint(n, n_keypoints, generator)
     jump = torch.randn(n, 1, 1, 3, generator=generator)
@@ -269,7 +269,7 @@ def _burst(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def _bridge_gap(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """One keypoint lost for up to 11 frames and bridged by a straight line, as the gap filler does to first order."""
+    """One keypoint lost for up to 11 frames and filled by a straight line, as the gap filler roughly does."""
     n, n_frames, n_keypoints, _ = seen.shape
     length = torch.randint(2, 13, (n, 1), generator=generator)
     start = (torch.rand(n, 1, generator=generator) * (n_frames - 1 - length)).long()

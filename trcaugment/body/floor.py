@@ -1,4 +1,4 @@
-"""Feet on the floor: the pelvis is put where feet that do not slide put it, and both feet keep their distance."""
+"""Puts feet on the floor: moves the pelvis so that the standing foot stays in place, and keeps the heels apart."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _GROUND_POINTS = [POINT_INDEX[KEYPOINTS.named(part, side)] for side in SIDES for
 _HEELS = [0, 3]  # among the ground points
 _ADDUCTION = [COORDINATE_INDEX[f"hip_adduction_{side}"] for side in "rl"]
 _PROBE_RAD = 0.02
-_MOST_RAD = 0.2  # that a hip is moved outward or inward so that a foot stays
+_MOST_RAD = 0.2  # largest change of hip adduction
 
 
 @cache
@@ -28,14 +28,14 @@ def _generic_body() -> BodySizes:
 
 
 def _feet(motion: FloatArray) -> FloatArray:
-    """Places of the ground points with the pelvis at the origin in m, (n_frames, 6, 3)."""
+    """Positions of the ground points in m with the pelvis at the origin, (n_frames, 6, 3)."""
     at_origin = motion.copy()
     at_origin[:, 3:6] = 0.0
     return np.asarray(forward_kinematics(_generic_body(), torch.from_numpy(at_origin)[None], _GROUND_POINTS)[0])
 
 
 def plant_feet(motion: FloatArray) -> FloatArray:
-    """Moves the pelvis so that the lowest foot point stands on the ground (Y = 0) and does not slide."""
+    """Move the pelvis so that the lowest foot point stays in place on the ground, Y = 0, (n_frames, n_coordinates)."""
     planted = motion.copy()
     feet = _feet(motion)
     lowest = feet[..., 1].argmin(axis=1)
@@ -48,9 +48,9 @@ def plant_feet(motion: FloatArray) -> FloatArray:
 
 
 def keep_apart(motion: FloatArray) -> FloatArray:
-    """Moves both hips outward or inward alike, so that the heels keep their mean distance.
+    """Change the adduction of both hips alike so that the heels keep their mean distance, (n_frames, n_coordinates).
 
-    Angles that are right on average put the feet of a person of other proportions a few centimetres off.
+    Without this, mean angles move the feet of a person of other proportions by a few centimeters.
     """
     kept = motion.copy()
     before = _heels_apart(kept)
@@ -60,7 +60,7 @@ def keep_apart(motion: FloatArray) -> FloatArray:
         moved[:, _ADDUCTION] -= _PROBE_RAD
         apart = _heels_apart(kept)
         rise = (_heels_apart(moved) - apart) / _PROBE_RAD
-        change = (wanted - apart) / np.maximum(rise, 0.3)  # m per rad: a leg that is bent to the utmost
+        change = (wanted - apart) / np.maximum(rise, 0.3)  # at least 0.3 m per rad, as of a deeply bent leg
         kept[:, _ADDUCTION] -= change[:, None]
     change = np.clip(kept[:, _ADDUCTION] - motion[:, _ADDUCTION], -_MOST_RAD, _MOST_RAD)
     kept[:, _ADDUCTION] = motion[:, _ADDUCTION] + change

@@ -1,9 +1,9 @@
-"""Movements through key poses, of which no recordings of enough people may be shipped: the poses and their timing.
+"""Key poses and timing of movements for which we have no recordings of enough people that may be shipped.
 
 Angles are in degrees, with the signs of Rajagopal 2016 (positive: hip flexion, knee flexion, dorsiflexion, lumbar
-extension, pelvis tilted backward). Ranges are common ranges of motion. Feet on the floor tie the leg to the pelvis:
-a pose says the pitch of the foot (0: the sole is flat), and hip flexion follows from pelvis, knee and ankle. Pelvis,
-lumbar spine and hips share a movement as the people of the motion model do.
+extension, pelvis tilted backward). Ranges are common ranges of motion. For feet on the
+floor, a pose gives the pitch of the foot (0: the sole is flat), and hip flexion follows from pelvis, knee and ankle.
+Pelvis, lumbar spine and hips share a movement in the proportions of the motion model.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from collections.abc import Callable
 import numpy as np
 
 Rng = np.random.Generator
-# Angles in degrees by coordinate; a name without side stands for both sides. `foot_pitch` sets the hip flexion.
+# Coordinate -> angle in degrees; a name without a side means both sides. `foot_pitch` sets the hip flexion.
 Pose = dict[str, float]
-# Seconds from the key pose before, and the pose.
+# Seconds since the key pose before, and the pose.
 Key = tuple[float, Pose]
 
 SOLE_ON_FLOOR = "foot_pitch"
 
 
 def standing(rng: Rng) -> Pose:
-    """Somebody's upright stance, as people differ in it (SD 6 degrees of pelvis and 8 of lumbar spine)."""
+    """Draw a person's upright stance (SD between people: 6 degrees of pelvic tilt, 8 of lumbar extension)."""
     tilt = rng.normal(-3, 6)
     return {
         "pelvis_tilt": tilt,
@@ -38,9 +38,9 @@ def standing(rng: Rng) -> Pose:
 
 
 def _bent(stand: Pose, knee: float, tilt: float, rng: Rng) -> Pose:
-    """Knees bent over feet that stay where they are: thighs turn inward and apart as knees bend.
+    """Knees bent over feet that stay in place: thighs rotate inward and move apart as knees bend.
 
-    Ankle, rotation and adduction on knee, and lumbar extension on tilt and knee, are the slopes of squats.
+    Ankle angle, hip rotation and adduction depend on the knee, lumbar extension on tilt and knee; slopes are of squats.
     """
     ankle = stand["ankle_angle"] + 0.25 * knee + rng.normal(0, 0.06) * knee
     return stand | {
@@ -104,7 +104,7 @@ def _between(first: Pose, second: Pose, share: float) -> Pose:
 
 
 def _leg_swing(rng: Rng) -> list[Key]:
-    """One leg swung to the front, back or side; pelvis and spine go along (slopes of leg raises)."""
+    """One leg swung to the front, back or side; pelvis and spine follow (slopes of leg raises)."""
     side, sign = ("r", 1.0) if rng.random() < 0.5 else ("l", -1.0)
     stand = standing(rng)
     stance = "l" if side == "r" else "r"
@@ -162,7 +162,7 @@ def _lie(rng: Rng) -> list[Key]:
 
 
 def _kneel(rng: Rng) -> list[Key]:
-    """Down on both knees, or on one with the other foot in front; a shank on the floor lies level."""
+    """Kneeling on both knees, or on one with the other foot in front; a shank on the floor is horizontal."""
     stand = standing(rng)
     keys: list[Key] = [(0.3, stand)]
     half = rng.random() < 0.4

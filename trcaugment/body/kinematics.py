@@ -11,18 +11,18 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor
 
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, COORDINATE_INDEX, JOINTS, POINTS, Axis, Joint
-from trcaugment.body.soft_tissue import DRIVERS, slid
+from trcaugment.body.soft_tissue import DRIVERS, point_shifts
 
 
 @dataclass(frozen=True)
 class BodySizes:
-    """Sizes of n bodies.
+    """Sizes of n people's bodies.
 
     Attributes:
         scale: size of every body segment relative to the generic one, (n, n_bodies, 3).
         joint_offsets: origin of every joint frame in its parent in m, (n, n_joints, 3).
         points: place of every marker and keypoint in its body in m, in standing, (n, n_points, 3).
-        slides: how far the points slide per right angle of each driver, (n, n_drivers, n_points, 3) in m.
+        shifts: soft-tissue shifts of the points per right angle of each driver, (n, n_drivers, n_points, 3) in m.
         height_m: standing height, (n,).
         mass_kg: body mass, (n,).
     """
@@ -30,21 +30,21 @@ class BodySizes:
     scale: Tensor
     joint_offsets: Tensor
     points: Tensor
-    slides: Tensor
+    shifts: Tensor
     height_m: Tensor
     mass_kg: Tensor
 
     @classmethod
     def from_scale(cls, scale: Tensor, height_m: Tensor, mass_kg: Tensor) -> BodySizes:
-        """Bodies whose joints and points follow the scale of their segments, (n, n_bodies, 3); no point slides."""
-        # The ground is not scaled; its factor stands for it so that every joint has a parent.
+        """Bodies whose joints and points scale with their segments, (n, n_bodies, 3), without soft-tissue shifts."""
+        # A factor of one is appended for the ground, which index -1 picks.
         parents = [BODY_INDEX.get(joint.parent, -1) for joint in JOINTS]
         with_ground = torch.cat([scale, torch.ones_like(scale[:, :1])], dim=1)
         joint_offsets = scale.new_tensor([joint.offset for joint in JOINTS]) * with_ground[:, parents]
         carriers = [BODY_INDEX[point.body] for point in POINTS]
         points = scale.new_tensor([point.offset for point in POINTS]) * scale[:, carriers]
-        slides = scale.new_zeros(len(scale), len(DRIVERS), len(POINTS), 3)
-        return cls(scale, joint_offsets, points, slides, height_m, mass_kg)
+        shifts = scale.new_zeros(len(scale), len(DRIVERS), len(POINTS), 3)
+        return cls(scale, joint_offsets, points, shifts, height_m, mass_kg)
 
     def select(self, index: Tensor) -> BodySizes:
         """The bodies at `index`, (n_selected,)."""
@@ -52,7 +52,7 @@ class BodySizes:
 
 
 def forward_kinematics(sizes: BodySizes, coordinates: Tensor, points: list[int]) -> Tensor:
-    """Places of markers and keypoints in the ground.
+    """Positions of markers and keypoints in the lab.
 
     Args:
         sizes: sizes of n bodies.
@@ -64,7 +64,7 @@ def forward_kinematics(sizes: BodySizes, coordinates: Tensor, points: list[int])
     """
     origins, rotations = body_frames(sizes, coordinates)
     carriers = [BODY_INDEX[POINTS[k].body] for k in points]
-    local = sizes.points[:, points].unsqueeze(1) + slid(sizes.slides, coordinates, points)
+    local = sizes.points[:, points].unsqueeze(1) + point_shifts(sizes.shifts, coordinates, points)
     return origins[:, :, carriers] + (rotations[:, :, carriers] @ local.unsqueeze(-1)).squeeze(-1)
 
 
@@ -81,7 +81,7 @@ def body_frames(sizes: BodySizes, coordinates: Tensor) -> tuple[Tensor, Tensor]:
         child_turn = turn @ turned @ turn.T
         child_offset = (
             coordinates.new_tensor(joint.child_offset) * sizes.scale[:, BODY_INDEX[joint.child]]
-        )  # origin of the joint frame, seen from the child
+        )  # origin of the joint frame in the child
         to_child = in_parent - (child_turn @ child_offset[:, None, :, None]).squeeze(-1)
         up, base = rotation[joint.parent], origin[joint.parent]
         origin[joint.child] = base + (up @ to_child.unsqueeze(-1)).squeeze(-1)

@@ -1,10 +1,10 @@
-"""Fits the statistical motion model: recordings are cut into repetitions, aligned in time, described by components.
+"""Fits the statistical motion model: cuts recordings into repetitions, aligns these in time, and finds components.
 
-A person's recording is cut where its driver (such as the knee angle) crosses levels of its range; these landmarks get
-the same phase in every repetition. Curves and log durations of the parts between landmarks form one vector. Its mean,
-its principal components between people and those between the repetitions of a person are the model. All vectors are
-linear in the angles, so whatever linear law the angles obey in every recording (soles flat on the floor:
-hip_flexion + pelvis_tilt - knee_angle + ankle_angle about 0) the generated motions obey too.
+A recording is cut where its driver (such as the knee angle) crosses levels of its range; these landmarks get the same
+phase in every repetition. Curves, and log durations of the parts between landmarks, form one vector. The model is its
+mean, its principal components between people, and those between the repetitions of a person. Vectors are linear in the
+angles, so a linear relation that holds in every recording (soles flat on the floor: hip_flexion + pelvis_tilt -
+knee_angle + ankle_angle about 0) also holds in generated motions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from trcaugment.errors import MotionError
 from trcaugment.markers import RATE_HZ, FloatArray
 
 _PELVIS = slice(0, 3)
-_STILL_DEG = 0.3  # a coordinate that moves less in a whole recording was not measured
+_STILL_DEG = 0.3  # a coordinate with a smaller SD in a recording was not measured
 _SHORTEST_S, _LONGEST_S = 0.03, 6.0  # of a part between two landmarks
 _KEPT_VARIANCE = 0.98
 _MOST_COMPONENTS = 24
@@ -33,11 +33,11 @@ class Activity:
     """How recordings of one activity are cut.
 
     Attributes:
-        driver: coordinates whose sum tells the repetitions, a minus before those that count negative.
-        levels: shares of the driver's range at which landmarks lie, on the way up and down.
-        coordinates: which coordinates are modelled.
-        leading: coordinate without side that has the larger range on the leading side, which becomes the right one;
-            empty for activities of both sides.
+        driver: coordinates whose sum rises and falls once per repetition; those with a leading "-" are subtracted.
+        levels: shares of the driver's range that define landmarks, on the way up and down.
+        coordinates: coordinates in the model.
+        leading: coordinate (without side) with the larger range on the leading side, which is mirrored to the right;
+            empty for symmetric activities.
     """
 
     driver: tuple[str, ...]
@@ -47,12 +47,12 @@ class Activity:
 
     @property
     def cyclic(self) -> bool:
-        """Whether a repetition goes over into the next without a rest."""
+        """Whether repetitions follow each other without a rest."""
         return len(self.levels) == 1
 
 
 def without_heading(motion: FloatArray) -> FloatArray:
-    """The same motion turned about the vertical so that the pelvis faces forward on average, in rad."""
+    """The motion in rad, turned about the vertical so that the pelvis faces forward on average."""
     turned = motion.copy()
     pelvis = Rotation.from_euler("ZXY", motion[:, _PELVIS])
     forward = pelvis.apply([1.0, 0.0, 0.0]).mean(axis=0)
@@ -68,11 +68,11 @@ def leading_right(motion: FloatArray, name: str) -> FloatArray:
 
 
 def find_landmarks(driver: FloatArray, levels: tuple[float, ...]) -> FloatArray:
-    """Frames at which the driver passes the levels of its range, up and down, in every repetition.
+    """Frames at which the driver crosses the levels of its range, up and down, in every repetition.
 
     Args:
-        driver: what rises and falls once in a repetition, (n_frames,).
-        levels: shares of the range of a repetition, rising.
+        driver: a signal that rises and falls once per repetition, (n_frames,).
+        levels: shares of the range of a repetition, increasing.
 
     Returns:
         Fractional frames, (n_repetitions, 2 * len(levels)).
@@ -94,7 +94,7 @@ def find_landmarks(driver: FloatArray, levels: tuple[float, ...]) -> FloatArray:
 
 
 def _crossings(driver: FloatArray, ends: tuple[int, int, int, int], levels: tuple[float, ...]) -> list[float]:
-    """Frames of one repetition that rests, rises through the middle, falls through it and rests, by `ends`."""
+    """Crossings of one repetition; `ends`: previous fall through the middle, rise, fall, and next rise or end."""
     before, up, down, end = ends
     peak = up + int(driver[up:down].argmax())
     first, last = before + int(driver[before:up].argmin()), down + int(driver[down:end].argmin())
@@ -104,7 +104,7 @@ def _crossings(driver: FloatArray, ends: tuple[int, int, int, int], levels: tupl
         way = driver[start : peak + step : step] if step == 1 else driver[peak : start + 1][::-1]
         for level in levels_there:
             threshold = way[0] + level * (way[-1] - way[0])
-            # Low levels are left for the last time, high ones reached for the first time.
+            # Low levels: the last crossing before the peak; high levels: the first.
             under = np.flatnonzero(way < threshold)
             k = int(under[-1]) if level < 0.5 else int(np.flatnonzero(way >= threshold)[0]) - 1
             k = min(max(k, 0), len(way) - 2) if len(way) > 1 else 0
@@ -127,16 +127,16 @@ def repetitions(motion: FloatArray, activity: Activity) -> tuple[list[FloatArray
     landmarks = find_landmarks(driver, activity.levels)
     following = np.r_[landmarks[1:, 0], np.nan] if len(landmarks) else np.zeros(0)
     durations = np.diff(np.c_[landmarks, following], axis=1) / RATE_HZ
-    if len(landmarks):  # nobody saw the last rest end; of one cycle alone, both halves last alike
+    if len(landmarks):  # the last rest has no end: take the median of the others, or of the parts
         durations[-1, -1] = np.median(durations[:-1, -1] if len(landmarks) > 1 else durations[-1, :-1])
     sound = ((durations > _SHORTEST_S) & (durations < _LONGEST_S)).all(axis=1)
-    if activity.cyclic:  # what a short recording lacks of a cycle it has of the one before or after
+    if activity.cyclic:  # `register` wraps a cycle around, so it must fit in the recording
         sound &= RATE_HZ * durations.sum(axis=1) < len(motion)
     return list(landmarks[sound]), durations[sound]
 
 
 def landmark_phases(durations: FloatArray) -> FloatArray:
-    """Phases of the landmarks: mean shares of a repetition, which begins and ends in the middle of the rest."""
+    """Phases of the landmarks by mean durations, (n_landmarks,); a repetition begins and ends in mid-rest."""
     shares = durations.mean(axis=0) / durations.mean(axis=0).sum()
     return np.asarray(shares[-1] / 2 + np.r_[0.0, np.cumsum(shares[:-1])])
 
@@ -159,22 +159,22 @@ def register(
 
 
 def fit_activity(people: list[list[FloatArray]], activity: Activity) -> ActivityModel:
-    """Mean and components of an activity.
+    """Fit the mean and components of an activity.
 
     Args:
         people: recordings of every person, each (n_frames, n_coordinates) in rad or m.
-        activity: how they are cut.
+        activity: how recordings are cut.
 
     Raises:
         MotionError: fewer than two people have a whole repetition.
     """
     prepared = [_prepared(own, activity) for own in people]
-    if not activity.leading:  # nobody's left is the right one: everybody has a twin in the mirror
+    if not activity.leading:  # add everybody's mirror image, so that the model is symmetric
         prepared += [[mirror_array(motion) for motion in own] for own in prepared]
     cut = [[(motion, *repetitions(motion, activity)) for motion in own] for own in prepared]
     cut = [own for own in cut if any(len(durations) for _, _, durations in own)]
     if len(cut) < 2:
-        raise MotionError(f"expected two people who do it, found {len(cut)}")
+        raise MotionError(f"expected two people with a whole repetition, found {len(cut)}")
     phases = landmark_phases(np.concatenate([durations for own in cut for _, _, durations in own]))
     index = [COORDINATE_INDEX[name] for name in activity.coordinates]
     vectors = []
@@ -197,7 +197,7 @@ def _prepared(recordings: list[FloatArray], activity: Activity) -> list[FloatArr
         motion = without_heading(recording)
         if activity.leading:
             motion = leading_right(motion, activity.leading)
-        for side in "rl":  # its mean is where the foot markers were put
+        for side in "rl":  # the mean depends on marker placement
             motion[:, COORDINATE_INDEX[f"subtalar_angle_{side}"]] -= motion[
                 :, COORDINATE_INDEX[f"subtalar_angle_{side}"]
             ].mean()
@@ -214,7 +214,7 @@ def _with_gaps(rows: FloatArray, motion: FloatArray) -> FloatArray:
 
 
 def _filled(vectors: list[FloatArray]) -> list[FloatArray]:
-    """What a person's recording lacks is the mean of the others, and 0 if nobody has it."""
+    """Fill values that a person's recording lacks with the mean of the others; 0 if nobody has them."""
     means = np.array([rows.mean(axis=0) for rows in vectors])
     known = np.isfinite(means)
     mean = np.where(known, means, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
@@ -249,6 +249,6 @@ def principal(deviations: FloatArray, n_free: int) -> FloatArray:
 
 
 def modelled(*, arms: bool) -> tuple[str, ...]:
-    """Names of the coordinates that a recording of the whole body tells, with or without the arms."""
+    """Names of the coordinates in a whole-body model, with or without the arms."""
     left_out = ("pelvis_t", "mtp", "pro_sup") if arms else ("pelvis_t", "mtp", "pro_sup", "arm_", "elbow")
     return tuple(c.name for c in COORDINATES if c.name == "pelvis_tilt" or not c.name.startswith(left_out))

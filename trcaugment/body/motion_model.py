@@ -1,7 +1,7 @@
-"""The statistical motion model: every activity's mean curve, and how people and repetitions differ from it.
+"""The statistical motion model: each activity's mean curve, and principal components of people and repetitions.
 
-`motion_model.npz` holds numbers only, fitted by `benchmarks/fit_motion_model.py` to recordings whose sources and
-licences stand in its `sources`. A motion is the mean, plus a person's components, plus each repetition's own.
+`motion_model.npz` holds numbers only, fitted by `benchmarks/fit_motion_model.py` to recordings that its `sources` lists
+with their licenses. A motion is the mean, plus a person's components, plus those of each repetition.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from trcaugment.markers import RATE_HZ, FloatArray
 
 Rng = np.random.Generator
 N_PHASES = 40
-# Degrees that stand for a factor of e in duration, so that timing and shape have components in common.
+# Degrees that weigh as much as a factor of e in duration, so that timing and shape share components.
 DURATION_SCALE = 60.0
 _FILE = Path(__file__).with_name("motion_model.npz")
-_MOST_SD = 2.2  # nobody lies farther out along a component: the spread of ten people tells no tails
-_BLENDED = 0.12  # share of a repetition at both ends in which it turns into the next
+_MOST_SD = 2.2  # scores are clipped there, because ten people do not show the tails
+_BLENDED = 0.12  # share of a repetition, at each end, that is blended with its neighbor
 
 
 @dataclass(frozen=True)
 class ActivityModel:
-    """One activity.
+    """Model of one activity.
 
     A vector holds angles in degrees at `N_PHASES` equal steps of phase, then `DURATION_SCALE` times the logarithms of
     the durations in s of the parts that begin at the landmarks; n_values = N_PHASES * n_modelled + n_landmarks.
@@ -47,9 +47,9 @@ class ActivityModel:
     within: FloatArray
 
     def draw(self, rng: Rng, duration_s: float) -> FloatArray:
-        """A new person's repetitions in rad, pelvis at the origin, (n_frames, n_coordinates).
+        """Draw a new person's repetitions in rad, pelvis at the origin, (n_frames, n_coordinates).
 
-        They last `duration_s` or up to a repetition longer.
+        They last `duration_s`, or longer by up to one repetition.
         """
         person = self.mean + _scores(len(self.between), rng) @ self.between
         curves: list[FloatArray] = []
@@ -64,7 +64,7 @@ class ActivityModel:
         return motion
 
     def _played(self, curves: FloatArray, parts: FloatArray) -> FloatArray:
-        """Curves (n_repetitions, N_PHASES, n_modelled) in a row at 60 Hz, by the durations of their parts."""
+        """Join curves (n_repetitions, N_PHASES, n_modelled) at 60 Hz, timed by the durations of their parts."""
         n = len(curves)
         at_phase = (np.arange(n)[:, None] + self.phases).ravel()
         at_time = np.r_[0.0, np.cumsum(parts.ravel())[:-1]]
@@ -79,7 +79,7 @@ def _scores(n: int, rng: Rng) -> FloatArray:
 
 
 def _blended(curves: FloatArray) -> FloatArray:
-    """Repetitions that turn into the next in the rest between them, as all angles do at once."""
+    """Blend each repetition into its neighbors during the rest between them."""
     phase = np.arange(N_PHASES) / N_PHASES
     to_last = 0.5 * np.clip(1 - phase / _BLENDED, 0, None)[:, None]
     to_next = 0.5 * np.clip(1 - (1 - phase) / _BLENDED, 0, None)[:, None]
@@ -107,13 +107,13 @@ def read_models(path: Path) -> dict[str, ActivityModel]:
 
 
 def model_sources() -> tuple[str, ...]:
-    """Recordings behind the shipped models, with their licences."""
+    """Recordings that the shipped models were fitted to, with their licenses."""
     with np.load(_FILE) as file:
         return tuple(file["sources"].tolist())
 
 
 def write_models(path: Path, models: dict[str, ActivityModel], sources: list[str]) -> None:
-    """Keep models as half-precision numbers, with the sentences that say where they come from."""
+    """Write models in half precision, with one sentence for each source."""
     arrays: dict[str, np.ndarray] = {"sources": np.array(sources)}
     for name, model in models.items():
         arrays[f"{name}/coordinates"] = np.array(model.coordinates)

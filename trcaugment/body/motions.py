@@ -1,4 +1,4 @@
-"""Joint angles over time: `.mot` files and procedural motions in one library that windows are drawn from."""
+"""Joint angles over time: reads `.mot` files, and draws windows from a library of motions."""
 
 from __future__ import annotations
 
@@ -70,14 +70,14 @@ def mirror_array(coordinates: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class MotionLibrary:
-    """Motions end to end.
+    """Motions, one after the other in one array.
 
     Attributes:
         frames: values of all coordinates in rad or m at 60 Hz, (n_all_frames, n_coordinates).
         first: index of the first frame of every motion, (n_motions,).
         length: number of frames of every motion, (n_motions,).
-        weight: how often a motion is drawn, (n_motions,).
-        activities: what is done in every motion, (n_motions,).
+        weight: relative frequency of every motion, (n_motions,).
+        activities: activity of every motion, (n_motions,).
     """
 
     frames: Tensor
@@ -95,14 +95,14 @@ class MotionLibrary:
         return cls(frames, first, length, torch.tensor(weight), tuple(activities))
 
     def choose(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw n motions by weight: their places in the library, (n,)."""
+        """Draw n motions by weight; returns their indices in the library, (n,)."""
         return torch.multinomial(self.weight, n, replacement=True, generator=generator)
 
     def play(self, which: Tensor, n_frames: int, generator: torch.Generator) -> Tensor:
         """Draw a window of each of the motions, at 0.7 to 1.4 times its speed, half of them mirrored.
 
         Args:
-            which: places in the library, (n,).
+            which: indices in the library, (n,).
             n_frames: frames in a window.
             generator: source of all randomness.
 
@@ -111,7 +111,7 @@ class MotionLibrary:
         """
         n = len(which)
         speed = 0.7 * 2 ** torch.rand(n, generator=generator)
-        # Short motions are played slower rather than left out.
+        # Motions shorter than a window are played more slowly.
         span = torch.minimum(speed * (n_frames - 1), (self.length[which] - 1).float())
         start = torch.rand(n, generator=generator) * (self.length[which] - 1 - span)
         position = start[:, None] + span[:, None] * torch.linspace(0, 1, n_frames)
@@ -123,7 +123,7 @@ class MotionLibrary:
         return torch.where(mirrored, mirror(drawn), drawn)
 
 
-# Standard deviations of a window's constant change of posture in rad: of both sides alike, and of each side besides.
+# Standard deviations in rad of a window's constant change of posture: common to both sides, and of each side.
 _POSTURE_SPREAD = {
     "knee_angle": (0.05, 0.02),
     "ankle_angle": (0.05, 0.02),
@@ -133,43 +133,43 @@ _POSTURE_SPREAD = {
 }
 _TILT_SPREAD = 0.06
 _PITCH_SPREAD = (0.035, 0.015)  # of the feet against the floor
-# A pelvis tilted forward by a degree more goes with a back straighter by half a degree (people in sitting and squats).
+# One degree more of forward pelvic tilt goes with half a degree more of lumbar extension (people sitting, squatting).
 _LUMBAR_ON_TILT = -0.5
 _LUMBAR_SPREAD = {"lumbar_extension": 0.09, "lumbar_bending": 0.05, "lumbar_rotation": 0.07}
 
 
 def perturb(coordinates: Tensor, generator: torch.Generator) -> Tensor:
-    """Other people's versions of the motions: changed range of motion and posture, (n, n_frames, n_coordinates).
+    """Vary the range of motion and the posture of motions, as between people, (n, n_frames, n_coordinates).
 
-    A changed knee, ankle or pelvis changes the hip so that the foot keeps its pitch on the floor but for 2 degrees.
+    Hip flexion makes up for changes of knee, ankle and pelvis, so that the foot's pitch changes by 2 degrees only.
     """
     n = len(coordinates)
     mean = coordinates.mean(dim=1, keepdim=True)
     gain = 1 + 0.10 * torch.randn(n, 1, 1, generator=generator)
     changed = mean + gain * (coordinates - mean)
-    # The pelvis moves as the legs make it: its own motion keeps its size.
+    # Pelvis translations follow from the legs and keep their size.
     changed[..., 3:6] = coordinates[..., 3:6]
 
     def normal(spread: float) -> Tensor:
         return spread * torch.randn(n, 1, generator=generator)
 
     def shift(name: str, by: Tensor) -> Tensor:
-        """Change a coordinate in place; how much it gave way, as a few degrees beyond the range are the most."""
+        """Add to a coordinate in place, up to 0.1 rad beyond its range; returns what was actually added."""
         index, coordinate = COORDINATE_INDEX[name], COORDINATES[COORDINATE_INDEX[name]]
         after = (changed[..., index] + by).clamp(coordinate.low - 0.1, coordinate.high + 0.1)
-        given = after - changed[..., index]
+        added = after - changed[..., index]
         changed[..., index] = after
-        return given
+        return added
 
     tilt = normal(_TILT_SPREAD)
     shift("pelvis_tilt", tilt)
     for name, spread in _LUMBAR_SPREAD.items():
         shift(name, normal(spread) + (_LUMBAR_ON_TILT * tilt if name == "lumbar_extension" else 0.0))
     pitch = normal(_PITCH_SPREAD[0])
-    alike = {name: normal(spread) for name, (spread, _) in _POSTURE_SPREAD.items()}
+    common = {name: normal(spread) for name, (spread, _) in _POSTURE_SPREAD.items()}
     for side in "rl":
         turned = {
-            name: shift(f"{name}_{side}", alike[name] + normal(own)) for name, (_, own) in _POSTURE_SPREAD.items()
+            name: shift(f"{name}_{side}", common[name] + normal(own)) for name, (_, own) in _POSTURE_SPREAD.items()
         }
         kept = turned["knee_angle"] - turned["ankle_angle"] - tilt
         shift(f"hip_flexion_{side}", kept + pitch + normal(_PITCH_SPREAD[1]))

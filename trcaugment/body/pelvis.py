@@ -1,6 +1,6 @@
-"""Where pelvis markers and hip joint centers lie: drawn landmarks first, then the joint centers by regression.
+"""Places pelvis markers and hip joint centers: landmarks are drawn, joint centers regressed from them.
 
-Sources. Harrington et al. 2007 (doi 10.1016/j.jbiomech.2006.02.003) for the joint centers; Mantovani et al. 2016
+Sources: Harrington et al. 2007 (doi 10.1016/j.jbiomech.2006.02.003) for the joint centers; Mantovani et al. 2016
 (Gait & Posture 44:48-54) for skin over the ASIS (9.7 mm) and PSIS (19.6 mm) and for what remains of Harrington's
 regression (12.3 ± 5.9 mm in space, their mean error in it). A marker's radius is 7 mm. Depth (137-258 mm), breadth
 and posterior width (70-127 mm) of the pelvis are those of nine adults of seven laboratories (mean ± SD without the
@@ -19,14 +19,14 @@ from trcaugment.body.skeleton import GENERIC_HEIGHT_M, JOINT_INDEX, POINT_INDEX
 
 _RADIUS_M, _SKIN_FRONT_M, _SKIN_BACK_M = 0.007, 0.0097, 0.0196
 _RESIDUAL_M = 0.006  # standard deviation along each axis
-_FULL_GROWN_M = 1.60  # below it the pelvis is as wide as in children, in proportion to height
+_FULL_GROWN_M = 1.60  # below this height, pelvic width is proportional to height
 
 
 def place_pelvis(draw: Draw, sizes: BodySizes, fat: Tensor) -> BodySizes:
-    """The same bodies with pelvis landmarks and hip joint centers, which do not follow the scale factors.
+    """Place pelvis landmarks and hip joint centers of n people; they do not follow the segments' scale factors.
 
-    The markers lie on flesh; `fat`, in kg/m² above the usual body mass index, (n,), carries them out and forward. The
-    joint centers follow the bones beneath.
+    `fat`, the body mass index above the usual one in kg/m², (n,), moves the markers outward and forward. Joint centers
+    follow the bones beneath.
     """
     points, joint_offsets = sizes.points.clone(), sizes.joint_offsets.clone()
     size = (sizes.height_m / GENERIC_HEIGHT_M).sqrt() * (sizes.height_m / _FULL_GROWN_M).clamp(max=1).sqrt()
@@ -38,7 +38,7 @@ def place_pelvis(draw: Draw, sizes: BodySizes, fat: Tensor) -> BodySizes:
     psis = torch.stack([back - 0.0003 * fat, back_up, back_half], dim=1)
     front = torch.stack([forward, up, half_breadth], dim=1)
     hip = _hip_joint_center(draw, front, torch.stack([back, back_up, back_half], dim=1))
-    # Detectors see the hips outside the joint centers: 17 mm in OpenCap's marker set, 22 mm in its HRNet session.
+    # Detectors see the hips lateral of the joint centers: 17 mm in OpenCap's marker set, 22 mm in its HRNet session.
     seen = points[:, POINT_INDEX["RHip"]].clone()
     seen[:, 2] = hip[:, 2] + 0.019 * size
     for side, names in ((1.0, ("r.ASIS", "r.PSIS", "RHJC", "RHip")), (-1.0, ("L.ASIS", "L.PSIS", "LHJC", "LHip"))):
@@ -46,14 +46,15 @@ def place_pelvis(draw: Draw, sizes: BodySizes, fat: Tensor) -> BodySizes:
         for name, place in zip(names, (asis, psis, hip, seen), strict=True):
             points[:, POINT_INDEX[name if name.endswith("Hip") else f"{name}_study"]] = place * mirror
         joint_offsets[:, JOINT_INDEX["hip_r" if side > 0 else "hip_l"]] = hip * mirror
-    return BodySizes(sizes.scale, joint_offsets, points, sizes.slides, sizes.height_m, sizes.mass_kg)
+    return BodySizes(sizes.scale, joint_offsets, points, sizes.shifts, sizes.height_m, sizes.mass_kg)
 
 
 def _hip_joint_center(draw: Draw, asis: Tensor, psis: Tensor) -> Tensor:
-    """Harrington's regression in the plane of the markers, (n, 3) from the right side's markers of a lean person.
+    """Hip joint centers by Harrington's regression in the plane of the pelvis markers, (n, 3) in m.
 
-    From the middle between the ASIS: 0.24 of pelvic depth + 9.9 mm back, 0.30 of pelvic width + 10.9 mm down, 0.28 of
-    depth + 0.16 of width + 7.9 mm out, all between bones.
+    Takes ASIS and PSIS of the right side of lean people, (n, 3) in m. From the midpoint of the ASIS: 0.24 of pelvic
+    depth + 9.9 mm back, 0.30 of pelvic width + 10.9 mm down, 0.28 of depth + 0.16 of width + 7.9 mm out, all between
+    bones.
     """
     flat = torch.tensor([1.0, 1.0, 0.0]).to(asis)
     ahead = (asis - psis) * flat

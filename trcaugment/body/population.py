@@ -1,7 +1,7 @@
-"""Bodies of many people: segment sizes, pelvis landmarks, hip joint centers and marker placement, drawn at random.
+"""Draws the bodies of many people: segment sizes, pelvis landmarks, hip joint centers and marker placement.
 
-Means are relative to the generic adult (1.70 m) after scaling to the person's height. They lie within what
-expert-scaled lab models of this skeleton show (pelvis 1.1, its width 1.2-1.5 at the hips, torso height 0.84-1.0 and
+Means are relative to the generic adult (1.70 m) after scaling to the person's height. They are within the range of
+expert-scaled lab models of this skeleton (pelvis 1.1, its width 1.2-1.5 at the hips, torso height 0.84-1.0 and
 width 1.1-1.3, foot 1.03-1.2, femur and tibia 0.96-1.1 of generic). Standard deviations are our choice, wide enough for
 those models and for the distances between real keypoints; that of marker placement is the between-examiner scatter of
 palpation (5-10 mm and more, della Croce et al. 2005, doi 10.1016/j.gaitpost.2004.05.003).
@@ -17,25 +17,25 @@ import msgspec
 import torch
 from torch import Tensor
 
-from trcaugment.body.draws import USUAL_INDEX, Draw, Middle
+from trcaugment.body.draws import USUAL_INDEX, Draw, MeanDraw
 from trcaugment.body.kinematics import BodySizes
 from trcaugment.body.pelvis import place_pelvis
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, GENERIC_HEIGHT_M, MARKERS, POINTS
-from trcaugment.body.soft_tissue import draw_skin_slides
+from trcaugment.body.soft_tissue import draw_skin_shifts
 from trcaugment.marker_sets import LANDMARKS
 
-# Wide limits, which keep out other units.
+# Wide limits, which refuse values in other units.
 _Height = Annotated[float, msgspec.Meta(ge=0.5, le=2.5)]
 _BodyMassIndex = Annotated[float, msgspec.Meta(ge=5, le=100)]
 
 
 class Population(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom to draw: children from school age on, and adults of both sexes, widened at both ends.
+    """The people to draw: children from school age on and adults of both sexes, with many tall and heavy ones.
 
     Attributes:
         height_m: lowest and highest height.
         body_mass_index: lowest and highest body mass index in kg/m².
-        placement_m: standard deviation of a marker's place along every axis, in m.
+        placement_m: standard deviation of marker placement along every axis, in m.
     """
 
     height_m: tuple[_Height, _Height] = (1.25, 2.10)
@@ -47,23 +47,23 @@ def draw_bodies(population: Population, n: int, generator: torch.Generator) -> B
     """Draw n people.
 
     Returns:
-        Their sizes, markers and keypoints as a detector without error would see them.
+        Their sizes, markers, and keypoints as a detector without errors would report them.
     """
     draw = Draw(n, generator)
     height = draw.height(*population.height_m)
-    sizes = _grow(draw, height, draw.body_mass_index(*population.body_mass_index, height))
+    sizes = _bodies(draw, height, draw.body_mass_index(*population.body_mass_index, height))
     points = _misplace(draw, sizes.points, population.placement_m)
-    slides = draw_skin_slides(n, generator) * (height / GENERIC_HEIGHT_M)[:, None, None, None]
-    return replace(sizes, points=points, slides=slides)
+    shifts = draw_skin_shifts(n, generator) * (height / GENERIC_HEIGHT_M)[:, None, None, None]
+    return replace(sizes, points=points, shifts=shifts)
 
 
 def average_adult() -> BodySizes:
-    """One person of generic height and usual body mass index in the middle of every spread, in double precision."""
-    draw = Middle(1, torch.Generator())
-    return _grow(draw, draw.normal(GENERIC_HEIGHT_M, 0.0), draw.normal(USUAL_INDEX, 0.0))
+    """One person of generic height and usual body mass index with every mean value, in double precision."""
+    draw = MeanDraw(1, torch.Generator())
+    return _bodies(draw, draw.normal(GENERIC_HEIGHT_M, 0.0), draw.normal(USUAL_INDEX, 0.0))
 
 
-def _grow(draw: Draw, height: Tensor, index: Tensor) -> BodySizes:
+def _bodies(draw: Draw, height: Tensor, index: Tensor) -> BodySizes:
     """People of given heights and body mass indices, their markers placed without scatter."""
     scale = _segment_scales(draw, height / GENERIC_HEIGHT_M, index)
     sizes = place_pelvis(draw, BodySizes.from_scale(scale, height, index * height**2), index - USUAL_INDEX)
@@ -73,7 +73,7 @@ def _grow(draw: Draw, height: Tensor, index: Tensor) -> BodySizes:
 def _segment_scales(draw: Draw, stature: Tensor, index: Tensor) -> Tensor:
     """Scale factors of all bodies, (n, n_bodies, 3)."""
     scale = torch.ones(draw.n, len(BODIES), 3) * stature[:, None, None]
-    # People of one height differ in leg length: what the legs gain, the trunk loses.
+    # Leg length varies at one height: the trunk is shorter where legs are longer.
     legs = draw.normal(0.0, 0.025)
     fat = index - USUAL_INDEX
     pelvis = torch.stack(
@@ -99,7 +99,7 @@ def _segment_scales(draw: Draw, stature: Tensor, index: Tensor) -> Tensor:
     return scale
 
 
-# Flesh moves these markers away from the bone's middle: m per unit of body mass index, along Z (away from the middle).
+# How far soft tissue carries markers away from the bone, along Z: m per unit of body mass index.
 _FLESH = {"knee": 0.0006, "mknee": 0.0006, "ankle": 0.0002, "mankle": 0.0002, "thigh": 0.0015, "sh": 0.0008}
 
 
@@ -113,7 +113,7 @@ def _place_on_flesh(points: Tensor, index: Tensor) -> Tensor:
 
 
 def _misplace(draw: Draw, points: Tensor, deviation_m: float) -> Tensor:
-    """Scatter of real marker placement; hip joint centers are regressed, so they scatter too; keypoints do not."""
+    """Add the scatter of real marker placement, to the regressed hip joint centers too, but not to keypoints."""
     scatter = torch.randn(draw.n, len(POINTS), 3, generator=draw.generator) * deviation_m
     scatter[:, len(MARKERS) :] = 0.0
     scattered: Tensor = points + scatter

@@ -12,7 +12,7 @@ from trcaugment.body.motion_model import motion_models
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
 from trcaugment.markers import RATE_HZ, FloatArray
 
-# How often each activity is drawn, beside the others: oftener what people record and what varies most.
+# Relative frequency of each activity: higher for what people record often and what varies most.
 ACTIVITIES: dict[str, float] = {
     "walk": 4.0,
     "run": 2.0,
@@ -39,7 +39,7 @@ _ARM = ("arm_flex", "arm_add", "arm_rot", "elbow_flex")
 
 
 def make_motion(activity: str, rng: Rng) -> FloatArray:
-    """One trial of 1 to 15 s of a new person.
+    """Generate one trial of 1 to 15 s of a new person.
 
     Args:
         activity: one of `ACTIVITIES`.
@@ -64,7 +64,7 @@ def _procedural(activity: str, rng: Rng) -> FloatArray:
 
 
 def _of_model(activity: str, rng: Rng) -> FloatArray:
-    """A motion of the model within the joints' ranges, with arms held somehow where the model has none."""
+    """A motion of the statistical model, clipped to the joints' ranges; random still arms where the model has none."""
     model = motion_models()[activity]
     motion = model.draw(rng, rng.uniform(4, 8))
     if "arm_flex_r" not in model.coordinates:
@@ -77,9 +77,9 @@ def _of_model(activity: str, rng: Rng) -> FloatArray:
 
 
 def _through(keys: list[Key], rng: Rng) -> FloatArray:
-    """Motion through key poses, both sides a little different.
+    """Motion through key poses, with small differences between the sides.
 
-    It is linear in the poses, so a foot that is flat in two poses is flat between them.
+    It is linear in the poses, so a foot that is flat in two poses stays flat between them.
     """
     asymmetry = rng.normal(0, 2.0, len(COORDINATES))
     asymmetry[:6] = 0.0
@@ -88,18 +88,18 @@ def _through(keys: list[Key], rng: Rng) -> FloatArray:
     time_s = np.cumsum([duration for duration, _ in keys])
     frames = np.arange(time_s[0], time_s[-1], 1 / RATE_HZ)
     motion = np.column_stack([np.interp(frames, time_s, column) for column in poses.T])
-    # Limbs start and stop smoothly: the corners are rounded.
+    # Smoothed so that limbs start and stop gradually.
     return np.asarray(gaussian_filter1d(motion, rng.uniform(3.5, 7.0), axis=0, mode="nearest"))
 
 
 def _pose_vector(pose: Pose, asymmetry: FloatArray, pitch: FloatArray) -> FloatArray:
-    """All coordinates of a pose, (n_coordinates); feet on the floor are pitched by `pitch` besides, (right, left)."""
+    """All coordinates of a pose in degrees, (n_coordinates); `pitch` (right, left) is added to feet on the floor."""
     vector = np.zeros(len(COORDINATES))
     for name, angle_deg in pose.items():
         for full in (name, f"{name}_r", f"{name}_l"):
             if full in COORDINATE_INDEX:
                 vector[COORDINATE_INDEX[full]] = angle_deg
-    # One side named on its own wins over both sides named together.
+    # An angle given for one side overrides that given for both.
     for name, angle_deg in pose.items():
         if name in COORDINATE_INDEX:
             vector[COORDINATE_INDEX[name]] = angle_deg
@@ -114,7 +114,7 @@ def _pose_vector(pose: Pose, asymmetry: FloatArray, pitch: FloatArray) -> FloatA
 
 
 def _random_motion(rng: Rng) -> FloatArray:
-    """Smooth random movements of all joints inside their ranges."""
+    """Smooth random movements of all joints within their ranges, in degrees."""
     n_frames = int(rng.uniform(4, 8) * RATE_HZ)
     smooth_frames = rng.uniform(10, 40)
     motion = gaussian_filter1d(rng.standard_normal((n_frames, len(COORDINATES))), smooth_frames, axis=0, mode="wrap")
@@ -129,7 +129,7 @@ def _random_motion(rng: Rng) -> FloatArray:
 
 
 def _tremble(n_frames: int, rng: Rng) -> FloatArray:
-    """Small slow changes that no two repetitions share, in degrees."""
+    """Small slow random changes in degrees, so that no two repetitions are alike."""
     slow = gaussian_filter1d(rng.standard_normal((n_frames, len(COORDINATES))), 20.0, axis=0, mode="nearest")
     slow *= rng.uniform(0.3, 1.5) / max(float(slow.std()), 1e-9)
     slow[:, 3:6] = 0.0

@@ -1,4 +1,4 @@
-"""What the segments look like: a few ellipsoids and bricks, about as large as an adult's, so that no mesh is needed."""
+"""Shapes that show the segments: ellipsoids and bricks of about an adult's size, so that no mesh files are needed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trcaugment.body.skeleton import Vec3, other_side
 
 
 class Shape(NamedTuple):
-    """A body along the axes of its segment: center and half of its extent along each, in m at generic size."""
+    """A shape in the axes of its segment: center and half extents in m, at generic size."""
 
     kind: Literal["ellipsoid", "brick"]
     body: str

@@ -26,7 +26,7 @@ IDENTITY = (0.0, 1.0)
 
 
 class Body(NamedTuple):
-    """A rigid segment: mass in kg, mass center in m, principal inertia about it in kg m²."""
+    """A rigid segment: mass in kg, mass center in m, moments of inertia about it in kg m²."""
 
     name: str
     mass_kg: float
@@ -44,7 +44,7 @@ class Coordinate(NamedTuple):
 
 
 class Axis(NamedTuple):
-    """A motion about or along `axis` by the polynomial `coefficients` (lowest order first) of a coordinate."""
+    """A motion about or along `axis`, a polynomial in a coordinate with `coefficients`, lowest order first."""
 
     axis: Vec3
     coordinate: str
@@ -77,7 +77,7 @@ class Joint:
 
 
 class Point(NamedTuple):
-    """A marker or keypoint: the body that carries it, and its place there in m, at generic size."""
+    """A marker or keypoint: the body that carries it, and its position there in m, at generic size."""
 
     name: str
     body: str

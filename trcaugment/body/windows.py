@@ -1,4 +1,4 @@
-"""Training windows, made on the fly: another person, motion and detector every time."""
+"""Generates training windows on the fly, each with another person, motion and detector."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Windows:
         markers: where the anatomical markers are in m, (n_windows, 30, n_markers, 3).
         height_m: height of the person, (n_windows,).
         mass_kg: mass of the person, (n_windows,).
-        marker_set: which markers they are.
+        marker_set: names of the markers.
     """
 
     keypoints: Tensor
@@ -65,12 +65,12 @@ class WindowGenerator:
 
     Attributes:
         library: motions.
-        population: whom to draw.
-        errors: what the detector does.
-        marker_set: which markers the windows have.
+        population: the people to draw.
+        errors: sizes of the detector's errors.
+        marker_set: the markers of the windows.
 
     Raises:
-        MarkerSetError: the skeleton carries none of that name.
+        MarkerSetError: the skeleton does not have one of the markers.
     """
 
     library: MotionLibrary
@@ -89,21 +89,21 @@ class WindowGenerator:
         return self.draw_windows(people, self.library.choose(n, generator), generator)
 
     def draw_people(self, n: int, generator: torch.Generator) -> BodySizes:
-        """Draw n people, with keypoints where a detector sees them, constant offset and slides."""
+        """Draw n people whose keypoints have a detector's constant offsets and soft-tissue shifts."""
         sizes = draw_bodies(self.population, n, generator)
         size = sizes.height_m / GENERIC_HEIGHT_M
-        offsets, slides = draw_offsets(self.errors, n, generator)
+        offsets, shifts = draw_offsets(self.errors, n, generator)
         seen_points, size_m = sizes.points.clone(), size[:, None, None]
         placed = seen_points[:, _KEYPOINT_INDEX] / size_m + offsets
         seen_points[:, _KEYPOINT_INDEX] = misplace_small_toes(self.errors, placed, generator) * size_m
-        return replace(sizes, points=seen_points, slides=sizes.slides + slides * size_m[..., None])
+        return replace(sizes, points=seen_points, shifts=sizes.shifts + shifts * size_m[..., None])
 
     def draw_windows(self, people: BodySizes, motions: Tensor, generator: torch.Generator) -> Windows:
-        """Draw one window of each of the people from `draw_people`; who stands there twice gets two.
+        """Draw one window for each of the people from `draw_people`; a person who is listed twice gets two.
 
         Args:
             people: n people.
-            motions: what each of them does, places in the library, (n,).
+            motions: index of each person's motion in the library, (n,).
             generator: source of all randomness.
         """
         coordinates = perturb(self.library.play(motions, WINDOW_FRAMES, generator), generator)
@@ -115,9 +115,9 @@ class WindowGenerator:
 
 
 def make_library(motion_files: list[Path], n_generated: int, seed: int) -> MotionLibrary:
-    """Library of the files' motions and n generated ones, each a new person's.
+    """Make a library of the files' motions and n generated ones, each of another person.
 
-    Files and generated motions are drawn equally often; a long file oftener than a short one.
+    Files and generated motions are drawn equally often in total; a long file more often than a short one.
     """
     rng = np.random.default_rng(seed)
     files = [read_mot(path) for path in motion_files]
@@ -131,7 +131,7 @@ def make_library(motion_files: list[Path], n_generated: int, seed: int) -> Motio
 
 
 def _activities(n: int) -> list[str]:
-    """The n next activities, each time the one that is farthest behind its share."""
+    """n activities in the proportions of `ACTIVITIES`: each is the one farthest behind its share."""
     share = np.array(list(ACTIVITIES.values())) / sum(ACTIVITIES.values())
     done = np.zeros(len(share))
     chosen = []

@@ -1,4 +1,4 @@
-"""Markers and keypoints that slide over the bones as joints bend."""
+"""Soft-tissue shifts of markers and keypoints as joints bend."""
 
 import math
 from dataclasses import replace
@@ -10,7 +10,7 @@ import torch
 from trcaugment.body.kinematics import BodySizes, body_frames, forward_kinematics
 from trcaugment.body.motions import mirror
 from trcaugment.body.skeleton import BODIES, BODY_INDEX, COORDINATE_INDEX, COORDINATES, MARKERS, POINT_INDEX, POINTS
-from trcaugment.body.soft_tissue import DRIVERS, draw_seen_slides, draw_skin_slides, slid
+from trcaugment.body.soft_tissue import DRIVERS, draw_keypoint_shifts, draw_skin_shifts, point_shifts
 from trcaugment.marker_sets import LANDMARKS
 
 N = 2000
@@ -31,12 +31,12 @@ def generic():
 
 def test_a_point_moves_in_its_body_in_proportion_to_its_angle_and_no_other_point_moves():
     sizes = generic()
-    slides = torch.zeros_like(sizes.slides)
+    shifts = torch.zeros_like(sizes.shifts)
     hip, per_right_angle = POINT_INDEX["RHip"], torch.tensor([0.03, 0.04, -0.01], dtype=torch.float64)
-    slides[0, DRIVERS.index("hip_flexion_r"), hip] = per_right_angle
+    shifts[0, DRIVERS.index("hip_flexion_r"), hip] = per_right_angle
     posture = bent(hip_flexion_r=45, pelvis_tilt=30, knee_angle_r=80)
     points = list(range(len(POINTS)))
-    moved = forward_kinematics(replace(sizes, slides=slides), posture, points) - forward_kinematics(
+    moved = forward_kinematics(replace(sizes, shifts=shifts), posture, points) - forward_kinematics(
         sizes, posture, points
     )
     _, rotations = body_frames(sizes, posture)
@@ -46,23 +46,23 @@ def test_a_point_moves_in_its_body_in_proportion_to_its_angle_and_no_other_point
     assert not moved.any()
 
 
-def test_nothing_slides_in_standing_nor_on_for_ever():
-    slides = draw_skin_slides(3, torch.Generator().manual_seed(0)).double()
+def test_shifts_are_zero_in_standing_and_bounded():
+    shifts = draw_skin_shifts(3, torch.Generator().manual_seed(0)).double()
     points = list(range(len(POINTS)))
-    assert not slid(slides, bent().expand(3, -1, -1), points).any()
-    far, farther = (slid(slides, bent(knee_angle_r=angle).expand(3, -1, -1), points) for angle in (130, 140))
+    assert not point_shifts(shifts, bent().expand(3, -1, -1), points).any()
+    far, farther = (point_shifts(shifts, bent(knee_angle_r=angle).expand(3, -1, -1), points) for angle in (130, 140))
     assert far.any()
     torch.testing.assert_close(far, farther)
 
 
-@pytest.mark.parametrize("draw", [draw_skin_slides, draw_seen_slides])
+@pytest.mark.parametrize("draw", [draw_skin_shifts, draw_keypoint_shifts])
 def test_both_sides_slide_as_mirror_images_of_each_other_on_average(draw):
-    slides = draw(N, torch.Generator().manual_seed(1)).double()
+    shifts = draw(N, torch.Generator().manual_seed(1)).double()
     rng = np.random.default_rng(2)
     posture = torch.from_numpy(rng.uniform(-1, 1, (1, 1, len(COORDINATES))))
     points = list(range(len(POINTS)))
-    moved = slid(slides, posture.expand(N, -1, -1), points)[:, 0]
-    mirrored = slid(slides, mirror(posture).expand(N, -1, -1), points)[:, 0]
+    moved = point_shifts(shifts, posture.expand(N, -1, -1), points)[:, 0]
+    mirrored = point_shifts(shifts, mirror(posture).expand(N, -1, -1), points)[:, 0]
     other = [POINT_INDEX[LANDMARKS[point.name].partner] for point in POINTS]
     flipped = mirrored[:, other] * torch.tensor([1.0, 1.0, -1.0], dtype=torch.float64)
     torch.testing.assert_close(moved.mean(dim=0), flipped.mean(dim=0), rtol=0, atol=1.5e-3)
@@ -71,7 +71,7 @@ def test_both_sides_slide_as_mirror_images_of_each_other_on_average(draw):
 
 def test_skin_moves_markers_only_and_detectors_move_keypoints_only_by_centimetres():
     skin, seen = (
-        draw(N, torch.Generator().manual_seed(3)).norm(dim=-1) for draw in (draw_skin_slides, draw_seen_slides)
+        draw(N, torch.Generator().manual_seed(3)).norm(dim=-1) for draw in (draw_skin_shifts, draw_keypoint_shifts)
     )
     n_markers = len(MARKERS)
     assert skin[:, :, :n_markers].any()
@@ -86,11 +86,11 @@ def test_skin_moves_markers_only_and_detectors_move_keypoints_only_by_centimetre
 def test_of_a_bent_body_thigh_and_trunk_look_shorter():
     # What recordings of squats show: by about 4 % of height each.
     sizes = generic()
-    slides = draw_seen_slides(N, torch.Generator().manual_seed(4)).double().mean(dim=0, keepdim=True)
+    shifts = draw_keypoint_shifts(N, torch.Generator().manual_seed(4)).double().mean(dim=0, keepdim=True)
     squat = bent(hip_flexion_r=90, hip_flexion_l=90, knee_angle_r=95, knee_angle_l=95, lumbar_extension=-30)
     points = [POINT_INDEX[name] for name in ("Neck", "RHip", "LHip", "RKnee")]
     lengths = []
-    for each in (sizes, replace(sizes, slides=slides)):
+    for each in (sizes, replace(sizes, shifts=shifts)):
         neck, right, left, knee = forward_kinematics(each, squat, points)[0, 0]
         lengths.append(torch.stack([(right - knee).norm(), ((right + left) / 2 - neck).norm()]) / 1.7)
     shorter = lengths[0] - lengths[1]
@@ -98,12 +98,12 @@ def test_of_a_bent_body_thigh_and_trunk_look_shorter():
 
 
 def test_hip_joint_centers_turn_with_the_pelvis_markers():
-    # The pelvis frame of the four slid markers, and a place in it, is what a regression sees.
-    slides = draw_skin_slides(N, torch.Generator().manual_seed(4)).double()
+    # The pelvis frame of the four point_shifts markers, and a place in it, is what a regression sees.
+    shifts = draw_skin_shifts(N, torch.Generator().manual_seed(4)).double()
     points = [
         POINT_INDEX[name] for name in ("r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study", "RHJC_study")
     ]
-    moved = slid(slides, bent(hip_flexion_r=90, hip_flexion_l=90).expand(N, -1, -1), points)[:, 0, :, :2]
+    moved = point_shifts(shifts, bent(hip_flexion_r=90, hip_flexion_l=90).expand(N, -1, -1), points)[:, 0, :, :2]
     asis, psis, hip = moved[:, :2].mean(dim=1), moved[:, 2:4].mean(dim=1), moved[:, 4]
     tilt = (asis - psis)[:, 1] / 0.195
     expected = asis + tilt[:, None] * torch.tensor([0.086, -0.074])
