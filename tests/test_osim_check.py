@@ -191,7 +191,7 @@ def test_opensim_leaves_out_just_the_measurements_and_markers_that_the_check_nam
         "one of two pairs": "C7_study not in the file",
         "not in model": "r_lelbow_study not in the file; r_lelbow_study not in the model",
         "empty": "L_toe_study without a sample in the file",
-        "gap": "L_knee_study is missing in 1 of 12 frames: nothing if the time range holds one of them",
+        "gap": "L_knee_study is missing in 1 of 12 frames: no effect if the time range holds one of them",
         "off": "switched off (apply is false)",
     }
     assert found.deleted == ("C7_study", "r_sh1_study")

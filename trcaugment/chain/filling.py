@@ -1,10 +1,10 @@
-"""Missing keypoints: where they most likely are, given the others and where this person's were before and after.
+"""Fills missing keypoints at their most likely place, given the other keypoints and the same keypoint at other times.
 
-Keypoints of many generated people, turned into the body frame and divided by height, have a mean and a covariance
-(`filling.npz`, made by `benchmarks/make_filling.py`). Seen keypoints are turned and moved to where they are most
-likely; the missing ones are then at their conditional mean, mu_M + S_MO S_OO^-1 (x_O - mu_O) (Petersen & Pedersen, The
-Matrix Cookbook, 2012, eq. 353). Where the trial shows the same keypoint at other times, the difference from its
-conditional mean there belongs to the person and the moment, and is carried into the gap.
+Keypoints of many generated people, in the body frame and divided by height, have a mean and a covariance
+(`filling.npz`, made by `benchmarks/make_filling.py`). The keypoints that are seen are rotated and translated to where
+they are most likely; the missing ones are at their conditional mean, mu_M + S_MO S_OO^-1 (x_O - mu_O) (Petersen &
+Pedersen, The Matrix Cookbook, 2012, eq. 353). Where the trial shows the same keypoint at other times, its difference
+from the conditional mean there is added, fading with the time from there (`carry`).
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
 
-FEWEST_OF_TRUNK = 3  # or it is not known which way the body is turned
+FEWEST_OF_TRUNK = 3  # with fewer, the orientation of the body is not known
 _TRUNK = np.isin(KEYPOINTS.names, ("Neck", "RShoulder", "LShoulder", "RHip", "LHip"))
-_NOT_TRUNK = 0.1  # weight of other keypoints in the first alignment where less than three of the trunk are seen
-_MOST_STEPS, _SMALL_STEP = 12, 1e-4  # of height, and rad; the last step leaves less than 0.03 mm
-_NOISE = 0.003  # of height; without it Neck would be trusted to the last bit to lie between the shoulders
-_MEMORY_S = 0.3  # in which what is a keypoint's own fades; 0.15 to 0.5 do as well: docs/missing-keypoints.md
+_NOT_TRUNK = 0.1  # weight of other keypoints in the first alignment if fewer than three of the trunk are seen
+_MOST_STEPS, _SMALL_STEP = 12, 1e-4  # in heights and rad; what remains after the last step is below 0.03 mm
+_NOISE = 0.003  # in heights; without it, Neck would have to be exactly between the shoulders
+_MEMORY_S = 0.3  # time constant of `carry`; 0.15 to 0.5 s do as well: docs/missing-keypoints.md
 _BLOCK_FRAMES = 4096  # aligned at once, so that an hour of video needs little memory
-_MOST_COMPARED = 100  # frames that tell a keypoint's usual difference
+_MOST_COMPARED = 100  # frames for the median difference of a keypoint
 
 
 def can_be_filled(missing: BoolArray) -> BoolArray:
-    """Frames that show which way the body is turned, (n_frames,), from (n_frames, 15)."""
+    """Frames with enough of the trunk to know the body's orientation, (n_frames,), from missing, (n_frames, 15)."""
     return np.asarray((~missing & _TRUNK).sum(axis=1) >= FEWEST_OF_TRUNK)
 
 
 @dataclass(frozen=True, eq=False)
 class Likely:
-    """Where missing keypoints most likely are.
+    """Most likely places of missing keypoints.
 
     Attributes:
-        positions: of the missing keypoints in m in the lab, (n_frames, n_missing, 3).
+        positions: places of the missing keypoints in m in the lab, (n_frames, n_missing, 3).
         rotation: from lab axes to body axes, multiplied from the right, (n_frames, 3, 3).
     """
 
@@ -49,11 +49,11 @@ class Likely:
     rotation: FloatArray
 
     def difference(self, seen: FloatArray) -> FloatArray:
-        """From here to where they were seen, in m along the axes of the body, (n_frames, n_missing, 3)."""
+        """From these places to the observed ones, in m along the axes of the body, (n_frames, n_missing, 3)."""
         return np.asarray((seen - self.positions) @ self.rotation)
 
     def moved(self, difference: FloatArray) -> FloatArray:
-        """Inverse of `difference`."""
+        """The places moved by a difference; inverse of `difference`."""
         return np.asarray(self.positions + difference @ self.rotation.transpose(0, 2, 1))
 
 
@@ -61,8 +61,8 @@ def most_likely(positions: FloatArray, missing: BoolArray, height_m: FloatArray)
     """Conditional mean of some keypoints given the others, frame by frame.
 
     Args:
-        positions: keypoints in m, (n_frames, 15, 3); what stands at the missing ones does not matter.
-        missing: which are missing, in all these frames, (15,); at least three are seen.
+        positions: keypoints in m, (n_frames, 15, 3); values of the missing ones are ignored.
+        missing: which keypoints are missing in all these frames, (15,); at least three are not.
         height_m: the person's height in every frame, (n_frames,).
     """
     mean, covariance = _statistics()
@@ -82,16 +82,16 @@ def most_likely(positions: FloatArray, missing: BoolArray, height_m: FloatArray)
 
 
 def carry(known: FloatArray, known_s: FloatArray, time_s: FloatArray, usual: FloatArray) -> FloatArray:
-    """A slowly changing value between the times at which it is known, fading to its usual value away from them.
+    """Interpolate a slowly changing value, which fades to its usual value away from the times at which it is known.
 
-    The conditional mean of an Ornstein-Uhlenbeck process given its nearest known values before and after, which it
-    meets exactly: a gap has no steps at its ends.
+    This is the conditional mean of an Ornstein-Uhlenbeck process given its nearest known values before and after. It
+    passes through these, so that filled gaps have no steps at their ends.
 
     Args:
         known: values, (n_known, 3).
         known_s: increasing times of these in s, (n_known,).
-        time_s: other times, (n_frames,).
-        usual: the usual value at those, (n_frames, 3).
+        time_s: times to interpolate at, (n_frames,).
+        usual: the usual value, (3,) or at these times, (n_frames, 3).
     """
     if not len(known):
         return usual
@@ -106,7 +106,7 @@ def carry(known: FloatArray, known_s: FloatArray, time_s: FloatArray, usual: Flo
 
 
 def fill_missing(positions: FloatArray, missing: BoolArray, time_s: FloatArray, height_m: float) -> FloatArray:
-    """Keypoints of a trial, with the most likely places of the missing ones.
+    """Fill the missing keypoints of a trial with their most likely places.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3).
@@ -120,7 +120,7 @@ def fill_missing(positions: FloatArray, missing: BoolArray, time_s: FloatArray, 
     filled = positions.copy()
     for pattern in np.unique(missing[missing.any(axis=1) & can_be_filled(missing)], axis=0):
         wanted = np.flatnonzero((missing == pattern).all(axis=1))
-        # Frames that show all that the wanted ones show, and this or that keypoint which those do not.
+        # Samples of the missing keypoints in frames that show all the others, for comparison.
         known = ~missing[:, pattern] & ~(missing & ~pattern).any(axis=1, keepdims=True)
         compared = _worth_comparing(known, wanted)
         there, here = (most_likely(positions[at], pattern, np.full(len(at), height_m)) for at in (compared, wanted))
@@ -135,27 +135,27 @@ def fill_missing(positions: FloatArray, missing: BoolArray, time_s: FloatArray, 
 
 
 def _worth_comparing(known: BoolArray, wanted: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Frames next to the wanted ones that show a keypoint, and some from all over the trial, increasing, (n_compared,).
+    """Frames to compare with, (n_compared,): those nearest to the wanted ones, and some from the whole trial.
 
     Args:
         known: frames that show each keypoint, (n_frames, n_missing).
         wanted: frames to fill, (n_wanted,).
     """
-    found = [np.zeros(0, dtype=np.int64)]
+    groups = [np.zeros(0, dtype=np.int64)]
     for frames in map(np.flatnonzero, known.T):
         if len(frames):
             after = np.searchsorted(frames, wanted)
             some = np.linspace(0, len(frames) - 1, min(len(frames), _MOST_COMPARED)).astype(np.int64)
-            found += [frames[np.maximum(after - 1, 0)], frames[np.minimum(after, len(frames) - 1)], frames[some]]
-    return np.unique(np.concatenate(found))
+            groups += [frames[np.maximum(after - 1, 0)], frames[np.minimum(after, len(frames) - 1)], frames[some]]
+    return np.unique(np.concatenate(groups))
 
 
 def _align(
     scaled: FloatArray, mean: FloatArray, of_trunk: BoolArray, trust: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Rotation and shift that make seen keypoints most likely: the least Mahalanobis distance, by Gauss and Newton.
+    """Rotation and translation of the least Mahalanobis distance of the seen keypoints, by the Gauss-Newton method.
 
-    Where the whole trunk is seen, its frame in `trcaugment.model.normalization` is the answer but for the noise.
+    If the whole trunk is seen, the result is close to the body frame of `trcaugment.model.normalization`.
 
     Args:
         scaled: seen keypoints in multiples of height, (n_frames, n_seen, 3).
@@ -164,7 +164,7 @@ def _align(
         trust: inverse of their covariance, (3 n_seen, 3 n_seen).
 
     Returns:
-        rotation to be multiplied from the right, (n_frames, 3, 3), and shift afterwards, (n_frames, 1, 3).
+        rotation, to be multiplied from the right, (n_frames, 3, 3), and translation afterwards, (n_frames, 1, 3).
     """
     others = _NOT_TRUNK if of_trunk.sum() < FEWEST_OF_TRUNK else 0.0
     rotation, shift = _procrustes(scaled, mean, np.where(of_trunk, 1.0, others))
@@ -173,7 +173,7 @@ def _align(
         middle = placed.mean(axis=1, keepdims=True)
         arm = placed - middle
         zero = np.zeros(arm.shape[:2])
-        # How x, y, z of every keypoint change with a turn about x, y, z and a shift along them.
+        # Derivatives of every keypoint's x, y, z with respect to rotation about and translation along x, y, z.
         turn = np.stack(
             [zero, arm[..., 2], -arm[..., 1], -arm[..., 2], zero, arm[..., 0], arm[..., 1], -arm[..., 0], zero], axis=-1
         )
@@ -191,7 +191,7 @@ def _align(
 
 
 def _procrustes(points: FloatArray, mean: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Rotation and shift of least weighted squared distance (Kabsch 1976), as `_align` returns them."""
+    """Rotation and translation of least weighted squared distance (Kabsch 1976), as `_align` returns them."""
     share = (weight / weight.sum())[:, None]
     middle, goal = (share * points).sum(axis=1, keepdims=True), (share * mean).sum(axis=0)
     left, _, right = np.linalg.svd((points - middle).transpose(0, 2, 1) @ (share * (mean - goal)))

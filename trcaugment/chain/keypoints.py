@@ -1,4 +1,4 @@
-"""Find a model's keypoints in a file by the names of many pose models, derive absent ones, and say what is missing."""
+"""Finds a model's keypoints in a file under the names of many pose models, and derives absent ones."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from trcaugment.formats.affixes import find_affix
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, OTHER_KEYPOINTS, name_key
 from trcaugment.markers import FloatArray, Markers
 
-# Without them there is no body; Neck is between the shoulders, and what else is absent is filled in.
+# Required keypoints. An absent Neck is derived from the shoulders; other absent ones are filled in.
 _NEEDED = tuple(mark.name for mark in KEYPOINTS.landmarks if mark.part in ("Shoulder", "Hip", "Knee", "Ankle"))
 _FEET = tuple(mark.name for mark in KEYPOINTS.landmarks if mark.part in ("Heel", "SmallToe", "BigToe"))
 _WITHOUT = "Shoulders, hips, knees and ankles must be there; heels and toes need not."
 _NO_SHOULDERS = "The file resembles HALPE_26_LOWER, which has no shoulders; track the whole body."
-_NAMES_COMPARED, _LONGEST_COMPARED = 300, 40  # comparing takes long, and real files have no more
-_ALIKE = 0.55  # R_5th_Toe and RLittleToe are
+_NAMES_COMPARED, _LONGEST_COMPARED = 300, 40  # limits the time for comparing names; real files have fewer
+_ALIKE = 0.55  # R_5th_Toe and RLittleToe are this similar
 _TELL = "say which is which with --names RKnee=NAME or a CSV file"
 _SKIN = {
     alias for mark in ANATOMICAL_MARKERS.landmarks for alias in mark.aliases if not alias.casefold().endswith("_study")
@@ -38,13 +38,13 @@ _ANATOMICAL = "The file holds anatomical markers: it comes from optical motion c
 
 @dataclass(frozen=True, eq=False)
 class Keypoints:
-    """The keypoints of the model, found in a file or derived.
+    """The keypoints of the model, read from a file or derived.
 
     Attributes:
         positions: positions in m in the order of `KEYPOINTS`, (n_frames, 15, 3), NaN where missing.
-        sources: keypoint -> the file's name that it came from; derived keypoints are left out.
-        derived: one sentence for each point that was computed from others.
-        absent: keypoints that the file lacks altogether, and nothing gives.
+        sources: keypoint -> name of the file's marker that it was read from, without derived keypoints.
+        derived: one sentence for each keypoint that was computed from others.
+        absent: keypoints that are not in the file and cannot be derived.
     """
 
     positions: FloatArray
@@ -56,18 +56,18 @@ class Keypoints:
 def find_keypoints(markers: Markers, *, complete: bool = False) -> Keypoints:
     """Find the keypoints by name or alias; a column without a single sample counts as absent.
 
-    What all names of the file begin or end with is removed first. A column with exactly the keypoint's own name is
-    preferred to columns with other fitting names; names of skin markers fit none where the file holds such. An absent
-    Neck is the midpoint of the shoulders. The origin midHip is always the midpoint of the hips, which is listed among
-    the derived points only where the file has no midHip of its own.
+    A common prefix or suffix of the file's names is removed first. A column with exactly the keypoint's own name is
+    preferred to columns with other matching names. If the file holds skin markers, their names match no keypoint. An
+    absent Neck is the midpoint of the shoulders. The origin midHip is always the midpoint of the hips; it is listed
+    among the derived points only if the file has no midHip of its own.
 
     Args:
         markers: a trial.
-        complete: whether all 15 must be there; else heels and toes may be absent.
+        complete: whether all 15 are required; else heels and toes may be absent.
 
     Raises:
-        MarkerSetError: keypoints that must be there are missing, several columns fit one keypoint, or there are
-            several people; it lists all of them.
+        MarkerSetError: required keypoints are missing, several columns match one keypoint, or the file holds several
+            people; the message lists all of them.
     """
     valid = np.asarray(np.isfinite(markers.positions).all(axis=2))
     names = list(compress(markers.names, np.asarray(valid.any(axis=0))))
@@ -93,7 +93,7 @@ def find_keypoints(markers: Markers, *, complete: bool = False) -> Keypoints:
 
 
 def _describe_absent(absent: Sequence[str], unused: list[str]) -> list[str]:
-    """Sentences on keypoints that the file lacks; one that is there under another name should be found."""
+    """Sentences on keypoints that are not in the file, with similar names that may be them."""
     if not absent:
         return []
     near = {keypoint: names for keypoint in absent if (names := _nearest(keypoint, unused))}
@@ -104,7 +104,7 @@ def _describe_absent(absent: Sequence[str], unused: list[str]) -> list[str]:
 
 
 def input_keypoints(markers: Markers) -> Markers:
-    """The file's own keypoints (all that it has, elbows too): its markers without those that end in `_study`."""
+    """All of the file's markers except those that end in `_study`: its keypoints, elbows and others too."""
     kept = [i for i, name in enumerate(markers.names) if not _is_anatomical(name)]
     return replace(markers, names=tuple(markers.names[i] for i in kept), positions=markers.positions[:, kept])
 
@@ -114,7 +114,7 @@ def _is_anatomical(name: str) -> bool:
 
 
 def _own_names(names: Sequence[str]) -> dict[str, str]:
-    """The names of a file's columns -> without what all of them begin or end with, and without #1, #2, ..."""
+    """Names of a file's columns -> the names without a common prefix or suffix, and without #1, #2, ..."""
     affix = find_affix(names)
     return {
         name: re.sub(r"#\d+$", "", affix.remove(name) if affix is not None and affix.fits(name) else name)
@@ -123,7 +123,7 @@ def _own_names(names: Sequence[str]) -> dict[str, str]:
 
 
 def _matches(own: Mapping[str, str]) -> dict[str, list[str]]:
-    """The columns that fit each keypoint, by their own names: just the one with its exact name, where there is one."""
+    """The columns that match each keypoint; only the one with its exact name, if there is one."""
     keypoint_of = {name_key(alias): mark.name for mark in KEYPOINTS.landmarks for alias in mark.aliases}
     on_skin = _skin_markers(own.values())
     found: dict[str, list[str]] = {keypoint: [] for keypoint in KEYPOINTS}
@@ -138,16 +138,16 @@ def _matches(own: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def _skin_markers(names: Iterable[str]) -> set[str]:
-    """Names that OpenCap and laboratories give to skin markers, if the file has such as no keypoint could be: r.ASIS.
+    """Names of skin markers in the file, if it has some that cannot be keypoints, such as r.ASIS; else empty.
 
-    There, r_knee is the marker on the side of the knee, not its center.
+    In such files r_knee is the marker on the side of the knee, not the knee's center.
     """
     used = _SKIN & set(names)
     return used if used & _ONLY_SKIN else set()
 
 
 def _explain(found: dict[str, list[str]], markers: Markers, neck_derived: bool) -> str:
-    """One line with every missing keypoint, then what each may be called, and what comes near to it in the file."""
+    """The message: a line with every missing keypoint, then for each its known names and similar names in the file."""
     used = {name for columns in found.values() for name in columns}
     own = _own_names(markers.names)
     on_skin = _skin_markers(own.values())
@@ -183,7 +183,7 @@ def _describe(keypoint: str, empty: list[str], unused: list[str]) -> str:
 
 
 def _nearest(keypoint: str, names: list[str]) -> list[str]:
-    """Up to three names that resemble the keypoint's own or its aliases, most similar first; none of the other side."""
+    """Up to three names similar to the keypoint's names, most similar first; names of the other side are left out."""
     names = [name for name in names[:_NAMES_COMPARED] if len(name) <= _LONGEST_COMPARED]
     likeness = {name: _likeness(name, keypoint) for name in names}
     partner = KEYPOINTS[keypoint].partner
@@ -196,5 +196,5 @@ def _nearest(keypoint: str, names: list[str]) -> list[str]:
 
 
 def _likeness(name: str, keypoint: str) -> float:
-    """How much a name resembles a keypoint's, from 0 to 1."""
+    """Similarity of a name and a keypoint's names, from 0 to 1."""
     return max(SequenceMatcher(None, name_key(name), name_key(alias)).ratio() for alias in KEYPOINTS[keypoint].aliases)

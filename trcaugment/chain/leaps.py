@@ -1,7 +1,7 @@
-"""Leaps: the whole body is elsewhere from one frame to the next, as when a tracker goes on with another person.
+"""Finds leaps: the whole body is elsewhere from one frame to the next, as when a tracker switches to another person.
 
-Left and right may be exchanged at once without a leap, so midpoints of both sides are watched, and Neck. A body leaps
-where most of these go farther in a frame than their velocities before and after explain.
+An exchange of left and right is not a leap, so Neck and the midpoints of both sides are used. There is a leap where
+most of these move farther in a frame than their velocities before and after explain.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
 
-# Less far no leap is told from motion and noise, in m: 1.3 times the extremes of sprints, jumps and generated trials
-# at 10 to 60 Hz, which grow with time steps above 1/30 s (python benchmarks/guards.py).
+# Smallest leap in m that is distinguished from motion and noise: 1.3 times the extremes of sprints, jumps and generated
+# trials at 10 to 60 Hz. It grows with time steps above 1/30 s (python benchmarks/guards.py).
 LEAST_M = 0.15
 LEAST_STEP_S = 1 / 30
-# So many of the eight points leap; of seen ones, a quarter may stay.
+# Share of the points seen (at most eight, at least four) that must leap.
 SHARE_LEAPING = 0.75
 FEWEST_SEEN = 4
 _PARTS = [
@@ -29,7 +29,7 @@ _POINTS = [[KEYPOINTS.index("Neck")] * 2, *_PARTS]
 
 
 def find_leaps(positions: FloatArray, time_s: FloatArray) -> list[int]:
-    """First frames after leaps of the body.
+    """First frame after each leap of the body.
 
     Args:
         positions: keypoints in m without outliers, (n_frames, 15, 3), NaN where missing.
@@ -51,19 +51,19 @@ def find_leaps(positions: FloatArray, time_s: FloatArray) -> list[int]:
 
 
 def watch_leaps(leaps: Sequence[int]) -> list[Finding]:
-    """A finding on leaps, if there are any, from `find_leaps`."""
+    """A finding on the leaps of `find_leaps`, if there are any."""
     if not leaps:
         return []
     where = listed([f"{frame} and {frame + 1}" for frame in leaps])
     message = (
-        f"expected a body that moves on, found it elsewhere from one frame to the next (between frames {where}): "
-        "another person, or a lost track? Both sides were treated as trials of their own"
+        "expected a body that moves continuously, found it elsewhere from one frame to the next (between frames "
+        f"{where}): another person, or a lost track? The parts before and after were treated as separate trials"
     )
     return [Finding("leap", message, [(frame, frame + 1) for frame in leaps])]
 
 
 def _unexplained(points: FloatArray, step_s: FloatArray) -> FloatArray:
-    """How much farther than by the mean of the velocities before and after, in m, (n_frames - 1, n_points)."""
+    """Distance moved in excess of the mean velocity before and after, in m, (n_frames - 1, n_points)."""
     step = np.diff(points, axis=0)
     velocity = step / step_s[:, None, None]
     before, after = np.roll(velocity, 1, axis=0), np.roll(velocity, -1, axis=0)
@@ -73,7 +73,7 @@ def _unexplained(points: FloatArray, step_s: FloatArray) -> FloatArray:
 
 
 def _highest(found: BoolArray, leap_m: FloatArray) -> BoolArray:
-    """One leap moves the velocities beside it too: of neighbours the farthest counts, (n_frames - 1,)."""
+    """Only the farthest of neighboring leaps, because a leap changes the velocities beside it too, (n_frames - 1,)."""
     far_m = np.where(found, np.nansum(leap_m, axis=1), 0.0)
     padded = np.pad(far_m, 1)
     return found & (far_m >= padded[:-2]) & (far_m > padded[2:])

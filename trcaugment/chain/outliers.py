@@ -1,8 +1,9 @@
-"""Outliers: samples of one keypoint that leave its path by decimetres for a frame or two, and come back.
+"""Finds outliers: samples of one keypoint that leap away from its path by decimeters for a frame or two, and back.
 
-A run of samples is compared with the straight line from the sample before it to the sample after it (Hampel's filter
-with a line for the median, which fast feet would outrun). It is an outlier if all of it is farther from the line than
-motion and noise explain, and if the path without it is smooth. A step, which does not come back, is none.
+A run of samples is compared with the straight line from the sample before it to the sample after it. (This is Hampel's
+filter with a line in place of the median, because a median lags behind fast feet.) The run is an outlier if all of it
+is farther from the line than motion and noise explain, and if the path without it is smooth. A step that does not come
+back is not an outlier.
 """
 
 from __future__ import annotations
@@ -18,23 +19,23 @@ from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
 
-# No sample nearer to the line is one: detectors and inverse kinematics err by as much for a frame.
+# Smallest distance of an outlier from the line, in m: detectors and inverse kinematics err by as much for a frame.
 LEAST_M = 0.16
-# An outlier lasts so many frames at most, or so long where the rate is high.
+# Longest outlier: in frames, or in s if the rate is high.
 LONGEST_FRAMES = 2
 LONGEST_S = 0.05
-# How many times farther than the usual distance of its time: white noise reaches 3.6 in a million samples.
+# Smallest ratio to the usual distance at that time; white noise reaches 3.6 in a million samples.
 TIMES_USUAL = 5.0
-# At the ends there is no line, just the motion before or after it, and noise weighs twice.
+# At the ends, motion is extrapolated from one side, which doubles the effect of noise.
 END_TIMES_USUAL = 8.0
 USUAL_S = 0.5
-# How far human motion leaves the line from neighbour to neighbour at 30 Hz, in m, and how that grows with the time
+# How far human motion leaves the line between neighboring samples at 30 Hz, in m, and how that grows with the time
 # step: 1.3 times the extremes of sprints, jumps and generated trials at 10 to 60 Hz (python benchmarks/guards.py).
 MOTION_M = {"Neck": 0.08, "Shoulder": 0.08, "Hip": 0.08, "Knee": 0.12, "Ankle": 0.17}
 FEET_M = 0.20
 MOTION_STEP_S = 1 / 30
 MOTION_POWER = 1.4
-_FEWEST = 6  # samples of a keypoint; fewer show no path
+_FEWEST = 6  # samples of a keypoint that is checked
 _FEWEST_IN_BLOCK = 8
 _NO_TIME_S = 1e-9
 
@@ -46,12 +47,12 @@ class _Path:
     """Valid samples of a keypoint.
 
     Attributes:
-        positions: in m, (3, n).
-        time_s: their time stamps in s, (n,).
-        step_s: typical time step in s.
-        motion_m: how far motion at 30 Hz leaves the line between neighbours, in m.
-        line_m: distance of each sample from that line in m, (n,).
-        usual_m: what is usual about each sample, in m, (n,).
+        positions: positions in m, (3, n).
+        time_s: time stamps in s, (n,).
+        step_s: median time step in s.
+        motion_m: how far motion at 30 Hz leaves the line between neighboring samples, in m.
+        line_m: distance of each sample from the line between its neighbors in m, (n,).
+        usual_m: usual such distance around each sample in m, (n,).
     """
 
     positions: FloatArray
@@ -63,19 +64,19 @@ class _Path:
 
     @property
     def longest(self) -> int:
-        """Samples that an outlier may have."""
+        """The most samples in an outlier."""
         return max(LONGEST_FRAMES, round(LONGEST_S / self.step_s))
 
 
 def find_outliers(positions: FloatArray, time_s: FloatArray) -> BoolArray:
-    """Which samples are outliers.
+    """Find the samples that are outliers.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
         time_s: increasing time stamps in s, (n_frames,).
 
     Returns:
-        (n_frames, 15); a missing sample is none.
+        Whether each sample is an outlier, (n_frames, 15); missing samples are not.
     """
     found = np.zeros(positions.shape[:2], dtype=np.bool_)
     if len(time_s) < _FEWEST:
@@ -105,7 +106,7 @@ def watch_outliers(outliers: BoolArray, time_s: FloatArray, *, kept: bool) -> li
     Args:
         outliers: from `find_outliers`, (n_frames, 15).
         time_s: time stamps in s, (n_frames,).
-        kept: whether they stay as they are.
+        kept: whether they were left as they are.
     """
     if not outliers.any():
         return []
@@ -116,7 +117,7 @@ def watch_outliers(outliers: BoolArray, time_s: FloatArray, *, kept: bool) -> li
         if n_frames[k]
     ]
     done = "they were left as they are" if kept else "they were treated as gaps"
-    message = f"expected keypoints on smooth paths, found some that leave theirs for a moment: {listed(parts)}; {done}"
+    message = f"expected keypoints on smooth paths, found some that leap away and back: {listed(parts)}; {done}"
     return [Finding("outliers", message, spans_of(np.asarray(outliers.any(axis=1)), time_s))]
 
 
@@ -131,7 +132,7 @@ def _inside(path: _Path) -> BoolArray:
     n = len(time_s)
     wrong = np.zeros(n, dtype=np.bool_)
     noise_m = np.maximum(TIMES_USUAL * path.usual_m, LEAST_M)
-    # The sample before an outlier leaves its own line by half as much.
+    # Candidates follow a sample that leaves its line: beside an outlier, it does so by half as much.
     firsts = 1 + np.flatnonzero(path.line_m[:-1] > noise_m[:-1] / 3)
     for length in range(1, path.longest + 1):
         a = firsts[firsts + length < n]
@@ -151,19 +152,19 @@ def _inside(path: _Path) -> BoolArray:
 
 
 def _unsteady(path: _Path, a: Index, length: int) -> FloatArray:
-    """How far the path is from steady without the samples a to a + length - 1: a step without them stays one."""
+    """How unsteady the path is without samples a to a + length - 1, in m: large if they belong to a step."""
     place, time_s, last = path.positions, path.time_s, len(path.time_s) - 1
     before, after = np.maximum(a - 2, 0), np.minimum(a + length + 1, last)
     earlier = (place[:, a - 1] - place[:, before]) / np.maximum(time_s[a - 1] - time_s[before], _NO_TIME_S)
     later = (place[:, after] - place[:, a + length]) / np.maximum(time_s[after] - time_s[a + length], _NO_TIME_S)
-    # Beside the first and the last sample there is one velocity only.
+    # Next to the first and the last sample only one velocity is known.
     velocity = np.where(a == 1, later, np.where(a + length == last, earlier, (earlier + later) / 2))
     step = place[:, a + length] - place[:, a - 1]
     return _norm(step - velocity * (time_s[a + length] - time_s[a - 1]))
 
 
 def _at_ends(path: _Path) -> BoolArray:
-    """Outliers at both ends of the trial and beside gaps, where motion is continued in a straight line, (n,)."""
+    """Outliers at both ends of the trial and beside gaps, by extrapolating the motion in a straight line, (n,)."""
     wrong = np.zeros(len(path.time_s), dtype=np.bool_)
     breaks = np.flatnonzero(np.diff(path.time_s) > 2.5 * path.step_s) + 1
     longest = path.longest
@@ -177,7 +178,7 @@ def _at_ends(path: _Path) -> BoolArray:
 
 
 def _end_is_wrong(path: _Path, order: Index, length: int) -> bool:
-    """Whether the first samples of an order are all far from where the two that follow lead."""
+    """Whether the first samples in an order are all far from where the next two samples lead."""
     inner, next_, ends = order[length], order[length + 1], order[:length]
     speed = (path.positions[:, next_] - path.positions[:, inner]) / (path.time_s[next_] - path.time_s[inner])
     led = path.positions[:, inner, None] + speed[:, None] * (path.time_s[ends] - path.time_s[inner])
@@ -187,14 +188,14 @@ def _end_is_wrong(path: _Path, order: Index, length: int) -> bool:
 
 
 def _from_line(positions: FloatArray, time_s: FloatArray) -> FloatArray:
-    """Distance of every sample from the line between its neighbours in m; the outer two as those beside them, (n,)."""
+    """Distance of every sample from the line between its neighbors in m, (n,); the outer two repeat the next ones."""
     share = (time_s[1:-1] - time_s[:-2]) / (time_s[2:] - time_s[:-2])
     away_m = _norm(positions[:, 1:-1] - positions[:, :-2] - share * (positions[:, 2:] - positions[:, :-2]))
     return np.pad(away_m, 1, mode="edge")
 
 
 def _usual(away_m: FloatArray, step_s: float) -> FloatArray:
-    """What is usual about each sample: the greatest median of its half second and of those beside it, (n,)."""
+    """Usual distance around each sample, (n,): largest median of its half-second block and of the blocks beside it."""
     n = len(away_m)
     n_block = min(max(_FEWEST_IN_BLOCK, round(USUAL_S / step_s)), n)
     n_blocks = n // n_block

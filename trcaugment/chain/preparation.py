@@ -1,4 +1,4 @@
-"""Prepared trials: keypoints found, checked and filled, at the model's rate, ready to be cut into windows."""
+"""Prepares trials: checks and fills the keypoints, and resamples them to the model's rate, ready for windows."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from trcaugment.subject import Subject
 
 @dataclass(frozen=True)
 class Preparation:
-    """How keypoints are prepared; what is found is reported either way.
+    """How keypoints are prepared. Guards report their findings whatever is set here.
 
     Attributes:
-        keep_outliers: whether outliers stay as they are; else they are gaps.
+        keep_outliers: whether outliers stay as they are; else they are treated as gaps.
         max_gap_s: gaps shorter than this, in s, are filled by the keypoint's own path; 0 for none.
         repair_swaps: whether left and right are exchanged back where they were exchanged.
-        up: the axis that points up, which becomes Y in the output; "auto" to find it, None to turn nothing.
+        up: the vertical axis, which becomes Y in the output; "auto" to find it, None to leave the axes.
     """
 
     keep_outliers: bool = False
@@ -43,7 +43,7 @@ class Preparation:
 
 
 AS_USUAL = Preparation()
-SEEN_S = 0.5  # a keypoint that a trial shows for less is as good as absent
+SEEN_S = 0.5  # a keypoint seen for less than this counts as never seen
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,11 +52,11 @@ class Segment:
 
     Attributes:
         span: its first frame in the trial, and the frame after its last.
-        frames: place of each of its frames on the model's frame axis, (n_frames,).
+        frames: position of each of its frames on the model's frame axis, (n_frames,).
         grid: the model's frames, (n_grid,).
-        keypoints: keypoints there in m, (n_grid, 15, 3).
+        keypoints: keypoints in m at the model's frames, (n_grid, 15, 3).
         starts: start frames of its windows on the grid, (n_windows,).
-        weights: share of each window in each of its frames, (n_windows, 30).
+        weights: weight of each window in each of its frames, (n_windows, 30).
     """
 
     span: Span
@@ -69,20 +69,20 @@ class Segment:
 
 @dataclass(frozen=True, eq=False)
 class PreparedTrial:
-    """A trial's keypoints, and where they can be used.
+    """A trial that is ready for the network.
 
     Attributes:
         subject: the person.
         markers: the trial as it was read.
-        keypoints: as found.
+        keypoints: the keypoints before preparation.
         how: how they were prepared.
         up: the axis that becomes Y in the output; None if nothing is turned.
         repaired: frames in which left and right were exchanged back, by part of the body, (n_frames,).
-        outliers: samples that leave their keypoint's path, (n_frames, 15).
-        filled: samples of short gaps, which were filled, (n_frames, 15).
-        missing: samples of longer gaps, which got their most likely places, (n_frames, 15).
-        lost: markers that cannot be known without the missing keypoints, (n_frames, n_markers).
-        without_body: frames whose keypoints are no body of this height, (n_frames,).
+        outliers: whether each sample is an outlier, (n_frames, 15).
+        filled: whether each sample was filled in a short gap, (n_frames, 15).
+        missing: whether each sample was in a longer gap, and got its most likely place, (n_frames, 15).
+        lost: whether each marker cannot be predicted without the missing keypoints, (n_frames, n_markers).
+        without_body: whether the keypoints of each frame do not form a body of this height, (n_frames,).
         findings: what the guards found.
         segments: runs of usable frames, at least one.
     """
@@ -109,9 +109,9 @@ def prepare(
 
     Args:
         markers: the trial as it was read.
-        keypoints: found in it by `find_keypoints`.
+        keypoints: its keypoints, from `find_keypoints`.
         subject: the person.
-        card: of the model.
+        card: card of the model.
         how: how to prepare them.
 
     Raises:
@@ -130,7 +130,7 @@ def prepare(
         seen = trusted
     positions = np.empty_like(seen)
     filled, missing = (np.empty(seen.shape[:2], dtype=np.bool_) for _ in range(2))
-    # No gap is filled across a leap: what is on its other side belongs to another body.
+    # Each part between leaps on its own: no gap is filled across a leap, which may be another person.
     for a, b in pairwise([0, *leaps, markers.n_frames]):
         bridged, filled[a:b] = fill_gaps(seen[a:b], markers.time_s[a:b], how.max_gap_s)
         missing[a:b] = np.isnan(bridged).any(axis=2)
@@ -176,7 +176,7 @@ def _segment(positions: FloatArray, frames: FloatArray, span: Span, card: Card) 
 
 
 def _nothing_to_predict(missing: BoolArray) -> str:
-    """Why no frame can be predicted, from (n_frames, 15)."""
+    """Message that no frame can be predicted, from missing samples, (n_frames, 15)."""
     shares = {name: share for name, share in zip(KEYPOINTS, missing.mean(axis=0), strict=True) if share > 0}
     worst = sorted(shares, key=lambda name: -shares[name])
     listed = ", ".join(f"{name} ({100 * shares[name]:.0f} %)" for name in worst)

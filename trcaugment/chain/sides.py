@@ -1,7 +1,8 @@
-"""Repair of left and right: keypoints of both sides are exchanged back in the frames in which they were exchanged.
+"""Repairs left and right: exchanges keypoints back in the frames in which they were exchanged.
 
-The guard judges frame by frame, and not where the knees touch, say. Where an exchange begins and ends, all its
-keypoints go to the places of the other side at once: between two such moments either all frames are exchanged or none.
+The guard judges single frames, and cannot judge all of them, for example where the knees touch. But where an exchange
+begins and ends, all of its keypoints jump to the places of the other side at once. Between two such moments either all
+frames are exchanged or none.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
 
-# Of the frames between two moments, so many must look exchanged.
+# Share of the frames between two moments that must look exchanged.
 LEAST_SHARE = 0.3
 
 
@@ -32,10 +33,10 @@ def repair_sides(positions: FloatArray, height_m: float) -> tuple[FloatArray, di
     repaired = positions
     done: dict[str, BoolArray] = {}
     for part in PARTS:
-        # Judged anew for each part: once everything is back in its place, the legs may still be exchanged.
+        # Judged again for each part: after the whole body was repaired, the legs may still be exchanged.
         looks = exchanged_frames(repaired, height_m)[part]
         if looks.any():
-            if part == "ankles and feet":  # where there are some, the guard's margin is not needed any more
+            if part == "ankles and feet":  # once some are found, the guard's margin is not needed
                 looks = ankles_gain(repaired) > 0
             frames = _between_moments(repaired, part, looks)
             repaired = np.where(frames[:, None, None], exchange(repaired, part), repaired)
@@ -53,7 +54,7 @@ def exchange(positions: FloatArray, part: str) -> FloatArray:
 
 
 def _between_moments(positions: FloatArray, part: str, looks: BoolArray) -> BoolArray:
-    """Whole runs of frames between moments of exchange that look exchanged, (n_frames,)."""
+    """Runs of frames between moments of exchange of which enough frames look exchanged, (n_frames,)."""
     places = [KEYPOINTS.both(kind) for kind in PARTS[part]]
     right, left = (positions[:, [pair[side] for pair in places]] for side in range(2))
     stays, goes = (

@@ -1,4 +1,4 @@
-"""Part of a trial: the frames between two times."""
+"""Selects a part of a trial: the frames between two times."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _ROUNDING_S = SHORTEST_STEP_S / 2  # files round their time stamps
 
 @dataclass(frozen=True)
 class TimeRange:
-    """From one time stamp of a file to another, both included; None: from its beginning, to its end.
+    """A range of time stamps, both ends included.
 
     Attributes:
-        from_s: the first time in s.
-        to_s: the last time in s.
+        from_s: first time in s; None for the beginning of the trial.
+        to_s: last time in s; None for its end.
 
     Raises:
-        MarkersError: the end lies before the beginning, or one is no number.
+        MarkersError: the end is before the beginning, or one is NaN.
     """
 
     from_s: float | None = None
@@ -39,10 +39,10 @@ class TimeRange:
         return first, np.inf if self.to_s is None else self.to_s
 
     def span(self, markers: Markers) -> Span:
-        """Its first frame in a trial, and the frame after its last.
+        """The range's first frame in a trial, and the frame after its last.
 
         Raises:
-            MarkersError: no frame lies in it; the message has the trial's own range.
+            MarkersError: no frame is in the range; the message has the trial's own range.
         """
         first, last = self._limits
         start = int(np.searchsorted(markers.time_s, first - _ROUNDING_S))
@@ -61,7 +61,7 @@ WHOLE = TimeRange()
 
 
 def cut_time(markers: Markers, wanted: TimeRange) -> Markers:
-    """The frames of a trial that lie in a time range, with their own time stamps.
+    """Select the frames of a trial in a time range; they keep their time stamps.
 
     Raises:
         MarkersError: there are none.

@@ -1,7 +1,7 @@
-"""Which way is up: the axis along which the head is above the feet, and the feet stand flat on a floor.
+"""Finds the vertical axis: the one along which the head is above the feet while the feet stand flat on a floor.
 
-Somebody who lies is as long as somebody who stands, along another axis; but feet that hang or point stand on no floor,
-and then it cannot be known.
+A lying body is as long as a standing one, along another axis, but its feet do not stand on a floor. Then the vertical
+axis is not known.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from trcaugment.markers import FloatArray, Markers
 Axis = Literal["x", "y", "z", "-x", "-y", "-z"]
 AXES: tuple[Axis, ...] = get_args(Axis)
 
-# From the feet to the neck, a body at its straightest deviates from the vertical by 37 degrees at most.
+# Cosine of the largest angle (37 degrees) between the vertical and the line from feet to neck in straight postures.
 LEAST_UPRIGHT = 0.8
 _STRAIGHTEST = 0.75  # quantile over the trial: people bend
-# A sole is flat within 20 degrees, heel and toe keypoints being at different heights, and near the floor.
+# A standing foot is near the floor, and flat within 20 degrees, because heel and toe keypoints differ in height.
 MOST_SLOPE = 0.35
 NEAR_FLOOR_M = 0.08
 _FLOOR = 0.05  # quantile of the lowest points
-# Share of frames in which a foot stands; where it is twice as large, nothing is doubtful.
+# Least share of frames in which a foot stands; with twice this share the confidence is full.
 LEAST_STANDING = 0.3
-# Heads, then heels and toes, each right and left, under names of keypoints and of OpenCap's and common lab markers.
+# Names of upper points, and of heel and toe of each side: keypoints, OpenCap's markers and common lab markers.
 _HEADS = ("Neck", "C7_study", "C7", "CLAV")
 _FEET = (
     ("RHeel", "RBigToe"),
@@ -52,7 +52,7 @@ class Up:
     Attributes:
         axis: the axis that points up; None if it cannot be known.
         confidence: from 0 to 1; 0 if it cannot be known.
-        reason: why not; empty if it is known.
+        reason: why it cannot be known; empty if it is known.
         rise_m: from the feet to the neck along Y, median of the trial, in m; 0 if it cannot be known.
     """
 
@@ -63,7 +63,7 @@ class Up:
 
 
 def find_up(names: Sequence[str], positions: FloatArray) -> Up:
-    """The axis that points up in a trial.
+    """Find the axis that points up in a trial.
 
     Args:
         names: names of keypoints or of anatomical markers, (n_markers,).
@@ -107,14 +107,14 @@ def sign_of(axis: Axis) -> float:
 
 
 def place_of(axis: Axis) -> int:
-    """Place of the axis among x, y and z."""
+    """Index of the axis: 0 for x, 1 for y, 2 for z."""
     return _DIRECTIONS[axis][1]
 
 
 _DIRECTIONS: dict[Axis, tuple[float, int]] = {
     axis: (-1.0 if axis.startswith("-") else 1.0, "xyz".index(axis[-1])) for axis in AXES
 }
-# Rows are OpenSim's axes in the file's; every one is a turn, none a mirror.
+# Rotation matrices (no reflections); rows are OpenSim's axes in those of the file.
 _TO_Y_UP: dict[Axis, list[list[int]]] = {
     "x": [[0, -1, 0], [1, 0, 0], [0, 0, 1]],
     "y": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
@@ -126,17 +126,17 @@ _TO_Y_UP: dict[Axis, list[list[int]]] = {
 
 
 def turn_to_y_up(markers: Markers, up: Axis) -> Markers:
-    """Markers turned so that an axis of theirs is OpenSim's Y."""
+    """Turn markers so that the given axis becomes OpenSim's Y."""
     if up == "y":
         return markers
     return replace(markers, positions=markers.positions @ np.array(_TO_Y_UP[up], dtype=np.float64).T)
 
 
 def stand_up(markers: Markers) -> tuple[Markers, str]:
-    """Markers with Y up, turned where another axis is known to point up, and what was turned; empty if nothing was.
+    """Turn markers to Y up if another axis points up; returns them and a note on it, empty if nothing was turned.
 
     Raises:
-        MarkersError: the head is below the feet, and which way is up cannot be known.
+        MarkersError: the head is below the feet, and the vertical axis cannot be known.
     """
     up = find_up(markers.names, markers.positions)
     if up.axis not in (None, "y"):
@@ -150,7 +150,7 @@ def stand_up(markers: Markers) -> tuple[Markers, str]:
 
 
 def choose_up(positions: FloatArray, asked: Axis | Literal["auto"] | None) -> tuple[Axis | None, list[Finding]]:
-    """The axis that becomes Y in the output, None if nothing is to be turned; and a finding if something is odd.
+    """The axis that becomes Y in the output (None: nothing is turned), and a finding if that looks wrong.
 
     Args:
         positions: keypoints in m, (n_frames, 15, 3).

@@ -1,1 +1,1 @@
-"""From markers to joint angles with OpenSim: the shipped model, checks, scaling, inverse kinematics, comparison."""
+"""Joint angles from markers with OpenSim: the shipped model, file checks, scaling, inverse kinematics, comparison."""

@@ -1,7 +1,4 @@
-"""The skeleton as an OpenSim model without muscles, written through the OpenSim API.
-
-The only module of `trcaugment.body` that needs opensim.
-"""
+"""Builds an OpenSim model without muscles from the skeleton in `trcaugment.body`."""
 
 from __future__ import annotations
 
@@ -28,14 +25,14 @@ from trcaugment.body.skeleton import (
 )
 
 _ALL_POINTS = list(range(len(POINTS)))
-_OPACITY = 0.5  # markers inside a segment, such as the hip joint centers, shine through
+_OPACITY = 0.5  # so that markers inside a segment, such as the hip joint centers, are visible
 
 
 def build_model(sizes: BodySizes, name: str = "trcaugment", points: Sequence[Point] = POINTS) -> Any:
-    """An `opensim.Model` of the first of the bodies, with markers at the points, here all markers and keypoints.
+    """Build an `opensim.Model` of the first person in `sizes`, with markers at `points`.
 
-    Masses follow the subject's mass in the proportions of Rajagopal 2016, inertias mass times length squared. The
-    default posture is standing with the lowest point at the floor.
+    Segment masses are shares of body mass as in Rajagopal 2016; inertias scale with mass times length squared. The
+    default posture is standing, with the lowest point on the floor.
     """
     model = opensim.Model()
     model.setName(name)
@@ -56,7 +53,7 @@ def build_model(sizes: BodySizes, name: str = "trcaugment", points: Sequence[Poi
     for k, shape in enumerate(SHAPES):
         _show(frames[shape.body], shape, f"shape_{k}", [float(s) for s in sizes.scale[0, BODY_INDEX[shape.body]]])
     model.finalizeConnections()
-    # Only now: a CustomJoint makes its coordinates anew, with ranges of its own, when it joins a model.
+    # At the end, because a CustomJoint replaces its coordinates, with default ranges, when it is added to a model.
     for coordinate in COORDINATES:
         _limit(model.updCoordinateSet().get(coordinate.name), coordinate)
     standing = forward_kinematics(sizes, sizes.points.new_zeros(len(sizes.scale), 1, len(COORDINATES)), _ALL_POINTS)
@@ -65,13 +62,13 @@ def build_model(sizes: BodySizes, name: str = "trcaugment", points: Sequence[Poi
 
 
 def _show(body: Any, shape: Shape, name: str, scale: list[float]) -> None:
-    """Gives the body a shape, which grows with the segment."""
+    """Attach a shape to a body, scaled with the segment."""
     center = opensim.Vec3(*(c * s for c, s in zip(shape.center, scale, strict=True)))
     half_size = [h * s for h, s in zip(shape.half_size, scale, strict=True)]
-    made = opensim.Brick(opensim.Vec3(*half_size)) if shape.kind == "brick" else opensim.Ellipsoid(*half_size)
-    made.setOpacity(_OPACITY)
+    geometry = opensim.Brick(opensim.Vec3(*half_size)) if shape.kind == "brick" else opensim.Ellipsoid(*half_size)
+    geometry.setOpacity(_OPACITY)
     frame = opensim.PhysicalOffsetFrame(name, body, opensim.Transform(center))
-    frame.attachGeometry(made)
+    frame.attachGeometry(geometry)
     body.addComponent(frame)
 
 
@@ -84,7 +81,7 @@ def _joint(joint: Joint, index: int, sizes: BodySizes, frames: dict[str, Any]) -
     if not joint.rotations:
         return opensim.WeldJoint(joint.name, *ends)
     if [(axis.axis, axis.coefficients) for axis in joint.rotations] == [(Z, IDENTITY)]:
-        # Inverse kinematics is faster with it than with a CustomJoint of the same motion.
+        # Inverse kinematics is faster with a PinJoint than with a CustomJoint of the same motion.
         pin = opensim.PinJoint(joint.name, *ends)
         pin.updCoordinate().setName(joint.rotations[0].coordinate)
         return pin
@@ -108,7 +105,10 @@ def _spatial_transform(joint: Joint, length: float) -> Any:
 
 
 def _function(coefficients: list[float]) -> Any:
-    """The polynomial, lowest order first; a straight line as such, or OpenSim would take degrees of it for radians."""
+    """The polynomial with the given coefficients, lowest order first; a line as LinearFunction.
+
+    A line as PolynomialFunction would make OpenSim take degrees for radians.
+    """
     if len(coefficients) == 2:
         return opensim.LinearFunction(coefficients[1], coefficients[0])
     vector = opensim.Vector(len(coefficients), 0.0)
@@ -117,7 +117,7 @@ def _function(coefficients: list[float]) -> Any:
     return opensim.PolynomialFunction(vector)
 
 
-def _limit(made: Any, coordinate: Coordinate) -> None:
-    made.setRangeMin(coordinate.low)
-    made.setRangeMax(coordinate.high)
-    made.setDefaultClamped(not coordinate.name.startswith("pelvis"))  # people lie, roll and turn as often as they like
+def _limit(target: Any, coordinate: Coordinate) -> None:
+    target.setRangeMin(coordinate.low)
+    target.setRangeMax(coordinate.high)
+    target.setDefaultClamped(not coordinate.name.startswith("pelvis"))  # people may turn and roll without limit

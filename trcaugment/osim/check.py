@@ -1,8 +1,8 @@
-"""What a model and its set-ups would make of a marker file, before anything is run: OpenSim leaves out in silence.
+"""Checks a marker file against a model and its set-ups, because OpenSim leaves out markers without a message.
 
-Measured with OpenSim 4.6: inverse kinematics follows just the markers that have a task; the Scale tool leaves out a
-whole measurement if one marker of its pairs is missing in the file, in the model, or in one frame of its time range;
-its marker placer deletes the model's markers that the file has no column for.
+As tested with OpenSim 4.6: inverse kinematics uses only markers that have a task. The Scale tool leaves out a whole
+measurement if one marker of its pairs is missing in the file, in the model, or in one frame of its time range. Its
+marker placer deletes markers of the model that have no column in the file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from trcaugment.osim.model import open_model
 
 
 class Idle(NamedTuple):
-    """A task or measurement that would do nothing, and why."""
+    """A task or measurement that would have no effect, and why."""
 
     name: str
     reason: str
@@ -33,12 +33,12 @@ class Idle(NamedTuple):
 
 @dataclass(frozen=True)
 class IkCheck:
-    """An inverse kinematics set-up on a file and a model.
+    """Check of an inverse kinematics set-up with a file and a model.
 
     Attributes:
         n_tasks: number of tasks.
-        idle: tasks that would do nothing.
-        untracked: markers that file and model have, but no task follows.
+        idle: tasks that would have no effect.
+        untracked: markers in both file and model, but without an effective task.
     """
 
     n_tasks: int
@@ -48,12 +48,12 @@ class IkCheck:
 
 @dataclass(frozen=True)
 class ScaleCheck:
-    """A scaling set-up on a file and a model.
+    """Check of a scaling set-up with a file and a model.
 
     Attributes:
         n_measurements: number of measurements.
-        idle: measurements that would do nothing.
-        unsized: bodies of the model that nothing sizes: they keep their generic size.
+        idle: measurements that would have no effect.
+        unsized: bodies of the model that are not scaled, and keep their generic size.
         deleted: markers of the model that the Scale tool would delete.
     """
 
@@ -65,17 +65,17 @@ class ScaleCheck:
 
 @dataclass(frozen=True)
 class Check:
-    """A marker file on a model.
+    """Check of a marker file with a model.
 
     Attributes:
-        matched: markers that both have, with at least one sample.
-        empty: markers that both have, without a sample in the file.
-        only_in_file: markers that the model lacks.
-        only_in_model: markers that the file lacks.
-        alike: marker of the model -> marker of the file that is spelled a little differently.
-        ik: what the inverse kinematics set-up would do, if there is one.
-        scaling: what the scaling set-up would do, if there is one.
-        misread: sentences on what OpenSim's Scale tool would read otherwise than `read_trc` did.
+        matched: markers in both, with at least one sample.
+        empty: markers in both, without a sample in the file.
+        only_in_file: markers that are not in the model.
+        only_in_model: markers that are not in the file.
+        alike: marker of the model -> marker of the file with nearly the same name.
+        ik: check of the inverse kinematics set-up, if there is one.
+        scaling: check of the scaling set-up, if there is one.
+        misread: sentences on what OpenSim's Scale tool would read differently from `read_trc`.
     """
 
     matched: tuple[str, ...]
@@ -104,10 +104,10 @@ def check(
         marker_set: a marker-set file whose markers are added to the model.
         ik_setup: an inverse kinematics set-up.
         scale_setup: a scaling set-up.
-        file: the file itself, to learn what OpenSim would misread in it.
+        file: path of the file, to check what OpenSim would misread in it.
 
     Raises:
-        OsimError: there is no opensim, or a file is not what it should be.
+        OsimError: opensim is not installed, or a file is of another type.
     """
     with opensim_log() as log:
         names = _Names(markers, open_model(model, marker_set, log))
@@ -130,7 +130,7 @@ def check(
 
 
 def _common_affix(markers: Markers) -> Iterator[str]:
-    """A sentence on what all names begin or end with, which OpenSim does not remove."""
+    """A sentence on a common prefix or suffix of the names, which OpenSim does not remove."""
     try:
         affix = find_affix(markers.names)
     except MarkerSetError as error:
@@ -141,7 +141,7 @@ def _common_affix(markers: Markers) -> Iterator[str]:
 
 
 class _Names:
-    """Who is there: names of the file and of the model, copied out of OpenSim."""
+    """Names in the file and in the model, copied out of OpenSim."""
 
     def __init__(self, markers: Markers, model: Any) -> None:
         missing = ~np.isfinite(markers.positions).all(axis=2)
@@ -154,14 +154,14 @@ class _Names:
         self.bodies = _names(model.getBodySet())
 
     def absent(self, wanted: Iterable[str]) -> dict[str, list[str]]:
-        """What is wrong -> which of the markers; empty if all are there."""
+        """Why wanted markers cannot be used -> these markers; empty if all can."""
         wanted = tuple(dict.fromkeys(wanted))
-        found = {
+        reasons = {
             "not in the file": [name for name in wanted if name not in self.in_file],
             "without a sample in the file": [name for name in wanted if name in self.empty],
             "not in the model": [name for name in wanted if name not in self.in_model],
         }
-        return {what: names for what, names in found.items() if names}
+        return {what: names for what, names in reasons.items() if names}
 
 
 def _names(container: Any) -> tuple[str, ...]:
@@ -169,13 +169,13 @@ def _names(container: Any) -> tuple[str, ...]:
 
 
 def _key(name: str) -> str:
-    """The name as people compare it."""
+    """The name without letter case, punctuation and `_study`, for comparison."""
     return "".join(c for c in name.casefold().removesuffix("_study") if c.isalnum())
 
 
 def _check_ik(tool: Any, names: _Names) -> IkCheck:
-    found = tool.get_IKTaskSet()
-    tasks = [found.get(k) for k in range(found.getSize())]
+    task_set = tool.get_IKTaskSet()
+    tasks = [task_set.get(k) for k in range(task_set.getSize())]
     idle = tuple(Idle(task.getName(), reason) for task in tasks if (reason := _why_task_idle(task, names)))
     working = {task.getName() for task in tasks} - {name for name, _ in idle}
     both = [name for name in names.in_file if name in names.in_model and name not in names.empty]
@@ -183,7 +183,7 @@ def _check_ik(tool: Any, names: _Names) -> IkCheck:
 
 
 def _why_task_idle(task: Any, names: _Names) -> str:
-    """Empty if the task would do something."""
+    """Why a task would have no effect; empty if it has one."""
     if not task.getApply():
         return "switched off (apply is false)"
     if task.getWeight() <= 0:
@@ -197,8 +197,8 @@ def _check_scaling(tool: Any, names: _Names) -> ScaleCheck:
     scaler = tool.getModelScaler()
     order = scaler.getScalingOrder()
     steps = [order.get(k) for k in range(order.getSize())] if scaler.getApply() else []
-    found = scaler.getMeasurementSet()
-    measurements = [found.get(k) for k in range(found.getSize())]
+    measurement_set = scaler.getMeasurementSet()
+    measurements = [measurement_set.get(k) for k in range(measurement_set.getSize())]
     idle, sized = [], set(_manual_bodies(scaler)) if "manualScale" in steps else set()
     for measurement in measurements:
         bodies = _names(measurement.getBodyScaleSet())
@@ -217,7 +217,7 @@ def _check_scaling(tool: Any, names: _Names) -> ScaleCheck:
 
 
 def _why_measurement_idle(measurement: Any, bodies: tuple[str, ...], names: _Names) -> str:
-    """Empty if the measurement would size a body."""
+    """Why a measurement would scale no body; empty if it does."""
     if not measurement.getApply():
         return "switched off (apply is false)"
     markers = list(_markers_of(measurement))
@@ -228,8 +228,8 @@ def _why_measurement_idle(measurement: Any, bodies: tuple[str, ...], names: _Nam
     if not set(bodies) & set(names.bodies):
         return f"no body {', '.join(bodies) or 'is named'} in the model"
     gaps = {name: n for name in markers if (n := names.n_missing[name])}
-    said = ", ".join(f"{name} is missing in {n} of {names.n_frames} frames" for name, n in gaps.items())
-    return f"{said}: nothing if the time range holds one of them" if gaps else ""
+    listed = ", ".join(f"{name} is missing in {n} of {names.n_frames} frames" for name, n in gaps.items())
+    return f"{listed}: no effect if the time range holds one of them" if gaps else ""
 
 
 def _markers_of(measurement: Any) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Two motions of one trial, coordinate by coordinate: how far apart, in offset and in shape. Needs no opensim."""
+"""Compares two motions of one trial, coordinate by coordinate, in offset and in shape. Needs no opensim."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trcaugment.markers import FloatArray
 
 DEGREES, MILLIMETERS = "deg", "mm"
 _TURN = 360.0
-_STILL = 0.01  # degrees or mm: standard deviation of a coordinate that is locked or seen by no marker
+_STILL = 0.01  # degrees or mm: a coordinate with a smaller SD does not move
 _CLOCK_S = 1e-4  # files round their time stamps
 
 
@@ -35,16 +35,16 @@ class Motion:
 
 @dataclass(frozen=True)
 class Difference:
-    """How the second motion differs from the first in one coordinate; NaN where that cannot be said.
+    """How the second motion differs from the first in one coordinate; NaN where it cannot be computed.
 
     Attributes:
-        coordinate: its name.
-        unit: of all but the last, "deg" or "mm".
-        n_frames: number of frames that both have.
+        coordinate: name of the coordinate.
+        unit: "deg" or "mm", of the errors.
+        n_frames: number of frames in both motions.
         rmse: root of the mean squared difference.
         offset: mean difference, second minus first.
-        offset_free_rmse: root of the mean squared difference once the offset is taken away.
-        correlation: Pearson's, of the two curves; NaN if one of them does not move.
+        offset_free_rmse: root of the mean squared difference after subtracting the offset.
+        correlation: Pearson's correlation of the two curves; NaN if one of them does not move.
         moves: whether the coordinate changes in either motion.
     """
 
@@ -60,15 +60,15 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two motions side by side.
+    """Comparison of two motions.
 
     Attributes:
-        time_s: the first motion's time stamps that lie within the second too, (n_frames,).
-        differences: one for every coordinate that both have, in the first one's order.
-        curves: coordinate -> both motions' values at these times, (2, n_frames); the second's angles are given in the
-            turn that is nearest to the first's.
-        only_in_first: coordinates that the second lacks.
-        only_in_second: coordinates that the first lacks.
+        time_s: the first motion's time stamps within the time of the second, (n_frames,).
+        differences: one for every coordinate in both, in the first one's order.
+        curves: coordinate -> both motions' values at these times, (2, n_frames); whole turns are added to the second's
+            angles to bring them nearest to the first's.
+        only_in_first: coordinates that are only in the first.
+        only_in_second: coordinates that are only in the second.
     """
 
     time_s: FloatArray
@@ -78,7 +78,7 @@ class Comparison:
     only_in_second: tuple[str, ...]
 
     def mean(self, unit: str = DEGREES) -> tuple[int, float, float]:
-        """Number of coordinates of a unit that move, their mean RMSE and their mean offset-free RMSE."""
+        """Number of moving coordinates of a unit, their mean RMSE and their mean offset-free RMSE."""
         chosen = [d for d in self.differences if d.unit == unit and d.moves and d.n_frames]
         errors = np.array([(d.rmse, d.offset_free_rmse) for d in chosen]).reshape(-1, 2)
         rmse, offset_free = errors.mean(axis=0).tolist() if chosen else (np.nan, np.nan)
@@ -94,7 +94,7 @@ def read_motion(path: Path) -> Motion:
     """Read a `.mot` or `.sto` file of coordinates, as IK writes it; also states (`/jointset/hip_r/.../value`).
 
     Raises:
-        MotionError: not a motion file, its time does not increase, or a coordinate stands twice.
+        MotionError: not a motion file, time does not increase, or a coordinate occurs twice.
     """
     labels, table, in_degrees, notes = read_table(path)
     if in_degrees is None:
@@ -117,12 +117,12 @@ def read_motion(path: Path) -> Motion:
 
 
 def compare(first: Motion, second: Motion) -> Comparison:
-    """Compare two motions over the time that they have in common, at the first one's time stamps.
+    """Compare two motions over their common time, at the first one's time stamps.
 
     Angles are compared on the circle: 359 and -1 degrees are the same.
 
     Raises:
-        OsimError: they share no time or no coordinates.
+        OsimError: they have no time or no coordinates in common.
     """
     names = [name for name in first.values if name in second.values]
     if not names:
@@ -143,18 +143,18 @@ def compare(first: Motion, second: Motion) -> Comparison:
 
 
 def _resample(values: FloatArray, time_s: FloatArray, new_time_s: FloatArray, unit: str) -> FloatArray:
-    """Values at new times, straight between the samples; NaN where a neighbour is missing."""
+    """Values at new times by linear interpolation; NaN where a neighboring sample is missing."""
     valid = np.isfinite(values)
     if not valid.any():
         return np.full(len(new_time_s), np.nan)
     seen = np.unwrap(values[valid], period=_TURN) if unit == DEGREES else values[valid]
-    made = np.interp(new_time_s, time_s[valid], seen)
+    interpolated = np.interp(new_time_s, time_s[valid], seen)
     known = np.interp(new_time_s, time_s, valid.astype(np.float64)) > 1 - 1e-6
-    return np.where(known, made, np.nan)
+    return np.where(known, interpolated, np.nan)
 
 
 def _side_by_side(first: FloatArray, second: FloatArray, unit: str) -> FloatArray:
-    """Both curves, (2, n_frames), NaN where either is missing; angles without jumps, the second next to the first."""
+    """Both curves, (2, n_frames), NaN where either is missing; angles unwrapped, the second nearest to the first."""
     curves = np.stack([first, second])
     valid = np.isfinite(curves).all(axis=0)
     curves[:, ~valid] = np.nan
@@ -164,7 +164,7 @@ def _side_by_side(first: FloatArray, second: FloatArray, unit: str) -> FloatArra
     one = np.unwrap(one, period=_TURN)
     turns = np.exp(1j * np.deg2rad(two - one)).mean()
     offset = np.rad2deg(np.angle(turns))
-    # Around the mean difference, which may itself be near half a turn, differences do not jump.
+    # Differences are wrapped about their mean, because they would jump if that is near half a turn.
     curves[:, valid] = one, one + offset + _wrapped(two - one - offset)
     return curves
 

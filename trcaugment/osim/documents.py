@@ -1,7 +1,7 @@
-"""OpenSim's XML files, opened only if they are what they should be.
+"""Opens OpenSim's XML files after checking their type.
 
-OpenSim itself opens anything: a set-up in place of a model becomes a model without bodies, and a file that it takes for
-an old set-up, a TRC for one, is rewritten where it lies.
+OpenSim itself does not check: from a set-up in place of a model it makes a model without bodies, and a file that it
+takes for an old set-up, such as a TRC, it rewrites in place.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ Kind = Literal["Model", "MarkerSet", "InverseKinematicsTool", "ScaleTool"]
 
 
 def open_document(kind: Kind, path: Path, log: OpensimLog) -> Any:
-    """The model, marker set or tool of a file; files that it names are not opened.
+    """Open a model, marker set or tool; files that it refers to are not opened.
 
     Raises:
-        OsimError: the file cannot be read, or is something else.
+        OsimError: the file cannot be read, or is of another type.
     """
     opensim = load_opensim()
     try:
@@ -32,12 +32,12 @@ def open_document(kind: Kind, path: Path, log: OpensimLog) -> Any:
         raise OsimError(f"{path}: cannot be read ({error.strerror})") from error
     except ElementTree.ParseError as error:
         raise OsimError(f"{path}: expected an OpenSim {kind}, found no XML ({error})") from error
-    found = root[0].tag if root.tag == "OpenSimDocument" and len(root) else root.tag
-    if found != kind:
-        raise OsimError(f"{path}: expected an OpenSim {kind}, found {found}")
-    # A copy, because OpenSim rewrites old files.
+    actual = root[0].tag if root.tag == "OpenSimDocument" and len(root) else root.tag
+    if actual != kind:
+        raise OsimError(f"{path}: expected an OpenSim {kind}, found {actual}")
+    # A copy is opened, because OpenSim rewrites old files.
     with TemporaryDirectory() as folder:
         copy = Path(folder) / "document.xml"
         copy.write_bytes(data)
-        arguments = [str(copy), False] if kind == "InverseKinematicsTool" else [str(copy)]  # False: not its model
+        arguments = [str(copy), False] if kind == "InverseKinematicsTool" else [str(copy)]  # not its model
         return log.checked(lambda: getattr(opensim, kind)(*arguments), str(path))

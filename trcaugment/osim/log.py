@@ -23,26 +23,30 @@ _ERROR_LINE = re.compile(r"^\[(?:error|critical)\]\s*(.*)", re.MULTILINE)
 
 
 class OpensimLog:
-    """The log that OpenSim writes at present."""
+    """The log file that OpenSim writes to."""
 
     def __init__(self, path: Path) -> None:
-        """Args: the file that the log goes into."""
+        """Log to an existing file.
+
+        Args:
+            path: the log file.
+        """
         self.path = path
 
     def checked(self, run: Callable[[], T], what: str) -> T:
-        """What `run` returns, unless it is False.
+        """Call a function of OpenSim and return its result.
 
         Args:
-            run: a call of OpenSim, such as `tool.run` or a model's constructor.
-            what: what is being done, for the message: "scaling walk.osim", or simply the file that is opened.
+            run: the call, such as `tool.run` or a model's constructor.
+            what: what is being done, for the message: "scaling walk.osim", or the file that is opened.
 
         Raises:
-            OsimError: it returned False or raised; the message has the reason in one sentence.
+            OsimError: the call returned False or raised; the message gives OpenSim's reason.
         """
         start = self.path.stat().st_size
         try:
             result = run()
-        except RuntimeError as error:  # what every exception of OpenSim becomes in Python
+        except RuntimeError as error:  # all exceptions of OpenSim arrive as this
             raise OsimError(f"{what}: OpenSim says: {_one_sentence(str(error))}") from error
         if result is False:
             with self.path.open("rb") as file:
@@ -55,16 +59,16 @@ class OpensimLog:
 
 @contextmanager
 def opensim_log(path: Path | None = None) -> Iterator[OpensimLog]:
-    """Everything that OpenSim says goes into a file, made anew, and nothing onto the screen.
+    """Write OpenSim's log to a new file and nothing to the screen.
 
-    OpenSim can silence its console only together with its files, so the process's own standard output and error go
-    into the file meanwhile, Python's too: print, or show progress, outside or from another process.
+    OpenSim cannot silence its console alone, so the standard output and error of the whole process, Python's too, are
+    redirected to the file. Print or show progress outside this context, or from another process.
 
     Args:
-        path: the file; without one the log is thrown away in the end.
+        path: the log file; without one, a temporary file that is deleted at the end.
 
     Raises:
-        OsimError: there is no opensim, or the file cannot be written.
+        OsimError: opensim is not installed, or the file cannot be written.
     """
     opensim = load_opensim()
     with TemporaryDirectory() as folder:
@@ -86,7 +90,7 @@ def opensim_log(path: Path | None = None) -> Iterator[OpensimLog]:
 def _output_into(path: Path) -> Iterator[None]:
     kept = {}
     for number in _OUTPUT:
-        with suppress(OSError):  # a service may have closed it
+        with suppress(OSError):  # may be closed, as in a service
             kept[number] = os.dup(number)
     _flush()
     try:
@@ -109,6 +113,6 @@ def _flush() -> None:
 
 
 def _one_sentence(text: str) -> str:
-    """The first line, without the place in C++ that it came from, and with a full stop."""
+    """The first line of a message, without OpenSim's C++ source location, ending in a full stop."""
     line = _CPP_PLACE.sub("", text.strip().splitlines()[0] if text.strip() else "no reason").strip()
     return line if line.endswith(".") else f"{line}."

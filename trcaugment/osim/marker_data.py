@@ -1,6 +1,6 @@
-"""A TRC file as OpenSim's `MarkerData` reads it, which the Scale tool uses, and where it misreads it.
+"""Finds where OpenSim's `MarkerData`, which the Scale tool uses, misreads a TRC file.
 
-`TimeSeriesTableVec3`, which inverse kinematics uses, is not asked: with some files (a leading tab) it never returns.
+`TimeSeriesTableVec3`, which inverse kinematics uses, is not tried: with some files (a leading tab) it does not return.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from trcaugment.markers import FloatArray, Markers
 from trcaugment.osim.log import OpensimLog
 from trcaugment.osim.package import load_opensim
 
-_MOST_FRAMES = 200  # of a long file; each sample is a call of OpenSim
-_SAME_M = 1e-5  # files in mm have four decimals
+_MOST_FRAMES = 200  # frames compared in a long file; each sample takes a call of OpenSim
+_SAME_M = 1e-5  # positions that differ by less are the same; files in mm have four decimals
 
 
 class _Read(NamedTuple):
-    """What MarkerData has: names, frames of the file that were taken, their times in s, and positions in m."""
+    """What MarkerData read: names, number of frames, frames compared (from 0), their times in s, and positions in m."""
 
     names: list[str]
     n_frames: int
@@ -32,20 +32,20 @@ class _Read(NamedTuple):
 
 
 def find_misread(path: Path, markers: Markers, log: OpensimLog) -> tuple[str, ...]:
-    """Sentences on what the Scale tool would misread in a file; none if it reads what `read_trc` does.
+    """Sentences on what the Scale tool would misread in a file; empty if it reads the same as `read_trc`.
 
     Args:
         path: the file.
-        markers: what `read_trc` read from it.
-        log: where OpenSim's words go.
+        markers: the file as `read_trc` reads it.
+        log: OpenSim's log.
     """
     opensim = load_opensim()
     try:
         data = log.checked(lambda: opensim.MarkerData(str(path)), "MarkerData")
-        found = _copy(data, opensim)
+        read = _copy(data, opensim)
     except OsimError as error:
         return (f"The Scale tool cannot read the file: {error}",)
-    return tuple(_differences(found, markers))
+    return tuple(_differences(read, markers))
 
 
 def _copy(data: Any, opensim: Any) -> _Read:
@@ -60,37 +60,40 @@ def _copy(data: Any, opensim: Any) -> _Read:
     return _Read(names, n_frames, frames, np.array([row.getFrameTime() for row in rows]), positions)
 
 
-def _differences(found: _Read, markers: Markers) -> Iterator[str]:
-    if found.n_frames != markers.n_frames:
-        yield f"The Scale tool reads {found.n_frames} frames, the file has {markers.n_frames}: NumFrames is wrong."
-    blanks = [name for name in found.names if name != name.strip()]
+def _differences(their: _Read, markers: Markers) -> Iterator[str]:
+    if their.n_frames != markers.n_frames:
+        yield f"The Scale tool reads {their.n_frames} frames, the file has {markers.n_frames}: NumFrames is wrong."
+    blanks = [name for name in their.names if name != name.strip()]
     if blanks:
         yield (
             f"The Scale tool reads {len(blanks)} names with the blanks around them, such as '{blanks[0]}': no "
             f"measurement finds {blanks[0].strip()}. Remove the blanks."
         )
-    read = [name.strip() for name in found.names]
+    read = [name.strip() for name in their.names]
     lost = [name for name in markers.names if name not in read and re.sub(r"#\d+$", "", name) not in read]
     if lost:
         yield f"The Scale tool reads no marker {', '.join(lost[:5])}{', ...' if len(lost) > 5 else ''}."
-    both = [k for k, frame in enumerate(found.frames) if frame < markers.n_frames]
-    frames = [found.frames[k] for k in both]
-    late = np.abs(found.time_s[both] - markers.time_s[frames]) > 1e-6
-    if late.any():
-        k = int(np.argmax(late))
+    both = [k for k, frame in enumerate(their.frames) if frame < markers.n_frames]
+    frames = [their.frames[k] for k in both]
+    shifted = np.abs(their.time_s[both] - markers.time_s[frames]) > 1e-6
+    if shifted.any():
+        k = int(np.argmax(shifted))
         yield (
-            f"The Scale tool reads the time {found.time_s[both][k]:g} s in frame {frames[k] + 1}, which is at "
+            f"The Scale tool reads the time {their.time_s[both][k]:g} s in frame {frames[k] + 1}, which is at "
             f"{markers.time_s[frames[k]]:g} s: it takes the decimals of frame numbers such as 1.000 for the time. "
             "Write frame numbers without decimals."
         )
     names = [name for name in markers.names if name in read]
     if names and both:
-        theirs = found.positions[both][:, [read.index(name) for name in names]]
+        theirs = their.positions[both][:, [read.index(name) for name in names]]
         yield from _moved(theirs, markers.select(names)[frames], names, frames)
 
 
 def _moved(theirs: FloatArray, ours: FloatArray, names: list[str], frames: list[int]) -> Iterator[str]:
-    """Samples elsewhere, and samples that are none, (n_frames, n_markers, 3) both."""
+    """Sentences on positions that OpenSim reads for missing samples, and on others that differ.
+
+    `theirs` and `ours` are positions in m, (n_frames, n_markers, 3).
+    """
     missing = np.isnan(ours).any(axis=2)
     invented = missing & np.isfinite(theirs).all(axis=2)
     if invented.any():

@@ -1,4 +1,4 @@
-"""Which distances between markers size which segments: our own choice, or that of a scaling set-up."""
+"""The distances between markers that scale each segment: our own, or those of a scaling set-up."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from trcaugment.markers import FloatArray
 from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import OpensimLog
 
-# A place is the mean of markers, so that (medial, lateral) stands for a joint center.
+# The mean position of some markers; (medial, lateral) gives a joint center.
 Place = tuple[str, ...]
 
 
 class Measurement(NamedTuple):
-    """Distances that size segments.
+    """Distances that scale segments.
 
     Attributes:
-        name: what is measured; those of the two sides end in _r and _l.
-        pairs: the distances, each between two places; their ratios to the model's are averaged.
-        sizes: bodies, each with the axes that the measurement sizes, such as ("pelvis", "XY").
+        name: what is measured; it ends in _r or _l for one side.
+        pairs: the distances, each between two places; their ratios to the model's distances are averaged.
+        sizes: bodies, each with the axes that the measurement scales, such as ("pelvis", "XY").
     """
 
     name: str
@@ -35,7 +35,7 @@ class Measurement(NamedTuple):
         return tuple(dict.fromkeys(name for pair in self.pairs for place in pair for name in place))
 
     def among(self, names: set[str]) -> Measurement:
-        """The same with what the named markers allow: places of fewer markers, fewer distances."""
+        """The measurement with only the named markers; distances that lose a place are left out."""
         reduced = (tuple(tuple(m for m in place if m in names) for place in pair) for pair in self.pairs)
         return self._replace(pairs=tuple((first, second) for first, second in reduced if first and second))
 
@@ -46,7 +46,7 @@ _ASIS, _PSIS, _HIPS, _SHOULDERS = (
 
 
 def _leg(side: str, marker_side: Side) -> tuple[Measurement, ...]:
-    """Between joint centers; a hip joint center and the knee's markers sit on one bone, so bending changes nothing."""
+    """Measurements of a leg between joint centers, whose distances do not change as joints bend."""
     hip, knee, ankle, heel, toes = (
         tuple(ANATOMICAL_MARKERS.named(part, marker_side) for part in parts)
         for parts in (("HJC",), ("knee", "mknee"), ("ankle", "mankle"), ("calc",), ("toe", "5meta"))
@@ -59,7 +59,7 @@ def _leg(side: str, marker_side: Side) -> tuple[Measurement, ...]:
     )
 
 
-# Chosen so that each runs almost along the axis that it sizes.
+# Each distance is nearly parallel to the axis that it scales.
 MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement("pelvis depth", ((_ASIS, _PSIS),), (("pelvis", "X"),)),
     Measurement("pelvis height", ((_HIPS, _ASIS + _PSIS),), (("pelvis", "Y"),)),
@@ -73,21 +73,22 @@ MEASUREMENTS: tuple[Measurement, ...] = (
 
 
 def read_measurements(scale_setup: Path, log: OpensimLog) -> tuple[Measurement, ...]:
-    """The measurements of a scaling set-up that are to be applied.
+    """Read the measurements of a scaling set-up, except those that are switched off.
 
     Raises:
-        OsimError: the file is no scaling set-up, or has no measurement.
+        OsimError: the file is not a scaling set-up, or has no measurement to apply.
     """
     tool = open_document("ScaleTool", scale_setup, log)
-    found = tool.getModelScaler().getMeasurementSet()
-    read = tuple(_read(found.get(i)) for i in range(found.getSize()) if found.get(i).getApply())
+    measurement_set = tool.getModelScaler().getMeasurementSet()
+    all_measurements = [measurement_set.get(i) for i in range(measurement_set.getSize())]
+    read = tuple(_read(each) for each in all_measurements if each.getApply())
     if not read:
         raise OsimError(f"{scale_setup}: expected a ScaleTool with measurements to apply, found none.")
     return read
 
 
 def _read(measurement: Any) -> Measurement:
-    """One of OpenSim's measurements as ours."""
+    """Convert one of OpenSim's measurements."""
     scales = measurement.getBodyScaleSet()
     bodies = [scales.get(i) for i in range(scales.getSize())]
     pairs = [measurement.getMarkerPair(i) for i in range(measurement.getNumMarkerPairs())]

@@ -1,4 +1,4 @@
-"""The shipped full-body model, and models of others opened with their markers."""
+"""Writes the shipped full-body model, and opens models with marker sets."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def write_shipped_model(path: Path) -> None:
     """Write the full-body model without muscles: an average adult of 1.70 m with the anatomical markers.
 
     Raises:
-        OsimError: there is no opensim, or the file cannot be written.
+        OsimError: opensim is not installed, or the file cannot be written.
     """
     with opensim_log() as log, TemporaryDirectory() as folder:
         from trcaugment.body.population import average_adult
         from trcaugment.osim.build import build_model
 
-        made = Path(folder) / "model.osim"
-        log.checked(lambda: build_model(average_adult(), SHIPPED_NAME, MARKERS).printToXML(str(made)), str(path))
-        data = made.read_bytes()
+        printed = Path(folder) / "model.osim"
+        log.checked(lambda: build_model(average_adult(), SHIPPED_NAME, MARKERS).printToXML(str(printed)), str(path))
+        data = printed.read_bytes()
     try:
         replace_file(path, data)
     except OSError as error:
@@ -35,12 +35,12 @@ def write_shipped_model(path: Path) -> None:
 
 
 def open_model(path: Path, marker_set: Path | None, log: OpensimLog) -> Any:
-    """An `opensim.Model`, initialised, with the markers of a marker-set file added as OpenSim's Scale tool adds them.
+    """Open and initialize an `opensim.Model`, and add the markers of a marker-set file as OpenSim's Scale tool does.
 
-    A marker of the file replaces the model's own of that name.
+    A marker of the file replaces the model's marker of the same name.
 
     Raises:
-        OsimError: a file is not what it should be, or the markers do not fit the model.
+        OsimError: a file is of another type, or the markers do not fit the model.
     """
     model = open_document("Model", path, log)
     log.checked(model.initSystem, str(path))

@@ -1,4 +1,4 @@
-"""The package opensim, which not every platform has, and which starts noisy."""
+"""Imports the package opensim, which is optional."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _HOW_TO_GET = (
 
 
 def load_opensim() -> Any:
-    """The module opensim, which then no longer drops an `opensim.log` into the working folder.
+    """Import opensim, and stop it from writing an `opensim.log` into the working folder.
 
     Raises:
-        OsimError: it is not installed, or does not load; the message says how to get it.
+        OsimError: it is not installed or does not load; the message says how to install it.
     """
     try:
         import opensim
