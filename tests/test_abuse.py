@@ -1,4 +1,4 @@
-"""Files that nobody would write on purpose: what the fuzzer found, hostile model folders, and places that are none."""
+"""Hostile input: files that the fuzzer found, model folders, and paths that cannot be read or written."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MOST_MEMORY = 2048 * MEBIBYTE
 MOST_SECONDS = 10
 
 
-# What the fuzzer and its hand-made seeds found in the reader
+# What the fuzzer and its handmade seeds found in the reader
 
 
 def header(names: str = "Neck", *, n_frames: str = "2", n_markers: str = "1", unit: str = "m") -> str:
@@ -57,28 +57,28 @@ def parse(text: str) -> Markers:
     return parse_trc(text.encode(), "a.trc")
 
 
-def test_a_first_sample_that_is_missing_is_missing() -> None:
+def test_a_missing_first_sample_is_read_as_missing() -> None:
     found = parse(header() + "1\t0\t\t\t\n2\t0.1\t1.5\t2.5\t3.5\n")
     assert np.isnan(found.positions[0]).all()
     assert found.positions[1].tolist() == [[1.5, 2.5, 3.5]]
 
 
-def test_half_a_marker_in_the_header_is_none() -> None:
+def test_a_fractional_marker_count_in_the_header_is_ignored() -> None:
     assert parse(header(n_markers="0.5") + "1\t0\n").names == ("Neck",)
 
 
-def test_blank_ends_of_long_files_are_no_rows() -> None:
+def test_blank_lines_at_the_end_of_long_files_are_skipped() -> None:
     assert parse(header() + "1\t0\t1\t2\t3\n" + "\n" * 300_000 + "\t \t").n_frames == 1
 
 
 @pytest.mark.parametrize("step", ["1e-12", "5e-324", "1e-300", "1e-6"])
-def test_time_steps_of_nothing_are_refused_with_their_line(step: str) -> None:
+def test_tiny_time_steps_are_refused_with_their_line(step: str) -> None:
     with pytest.raises(TrcError, match=r"line 8: expected a time after 0\.0 s .* by 1e-05 s or more"):
         parse(header() + f"1\t0\t1\t2\t3\n2\t{step}\t1\t2\t3\n")
 
 
 @pytest.mark.parametrize("time", ["1e16", "-1e300", "9" * 400, "inf"])
-def test_times_beyond_all_clocks_are_refused_with_their_line(time: str) -> None:
+def test_huge_times_are_refused_with_their_line(time: str) -> None:
     with pytest.raises(TrcError, match="line 7: expected a time in s in column 2, found"):
         parse(header() + f"1\t{time}\t1\t2\t3\n")
 
@@ -130,7 +130,7 @@ BIG = {
 
 
 @pytest.mark.parametrize("text", BIG.values(), ids=BIG.keys())
-def test_a_megabyte_takes_neither_the_memory_nor_the_day(tmp_path: Path, text: str) -> None:
+def test_a_hostile_megabyte_takes_bounded_memory_and_time(tmp_path: Path, text: str) -> None:
     (tmp_path / "big.trc").write_text(text)
     program = (
         "import resource, sys\nfrom trcaugment import read_trc\nfrom trcaugment.errors import TrcAugmentError\n"
@@ -155,7 +155,7 @@ def test_a_megabyte_takes_neither_the_memory_nor_the_day(tmp_path: Path, text: s
 # Any bytes, any positions
 
 
-def test_the_slightest_of_slopes_can_be_filled() -> None:
+def test_gaps_beside_tiny_slopes_can_be_filled() -> None:
     x_m = np.array([0.0, 1e-320, np.nan, 3e-320, 0.5])
     filled, is_filled = fill_gaps(np.stack([x_m, x_m, x_m], axis=1)[:, None], np.arange(5) / 60)
     assert is_filled[:, 0].tolist() == [False, False, True, False, False]
@@ -197,7 +197,7 @@ def test_changed_cells_give_an_augmentation_or_an_error_for_people(
     except TrcAugmentError as error:
         assert len(str(error)) < 3000
     else:
-        assert_missing_as_said(result, markers)
+        assert_missing_as_reported(result, markers)
 
 
 BODY = read_trc(SQUAT).select(KEYPOINTS)[:12]
@@ -225,29 +225,29 @@ def test_any_positions_give_an_augmentation_or_an_error_for_people(
         result = augment(markers, SUBJECT, model)
     except TrcAugmentError:
         return
-    assert_missing_as_said(result, markers)
+    assert_missing_as_reported(result, markers)
 
 
-def assert_missing_as_said(result: Any, markers: Markers) -> None:
-    said = np.zeros((markers.n_frames, len(result.markers.names)), dtype=bool)
+def assert_missing_as_reported(result: Any, markers: Markers) -> None:
+    reported = np.zeros((markers.n_frames, len(result.markers.names)), dtype=bool)
     for start, stop in result.without_body:
-        said[start:stop] = True
+        reported[start:stop] = True
     for name, spans in result.lost.items():
         for start, stop in spans:
-            said[start:stop, result.markers.names.index(name)] = True
+            reported[start:stop, result.markers.names.index(name)] = True
     missing = np.isnan(result.markers.positions)
-    assert np.array_equal(missing.any(axis=2), said)
-    assert np.array_equal(missing.all(axis=2), said)
+    assert np.array_equal(missing.any(axis=2), reported)
+    assert np.array_equal(missing.all(axis=2), reported)
 
 
-def test_keypoints_on_top_of_each_other_are_judged() -> None:
+def test_coinciding_keypoints_are_judged() -> None:
     positions = np.tile(BODY[:1], (300, 1, 1))
     positions[:120, KEYPOINTS.index("RAnkle")] = positions[0, KEYPOINTS.index("RKnee")]
     found = watch(positions, np.arange(300) / 60, SUBJECT, CARD)
     assert any(finding.guard == "segments" and "right shank" in finding.message for finding in found)
 
 
-def test_the_fastest_of_cameras_does_not_stop_the_guards() -> None:
+def test_guards_are_fast_at_50_khz() -> None:
     odd = np.ones((60_000, 15), dtype=bool)
     odd[[7, 30_000]] = False
     started_s = time.process_time()
@@ -314,7 +314,7 @@ def refusal(folder: Path) -> str:
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_cards_that_cannot_be_meant_are_refused(folder: Path, change: dict[str, object], part: str) -> None:
+def test_cards_with_impossible_values_are_refused(folder: Path, change: dict[str, object], part: str) -> None:
     edit_card(folder, **change)
     assert part in refusal(folder)
 
@@ -324,7 +324,7 @@ def test_cards_that_cannot_be_meant_are_refused(folder: Path, change: dict[str, 
     [b"", b"\0" * 1000, b"{" + b" " * 100_000, b'{"a":' + b"[" * 100_000, b'{"rate_hz": 1e999}', b'{"rate_hz": NaN}'],
     ids=["empty", "zeros", "blank", "nested", "huge number", "NaN"],
 )
-def test_cards_that_are_none_are_refused(folder: Path, card: bytes) -> None:
+def test_files_that_are_not_cards_are_refused(folder: Path, card: bytes) -> None:
     (folder / CARD_FILE).write_bytes(card)
     assert "not a model card" in refusal(folder)
 
@@ -338,7 +338,7 @@ def test_files_that_promise_a_terabyte_are_not_read(folder: Path, name: str) -> 
 
 @pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE])
 @pytest.mark.parametrize("what", ["folder", "pipe", "link to itself", "link to nowhere", "device"])
-def test_what_is_no_file_is_refused_at_once(folder: Path, name: str, what: str) -> None:
+def test_folders_pipes_and_devices_are_refused_at_once(folder: Path, name: str, what: str) -> None:
     path = folder / name
     path.unlink()
     if what == "folder":
@@ -374,7 +374,7 @@ def header_of(promised: int, entries: bytes) -> bytes:
         ),
     ],
 )
-def test_weights_with_false_promises_are_refused(folder: Path, weights: bytes) -> None:
+def test_weights_with_false_headers_are_refused(folder: Path, weights: bytes) -> None:
     vouch_for(folder, weights)
     assert "not the weights" in refusal(folder)
 
@@ -422,7 +422,7 @@ def test_a_hostile_model_folder_is_wrong_usage_and_nothing_is_written(tmp_path: 
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
 
 
-def test_paths_that_are_not_utf_8_are_paths(tmp_path: Path, folder: Path) -> None:
+def test_paths_that_are_not_utf_8_work(tmp_path: Path, folder: Path) -> None:
     source, output = (Path(os.fsdecode(os.fsencode(tmp_path) + name)) for name in (b"/in\xff \xfe.trc", b"/out\xff"))
     try:
         source.write_bytes(SQUAT.read_bytes())
@@ -434,7 +434,7 @@ def test_paths_that_are_not_utf_8_are_paths(tmp_path: Path, folder: Path) -> Non
     assert "in? ?.trc" in (output / source.name).with_suffix(".json").read_text()
 
 
-def test_a_pipe_is_no_input(tmp_path: Path, folder: Path) -> None:
+def test_a_pipe_as_input_is_refused(tmp_path: Path, folder: Path) -> None:
     os.mkfifo(tmp_path / "pipe.trc")
     result = predict(tmp_path / "pipe.trc", "-o", tmp_path / "out.trc", "--model", folder)
     assert result.exit_code == 1
@@ -457,7 +457,7 @@ def test_a_disk_that_is_full_keeps_what_was_there(tmp_path: Path, folder: Path) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out.trc", folder.name]
 
 
-def test_links_in_circles_are_told(tmp_path: Path, folder: Path) -> None:
+def test_circular_links_are_reported(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "loop.trc").symlink_to("loop.trc")
     result = predict(tmp_path / "loop.trc", "-o", tmp_path / "out.trc", "--model", folder)
     assert result.exit_code in (1, 2)

@@ -1,4 +1,4 @@
-"""`trcaugment batch`: nothing is lost, done twice or half-done, whoever is killed, and one bad trial stops no other."""
+"""`trcaugment batch`: one bad trial stops no other, and kills at any moment lose, repeat or half-write nothing."""
 
 from __future__ import annotations
 
@@ -100,9 +100,9 @@ def test_a_bad_trial_fails_alone_and_the_rest_is_kept(
     assert "1 converted, 5 kept" in result.output
     assert {path: path.stat().st_mtime_ns for path in stamps} == stamps
     assert contents(tmp_path / "out") == undisturbed
-    told = json.loads((tmp_path / "out" / "batch_report.json").read_bytes())
-    assert told["counts"] == {"converted": 1, "kept": 5}
-    assert [row["trial"] for row in told["trials"]] == sorted(results(tmp_path / "out"))
+    report = json.loads((tmp_path / "out" / "batch_report.json").read_bytes())
+    assert report["counts"] == {"converted": 1, "kept": 5}
+    assert [row["trial"] for row in report["trials"]] == sorted(results(tmp_path / "out"))
 
 
 def test_a_dry_run_shows_the_plan_and_does_nothing(tmp_path: Path, cohort: Path) -> None:
@@ -117,20 +117,20 @@ def test_a_dry_run_shows_the_plan_and_does_nothing(tmp_path: Path, cohort: Path)
     assert not (tmp_path / "out").exists()
 
 
-def test_the_report_tells_findings_and_strict_refuses_them(tmp_path: Path, cohort: Path, model: Path) -> None:
+def test_the_report_lists_findings_and_strict_refuses_them(tmp_path: Path, cohort: Path, model: Path) -> None:
     write_trc(cohort / "bert" / "t03.trc", freeze(short_walk(n_frames=60), "LAnkle", 10))
     for strict, expected in (([], "converted"), (["--strict"], "failed"), ([], "kept")):
         result = batch(cohort, "-o", tmp_path / "out", "--model", model, *strict)
         row = rows(tmp_path / "out")["bert/t03.trc"]
         assert row["result"] == expected
         assert result.exit_code == (expected == "failed")
-        told = row["reason"] if strict else (tmp_path / "out" / "batch_findings.csv").read_text()
-        assert "LAnkle (30 of 60 frames)" in told
+        text = row["reason"] if strict else (tmp_path / "out" / "batch_findings.csv").read_text()
+        assert "LAnkle (30 of 60 frames)" in text
         assert row["n_findings"] == ("0" if strict else "1")
         assert ("an earlier output is still there" in row["reason"]) == bool(strict)
 
 
-def test_two_batches_on_one_folder_are_one_too_many(
+def test_a_second_batch_on_one_folder_is_refused(
     tmp_path: Path, cohort: Path, model: Path, undisturbed: dict[str, object]
 ) -> None:
     outputs = tmp_path / "out"
@@ -309,7 +309,7 @@ def test_a_scheduler_that_is_not_there_is_wrong_usage(
     assert not contents(tmp_path / "out")
 
 
-def test_a_scheduler_that_is_lost_is_told_in_one_line(
+def test_a_scheduler_that_is_lost_is_reported_in_one_line(
     tmp_path: Path, cohort: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lost(conversions: list[Conversion], *_: object) -> Iterator[Outcome]:
@@ -385,7 +385,7 @@ def test_angles_are_found_per_subject_and_kept(
     assert not list(tmp_path.rglob("opensim.log"))
 
 
-def test_ctrl_c_among_the_angles_is_told_too(
+def test_ctrl_c_among_the_angles_is_reported_too(
     tmp_path: Path, cohort: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(everybody: list[PlannedPerson], *_: object) -> Iterator[tuple[Path, Angles]]:
@@ -399,7 +399,9 @@ def test_ctrl_c_among_the_angles_is_told_too(
     assert [row["angles"] for row in rows(tmp_path / "out").values()] == ["kept", *["not reached"] * 5]
 
 
-def test_without_opensim_the_reason_is_told_and_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_opensim_the_reason_is_reported_and_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "opensim", None)
     write_trc(tmp_path / "t.trc", short_walk())
     person = Person(tmp_path / "ik_anna", Subject(1.6, 60), {"t": tmp_path / "t.trc"})

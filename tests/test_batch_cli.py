@@ -1,4 +1,4 @@
-"""`trcaugment batch` and `predict` as people use them on a bad day: full disks, lost screens, changed minds."""
+"""`trcaugment batch` and `predict` when things go wrong: full disks, closed screens, renamed and deleted trials."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def rows(cohort: Path) -> dict[str, dict[str, str]]:
         return {row["trial"]: row for row in csv.DictReader(file)}
 
 
-def test_outputs_of_deleted_and_renamed_trials_are_told(cohort: Path) -> None:
+def test_outputs_of_deleted_and_renamed_trials_are_reported(cohort: Path) -> None:
     assert batch(cohort).exit_code == 0
     (cohort / "a.trc").unlink()
     (cohort / "b.trc").rename(cohort / "c.trc")
     plan = batch(cohort, "--dry-run")
     assert "1 trial to convert, 0 that cannot be, 2 left out on purpose" in plan.output
     assert batch(cohort).exit_code == 0
-    told = rows(cohort)
-    assert told["c.trc"]["result"] == "converted"
+    report = rows(cohort)
+    assert report["c.trc"]["result"] == "converted"
     for name in ("a.trc", "b.trc"):
-        row = told[str(cohort.parent / "out" / name)]
+        row = report[str(cohort.parent / "out" / name)]
         assert row["result"] == "left out"
         assert row["reason"] == f"made earlier from {cohort / name}, which is no trial of this batch"
 
@@ -79,7 +79,7 @@ def test_a_trial_does_not_take_the_reports_name(cohort: Path) -> None:
     assert [name for name, row in rows(cohort).items() if row["result"] == "converted"] == ["b.trc"]
 
 
-def test_a_file_that_breaks_off_is_converted_and_told(cohort: Path) -> None:
+def test_a_file_that_breaks_off_is_converted_and_reported(cohort: Path) -> None:
     whole = (cohort / "a.trc").read_bytes()
     (cohort / "a.trc").write_bytes(whole[: len(whole) // 2])
     assert batch(cohort).exit_code == 0
@@ -90,7 +90,7 @@ def test_a_file_that_breaks_off_is_converted_and_told(cohort: Path) -> None:
     assert [rows(cohort)[name]["n_notes"] for name in ("a.trc", "b.trc")] == [str(len(notes)), "0"]
 
 
-def test_the_work_is_told_where_the_report_cannot_be_written(cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_work_is_reported_where_the_report_cannot_be_written(cohort: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -1,4 +1,4 @@
-"""Conversions and their sidecars: fields are true, the same input gives the same files, nothing foreign is lost."""
+"""Conversions and sidecars: fields are true, equal inputs give equal files, no file of others is overwritten."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def convert_one(
     return outcome
 
 
-def told(target: Path) -> dict[str, object]:
+def reproducible(target: Path) -> dict[str, object]:
     """The sidecar without time and place."""
     sidecar = json.loads(sidecar_path(target).read_bytes())
     del sidecar["made"]
@@ -137,7 +137,7 @@ def test_every_field_of_a_sidecar_is_true(tmp_path: Path, folder: Path, model: M
     assert sidecar["made"]["output"] == str(target)
 
 
-def test_frames_without_a_body_are_told(tmp_path: Path, model: Model) -> None:
+def test_frames_without_a_body_are_reported(tmp_path: Path, model: Model) -> None:
     trial = short_walk()
     positions = trial.positions.copy()
     positions[10:15] *= 20
@@ -155,7 +155,7 @@ def test_the_same_input_gives_the_same_sidecar_wherever_and_whenever(
     copy.write_bytes(source.read_bytes())
     convert_one(source, tmp_path / "a.trc", model)
     convert_one(copy, tmp_path / "elsewhere" / "a.trc", model)
-    assert told(tmp_path / "a.trc") == told(tmp_path / "elsewhere" / "a.trc")
+    assert reproducible(tmp_path / "a.trc") == reproducible(tmp_path / "elsewhere" / "a.trc")
     assert (tmp_path / "a.trc").read_bytes() == (tmp_path / "elsewhere" / "a.trc").read_bytes()
 
 
@@ -212,7 +212,7 @@ def test_another_input_model_or_program_is_another_output(
     assert not convert_one(source, target, model).kept
     monkeypatch.setattr(trcaugment.conversion.sidecar, "__version__", "99.0")
     assert not convert_one(source, target, model).kept
-    assert told(target)["tool"] == "trcaugment 99.0"
+    assert reproducible(target)["tool"] == "trcaugment 99.0"
 
 
 def test_without_resume_all_is_made_anew(tmp_path: Path, source: Path, model: Model) -> None:
@@ -238,7 +238,9 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("make", FOREIGN.values(), ids=FOREIGN)
-def test_what_is_not_ours_is_replaced_only_when_told(tmp_path: Path, source: Path, model: Model, make: object) -> None:
+def test_files_of_others_are_replaced_only_with_overwrite(
+    tmp_path: Path, source: Path, model: Model, make: object
+) -> None:
     target = tmp_path / "out.trc"
     convert_one(source, target, model)
     whole = contents(tmp_path)
@@ -346,7 +348,7 @@ def test_strict_refuses_what_a_guard_finds_and_writes_nothing(tmp_path: Path, mo
 # Many at a time
 
 
-def test_outcomes_come_in_order_whatever_becomes_of_them(tmp_path: Path, model: Model) -> None:
+def test_outcomes_come_in_order(tmp_path: Path, model: Model) -> None:
     conversions = []
     for k in range(12):
         source = tmp_path / f"in{k}.trc"
@@ -388,7 +390,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory, model: Model) -> tuple[Sequ
     bytes_at_once=st.integers(1, 100_000),
     block_windows=st.integers(1, 40),
 )
-def test_who_goes_with_whom_changes_no_bit(
+def test_a_trial_is_the_same_to_the_bit_whatever_shares_its_batch(
     cohort: tuple[Sequence[Conversion], dict[str, object]],
     model: Model,
     order: list[int],
@@ -456,7 +458,7 @@ def test_predict_estimates_a_height_and_says_how_well(tmp_path: Path, source: Pa
     assert "expected a number of metres, or auto, found 'tall'" in output
 
 
-def test_predict_tells_findings_and_refuses_them_when_strict(tmp_path: Path, folder: Path) -> None:
+def test_predict_reports_findings_and_refuses_them_when_strict(tmp_path: Path, folder: Path) -> None:
     write_trc(tmp_path / "odd.trc", freeze(short_walk(n_frames=60), "LAnkle", 10))
     write_trc(tmp_path / "fine.trc", short_walk(n_frames=60))
     trials = tmp_path / "odd.trc", tmp_path / "fine.trc"

@@ -55,7 +55,7 @@ def test_markers_that_were_not_measured_depend_on_everything():
     assert lost(outputs=outputs) == set()
 
 
-def test_frames_are_told_apart():
+def test_frames_are_judged_one_by_one():
     missing = np.zeros((5, 15), dtype=bool)
     missing[1:3, KEYPOINTS.index("RKnee")] = True
     found = lost_markers(missing, NEVER, ANATOMICAL_MARKERS.names)

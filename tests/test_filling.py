@@ -1,4 +1,4 @@
-"""Missing keypoints stand where they most likely are, whichever way the body is turned, and gaps have no steps."""
+"""Missing keypoints are filled at their most likely place, whatever the orientation, and without steps."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_most_likely_places_are_near_the_true_ones(people, names, most_mm):
 
 
 @pytest.mark.parametrize("names", [("RBigToe",), ("RHip",), ("Neck", "RShoulder"), ("LHeel", "LSmallToe", "LBigToe")])
-def test_most_likely_places_turn_with_the_body_and_ignore_what_stands_there(people, names):
+def test_most_likely_places_turn_with_the_body_and_ignore_missing_values(people, names):
     keypoints, height_m = people
     frames, heights, gone = keypoints[:, 40], height_m, missing(*names)
     turn = Rotation.random(random_state=3).as_matrix()
@@ -59,7 +59,7 @@ def test_most_likely_places_turn_with_the_body_and_ignore_what_stands_there(peop
     np.testing.assert_allclose(here.moved(here.difference(frames[:, gone])), frames[:, gone], atol=1e-12)
 
 
-def test_what_is_carried_into_gaps_is_the_mean_of_a_process_that_forgets():
+def test_differences_in_gaps_are_the_mean_of_an_ornstein_uhlenbeck_process():
     rng = np.random.default_rng(2)
     known_s = np.array([0.0, 0.1, 0.5, 1.6])
     time_s = np.array([-0.3, 0.05, 0.2, 0.3, 0.49, 0.6, 1.0, 1.7, 50.0])

@@ -74,7 +74,7 @@ def test_heights_and_masses_are_those_of_the_people_in_the_windows(library, clea
 
 
 def test_bones_keep_their_length_through_a_window(clean):
-    # Markers on one rigid body that do not slide: whatever the motion, their distances stay.
+    # Markers on one rigid body without soft-tissue shifts: their distances are constant.
     pairs = [("RHJC_study", "LHJC_study"), ("r_sh1_study", "r_sh2_study"), ("L_calc_study", "L_5meta_study")]
     for first, second in pairs:
         a, b = (clean.markers[:, :, ANATOMICAL_MARKERS.index(name)] for name in (first, second))
@@ -108,7 +108,7 @@ def test_detector_errors_change_the_keypoints_and_never_the_markers(library, cle
     seen = draw(library, 1000, errors=KeypointErrors())
     for name in ("markers", "height_m", "mass_kg"):
         assert getattr(seen, name).shape == getattr(clean, name).shape
-    # The truth knows nothing of errors: hip joint centers stay beside the clean hips, seen ones wander.
+    # Truth has no detector errors: hip joint centers stay beside the clean hips, seen ones wander.
     center, hip = ANATOMICAL_MARKERS.index("RHJC_study"), KEYPOINTS.index("RHip")
     gap = [(w.markers[:, :, center] - w.keypoints[:, :, hip]).norm(dim=-1).mean() for w in (clean, seen)]
     assert 0.01 < float(gap[0]) < 0.06

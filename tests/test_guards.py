@@ -1,4 +1,4 @@
-"""Guards: planted faults are found where they are, ordinary trials are left alone, and no turn of the lab matters."""
+"""Guards: planted faults are found in their frames, ordinary trials have no findings, and axes do not matter."""
 
 import re
 
@@ -141,14 +141,14 @@ def test_ordinary_trials_are_left_alone(activity, card):
     assert watch(act(activity), TIME_S, ADULT, card) == []
 
 
-@pytest.mark.parametrize(("guard", "plant", "spans", "told"), PLANTED.values(), ids=PLANTED)
-def test_a_planted_fault_is_found_by_its_guard_in_its_frames(guard, plant, spans, told, walk, card):
+@pytest.mark.parametrize(("guard", "plant", "spans", "pattern"), PLANTED.values(), ids=PLANTED)
+def test_a_planted_fault_is_found_by_its_guard_in_its_frames(guard, plant, spans, pattern, walk, card):
     found = {finding.guard: finding for finding in watch(plant(walk), TIME_S, ADULT, card)}
     assert guard in found
     finding = found[guard]
     assert len(finding.frames) == len(spans)
     assert np.allclose(finding.frames, spans, atol=6)
-    assert re.search(told, finding.message), finding.message
+    assert re.search(pattern, finding.message), finding.message
 
 
 @pytest.mark.parametrize("factor", [0.85, 1.2])
@@ -160,7 +160,7 @@ def test_a_wrong_height_is_found_with_the_likely_one_and_blames_no_segment(facto
     assert finding.frames == []
 
 
-def test_a_person_outside_the_population_is_told(walk, card):
+def test_a_person_outside_the_population_is_reported(walk, card):
     (finding,) = watch(walk, TIME_S, Subject(GENERIC_HEIGHT_M, 200), card)
     assert finding.guard == "population"
     assert "body mass index of 69.2" in finding.message
@@ -210,12 +210,12 @@ def test_many_faults_are_one_finding_of_each_guard(walk, card):
 
 @pytest.mark.parametrize("n_frames", [1, 2, 5])
 @pytest.mark.parametrize("missing", [False, True])
-def test_short_or_empty_trials_are_watched_without_a_fuss(n_frames, missing, walk, card):
+def test_short_or_empty_trials_are_watched_without_errors(n_frames, missing, walk, card):
     positions = np.full((n_frames, 15, 3), np.nan) if missing else walk[:n_frames]
     assert watch(positions, TIME_S[:n_frames], ADULT, card) == []
 
 
-def test_keypoints_on_top_of_each_other_are_no_crash(card):
+def test_coinciding_keypoints_do_not_crash(card):
     guards = {finding.guard for finding in watch(np.zeros((N_FRAMES, 15, 3)), TIME_S, ADULT, card)}
     assert {"frozen", "segments"} <= guards
 
@@ -243,19 +243,19 @@ def test_spans_close_together_are_one():
     assert spans_of(odd, TIME_S) == [(0, 21), (200, 201), (299, 300)]
 
 
-def test_of_real_recordings_only_the_one_with_lost_feet_is_told_about(shared_data, card):
+def test_of_real_recordings_only_the_one_with_lost_feet_is_reported(shared_data, card):
     people = {
         "keypoints/*.trc": Subject(1.96, 78.2),
         "sessions/opencap_subject0/MarkerData/*.trc": Subject(1.78, 72),
         "lab/subject4/*_keypoints.trc": Subject(1.68, 62.6),
     }
-    told = {}
+    findings = {}
     for pattern, person in people.items():
         for path in sorted(shared_data.glob(pattern)):
             file = read_trc(path)
             found = watch(find_keypoints(file).positions, file.time_s, person, card)
-            told |= {path.stem: [finding.guard for finding in found]} if found else {}
-    assert told == {"lying": ["segments"]}
+            findings |= {path.stem: [finding.guard for finding in found]} if found else {}
+    assert findings == {"lying": ["segments"]}
 
 
 def test_keypoints_of_a_single_camera_are_refused(walk):

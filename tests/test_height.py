@@ -1,4 +1,4 @@
-"""Height from keypoints: generated people come back within the stated error, whatever they do and however they lie."""
+"""Height from keypoints is within the stated error for generated people, whatever their motion and posture."""
 
 import numpy as np
 import pytest

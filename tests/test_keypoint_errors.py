@@ -1,4 +1,4 @@
-"""What the generated detector does, on planted keypoints that tell each error from the others."""
+"""Errors of the simulated detector, each measured on planted keypoints that separate it from the others."""
 
 import math
 from itertools import groupby

@@ -1,4 +1,4 @@
-"""The skeleton's two realisations against each other, against the published model and against its mirror image."""
+"""Forward kinematics, the OpenSim model, the published model and the mirror image agree."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What OpenSim's Scale tool would misread in a TRC file is said, and nothing is said of a good one."""
+"""What OpenSim's Scale tool would misread in a TRC file is reported, and nothing of a good file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trcaugment.osim.marker_data import find_misread
 NAMES = ("RHip", "LHip", "Neck")
 
 
-def told(path, lines):
+def misread(path, lines):
     """The sentences on a file of these lines."""
     path.write_text("\n".join(lines), encoding="utf-8")
     with opensim_log() as log:
@@ -34,9 +34,9 @@ def on_rows(lines, pattern, new):
 
 
 @pytest.mark.parametrize("pattern", ["^", r"\t$"])
-def test_nothing_is_said_of_a_file_that_both_read_alike(tmp_path, lines, pattern):
-    assert told(tmp_path / "walk.trc", on_rows(lines, pattern, "")) == ""
-    assert told(tmp_path / "walk.trc", on_rows(lines, r"^(\d+)", r"\t\1")) == ""
+def test_nothing_is_reported_of_a_file_that_both_read_alike(tmp_path, lines, pattern):
+    assert misread(tmp_path / "walk.trc", on_rows(lines, pattern, "")) == ""
+    assert misread(tmp_path / "walk.trc", on_rows(lines, r"^(\d+)", r"\t\1")) == ""
 
 
 @pytest.mark.parametrize(
@@ -62,5 +62,5 @@ def test_nothing_is_said_of_a_file_that_both_read_alike(tmp_path, lines, pattern
     ],
 )
 def test_what_the_scale_tool_would_misread_is_named(tmp_path, lines, change, parts):
-    text = told(tmp_path / "walk.trc", change(lines))
+    text = misread(tmp_path / "walk.trc", change(lines))
     assert all(part in text for part in parts), text

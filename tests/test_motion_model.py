@@ -1,4 +1,4 @@
-"""The motion model: the fit finds planted people again, and generated people move as feet on a floor make them."""
+"""The motion model: the fit recovers planted people, and generated people keep their feet flat on the floor."""
 
 import numpy as np
 import pytest

@@ -90,9 +90,9 @@ def test_skin_markers_beside_keypoints_are_not_taken_for_joints():
     first, *_, last = str(caught.value).splitlines()
     assert "4 cannot be taken from this file: RKnee, LKnee, RAnkle, LAnkle" in first
     assert "skin markers (L.ASIS, L_ankle, L_knee, r.ASIS, ...)" in last and "--names RKnee=NAME" in last
-    told = [f"{keypoint}={keypoint[0] if keypoint[0] == 'L' else 'r'}_knee" for keypoint in ("RKnee", "LKnee")]
-    told += ["RAnkle=r_ankle", "LAnkle=L_ankle"]
-    markers = read_name_map(told, PERSON).apply(trial([*kept, *skin]))
+    pairs = [f"{keypoint}={keypoint[0] if keypoint[0] == 'L' else 'r'}_knee" for keypoint in ("RKnee", "LKnee")]
+    pairs += ["RAnkle=r_ankle", "LAnkle=L_ankle"]
+    markers = read_name_map(pairs, PERSON).apply(trial([*kept, *skin]))
     assert "RKnee is r_knee, as --names says." in markers.notes
     find_keypoints(markers)
     # Of a pose model, they are keypoints.
@@ -139,7 +139,7 @@ def test_a_marker_with_our_name_gives_way_to_the_one_that_the_user_names():
     np.testing.assert_array_equal(swapped.positions, markers.positions)
 
 
-def test_names_that_are_not_in_the_file_are_told():
+def test_names_that_are_not_in_the_file_are_reported():
     markers = trial(["a", "b"])
     found = read_name_map(["RHip=a", "LHip=nowhere"], PERSON).apply(markers)
     assert found.names == ("RHip", "b")
@@ -180,7 +180,7 @@ def test_a_map_that_is_no_text_is_refused(tmp_path):
         (["*=a*", "*=b*"], "once"),
     ],
 )
-def test_maps_that_say_nothing_clear_are_refused(values, message):
+def test_ambiguous_maps_are_refused(values, message):
     with pytest.raises(MarkersError, match=message):
         read_name_map(values, PERSON)
 

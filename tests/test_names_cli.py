@@ -42,11 +42,11 @@ def test_names_are_mapped_one_by_one_and_by_pattern(tmp_path, plain):
     both = np.concatenate([short.positions[:, places], short.positions + 1], axis=1)
     write_trc(tmp_path / "b.trc", replace(short, names=(*other, *people), positions=both))
     (tmp_path / "map.csv").write_text("ours,theirs\nRHip,hanche droite\n")
-    told = {
+    options = {
         "a": ["--names", tmp_path / "map.csv", "--names", "LHip=L7"],
         "b": ["--names", "*=P2_*"],
     }
-    for name, words in told.items():
+    for name, words in options.items():
         refused = run("predict", tmp_path / f"{name}.trc", *SIZE, "-o", tmp_path / f"{name}_none.trc")
         assert refused.exit_code == 1 and "--names" in refused.output
         result = run("predict", tmp_path / f"{name}.trc", *SIZE, "-o", tmp_path / f"{name}_out.trc", *words)
@@ -84,7 +84,7 @@ def test_a_batch_with_other_names_is_made_anew(tmp_path, plain):
 
 
 @pytest.mark.parametrize("command", ["predict", "batch", "osim ik", "osim check"])
-def test_maps_that_say_nothing_are_wrong_usage(tmp_path, plain, command):
+def test_invalid_maps_are_wrong_usage(tmp_path, plain, command):
     words = {"osim check": ["--model", WALK], "batch": ["-o", tmp_path]}.get(command, ["-o", tmp_path, *SIZE])
     place = tmp_path if command == "batch" else tmp_path / "plain.trc"
     result = run(*command.split(), place, *words, "--names", "nonsense")

@@ -203,10 +203,10 @@ def test_opensim_leaves_out_just_the_measurements_and_markers_that_the_check_nam
         log.checked(opensim.ScaleTool(str(setup)).run, "scaling")
         placed = opensim.Model(str(tmp_path / "placed.osim"))
         left = {placed.getMarkerSet().get(k).getName() for k in range(placed.getMarkerSet().getSize())}
-    said = (tmp_path / "log").read_text()
-    unused = set(re.findall(r"'(.*)' measurement not used", said))
+    log_text = (tmp_path / "log").read_text()
+    unused = set(re.findall(r"'(.*)' measurement not used", log_text))
     assert unused == {name for name, _ in found.idle} - {"off"}
-    assert re.findall(r"Measurement '(.*)'", said) == [name for name in MEASUREMENTS if name != "off"]
+    assert re.findall(r"Measurement '(.*)'", log_text) == [name for name in MEASUREMENTS if name != "off"]
     assert set(NAMES) - left == set(found.deleted)
 
 
@@ -243,7 +243,7 @@ def test_the_command_lists_what_it_found(opensim, model, tmp_path, monkeypatch):
     write_scale_setup(tmp_path / "scale.xml", MEASUREMENTS["works"], MEASUREMENTS["one of two pairs"])
     done = run("a.trc", "--model", model, "--ik-setup", "ik.xml", "--scale-setup", "scale.xml")
     assert done.exit_code == 0, done.output
-    for said in (
+    for text in (
         "In the file and on the model (34)",
         "Only on the model (1)\n  C7_study",
         "1 of 35 inverse kinematics tasks would do nothing\n  C7_study    not in the file",
@@ -251,7 +251,7 @@ def test_the_command_lists_what_it_found(opensim, model, tmp_path, monkeypatch):
         "would keep their generic size (19)",
         "delete from the model (1)",
     ):
-        assert said in done.output
+        assert text in done.output
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.trc", "ik.xml", "scale.xml"]
 
 

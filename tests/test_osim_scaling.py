@@ -1,4 +1,4 @@
-"""Scaling: what counts, what is robust, and what is said about factors that no person has."""
+"""Scaling: which trials count, robustness against outliers, and notes on impossible factors."""
 
 from dataclasses import replace
 

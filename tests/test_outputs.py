@@ -1,4 +1,4 @@
-"""What may be written: never an input, never two outputs in one file, nothing that exists, nothing among the data."""
+"""Outputs never overwrite an input, each other or an existing file, and are not written among the data."""
 
 from __future__ import annotations
 

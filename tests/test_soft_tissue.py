@@ -56,7 +56,7 @@ def test_shifts_are_zero_in_standing_and_bounded():
 
 
 @pytest.mark.parametrize("draw", [draw_skin_shifts, draw_keypoint_shifts])
-def test_both_sides_slide_as_mirror_images_of_each_other_on_average(draw):
+def test_both_sides_shift_as_mirror_images_of_each_other_on_average(draw):
     shifts = draw(N, torch.Generator().manual_seed(1)).double()
     rng = np.random.default_rng(2)
     posture = torch.from_numpy(rng.uniform(-1, 1, (1, 1, len(COORDINATES))))
@@ -98,7 +98,7 @@ def test_of_a_bent_body_thigh_and_trunk_look_shorter():
 
 
 def test_hip_joint_centers_turn_with_the_pelvis_markers():
-    # The pelvis frame of the four point_shifts markers, and a place in it, is what a regression sees.
+    # The pelvis frame of the four shifted markers, and a place in it, as a regression uses them.
     shifts = draw_skin_shifts(N, torch.Generator().manual_seed(4)).double()
     points = [
         POINT_INDEX[name] for name in ("r.ASIS_study", "L.ASIS_study", "r.PSIS_study", "L.PSIS_study", "RHJC_study")

@@ -1,4 +1,4 @@
-"""The TRC reader forgives what programs write; OpenSim reads what the writer writes."""
+"""The TRC reader copes with what other programs write, and OpenSim reads what the writer writes."""
 
 from __future__ import annotations
 
