@@ -15,7 +15,7 @@ from trcaugment.conversion.sidecar import GuardFinding, read_origin
 from trcaugment.conversion.trials import Outcome
 from trcaugment.formats.files import as_csv, as_json, replace_file
 
-_LISTS = ("notes", "findings")  # of a row; in the table of trials stands how many there are
+_LISTS = ("notes", "findings")  # fields of a row of which the table of trials shows the number
 _FINDING_COLUMNS = ("trial", "found_by", "message", "first_frame", "last_frame")
 Result = Literal["converted", "kept", "failed", "left out", "not reached"]
 

@@ -15,7 +15,7 @@ from trcaugment.formats.files import read_file
 from trcaugment.subject import StatedSubject, Subject
 
 SUBJECTS_FILE = "subjects.csv"
-AUTO = "auto"  # a height that is to be estimated
+AUTO = "auto"  # a height to be estimated from the keypoints
 _COLUMNS = ("path", "subject", "height_m", "mass_kg")
 _SEPARATORS = ",;\t"
 _ADVICE = "separate columns by semicolons if decimals have commas"
@@ -91,7 +91,7 @@ def _text(path: Path) -> str:
 
 
 def _separator(lines: list[str]) -> str:
-    """What stands most often between the names of the columns."""
+    """The most frequent separator in the line of column names."""
     return max(_SEPARATORS, key=(lines[0] if lines else "").count)
 
 
@@ -114,10 +114,10 @@ def _row(path: Path, line: int, row: dict[str | None, str | None]) -> SubjectRow
 
 
 def _number(text: str, what: str) -> float:
-    """A number, with a decimal comma too.
+    """A number, with a decimal point or comma.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is not a number.
     """
     try:
         return float(text.replace(",", ".") if text.count(",") == 1 and "." not in text else text)
