@@ -70,7 +70,7 @@ def show_errors(console: Console, trials: Mapping[str, MarkerErrors], folder: Pa
 
 def _limited(value_m: float, limit_m: float) -> str:
     text = f"{1000 * value_m:.1f}"
-    return text if value_m <= limit_m else f"[red]{text}[/]"
+    return text if value_m <= limit_m else f"[red]{text} ![/]"
 
 
 def _table(title: str, columns: tuple[str, ...]) -> Table:
