@@ -106,7 +106,11 @@ def test_every_field_of_a_sidecar_is_true(tmp_path: Path, folder: Path, model: M
         "n_frames": 90,
         "notes": [],
         "names": [],
+        "time_range": {"from_s": None, "to_s": None},
+        "first_frame": 1,
     }
+    assert sidecar["preparation"] == {"max_gap_s": 0.2, "keep_outliers": False, "repair_swaps": False, "up": None}
+    assert (sidecar["up"], sidecar["repaired"], sidecar["outliers"]) == (None, {}, {})
     assert sidecar["subject"] == {
         "height_m": HEIGHT_M,
         "height_source": "a test",
