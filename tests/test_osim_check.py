@@ -38,7 +38,7 @@ def bending():
         values[:, COORDINATE_INDEX[name]] = np.linspace(0.1, 0.8, N_FRAMES)
     points = [POINT_INDEX[name] for name in NAMES]
     adult = average_adult()
-    stiff = replace(adult, slides=torch.zeros_like(adult.slides))  # IK follows the skin; here the bones are asked for
+    stiff = replace(adult, shifts=torch.zeros_like(adult.shifts))  # IK follows the skin; this test is about the bones
     return forward_kinematics(stiff, torch.from_numpy(values)[None], points)[0].numpy()
 
 

@@ -214,7 +214,7 @@ def _with_gaps(rows: FloatArray, motion: FloatArray) -> FloatArray:
 
 
 def _filled(vectors: list[FloatArray]) -> list[FloatArray]:
-    """Fill values that a person's recording lacks with the mean of the others; 0 if nobody has them."""
+    """Fill values that a person's recording lacks with the mean of the others; 0 if no recording has them."""
     means = np.array([rows.mean(axis=0) for rows in vectors])
     known = np.isfinite(means)
     mean = np.where(known, means, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)

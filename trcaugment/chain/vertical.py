@@ -88,7 +88,7 @@ def find_up(names: Sequence[str], positions: FloatArray) -> Up:
         return Up(None, 0.0, "the body is along no axis", rise_m)
     standing = _share_standing(heels, toes, axis)
     if standing < LEAST_STANDING:
-        return Up(None, 0.0, "the feet stand on no floor, as of somebody who lies", rise_m)
+        return Up(None, 0.0, "the feet do not stand on a floor, as when lying", rise_m)
     return Up(axis, upright[axis] * min(1.0, standing / (2 * LEAST_STANDING)), rise_m=rise_m)
 
 

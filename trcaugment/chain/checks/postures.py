@@ -1,8 +1,8 @@
 """Guards of posture and speed: joint angles and speeds that the model was not trained on.
 
 Limits are near the extremes that generated trials hold for 0.1 s (speeds: three frames), some widened for recordings
-of real people: `python benchmarks/guards.py --limits`. Trials of the activity `random` are left out, because nobody
-moves like that.
+of real people: `python benchmarks/guards.py --limits`. Trials of the activity `random` are left out, because people do
+not move like that.
 """
 
 from __future__ import annotations
