@@ -3,7 +3,7 @@ sidecars; see docs/abuse.md.
 
 Run from anywhere, after pip install atheris: python benchmarks/fuzz.py TARGET [--minutes 20] [--corpus FOLDER]
 It ends with 0 when the time is up, and with a traceback and the input in a crash-... file at the first of: an exception
-other than TrcAugmentError, a warning, a message of more than 1000 characters, 10 s for one input, 2 GiB of memory, a
+other than TrcAugmentError, a warning, a message of more than 2500 characters, 10 s for one input, 2 GiB of memory, a
 result that is not what was promised.
 """
 
@@ -15,6 +15,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import atheris
@@ -36,7 +37,7 @@ from fuzz_edits import CELLS, CSV_EDITS, JSON_EDITS, JSON_VALUES, MOT_EDITS, NAM
 from fuzz_seeds import make_seeds
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SECONDS_PER_INPUT, MEMORY_MIB, LONGEST_INPUT, LONGEST_MESSAGE = 10, 2048, 1 << 20, 1000
+SECONDS_PER_INPUT, MEMORY_MIB, LONGEST_INPUT, LONGEST_MESSAGE = 10, 2048, 1 << 20, 2500
 
 Check = Callable[[Path], None]
 
@@ -70,9 +71,7 @@ def check_subjects(path: Path) -> None:
     folder.mkdir(exist_ok=True)
     write_subjects(folder, rows)
     again = read_subjects(folder / "subjects.csv")
-    if [(row.pattern, row.name, row.subject) for row in again] != [
-        (row.pattern, row.name, row.subject) for row in rows
-    ]:
+    if [replace(row, line=0) for row in again] != [replace(row, line=0) for row in rows]:
         raise AssertionError("people changed on the way to a file and back")
     for row in rows:
         row.fits("S1/MarkerData/walk 1.trc")

@@ -105,3 +105,11 @@ def test_other_samples_stay_as_they_are_whatever_is_missing(people):
     np.testing.assert_array_equal(found[~gone], keypoints[~gone])
     nothing = np.zeros_like(gone)
     np.testing.assert_array_equal(fill_missing(keypoints, nothing, TIME_S, height_m), keypoints)
+
+
+@pytest.mark.parametrize("direction", [(0.0, 0, 0), (0.1, 0, 0), (0.3, 0.7, -0.2)])
+def test_keypoints_in_one_point_or_on_one_line_have_likely_places(direction: tuple[float, ...]) -> None:
+    positions = np.arange(15.0)[None, :, None] * np.array(direction) + 1.0
+    missing = np.arange(15) == KEYPOINTS.index("RSmallToe")
+    found = most_likely(np.repeat(positions, 3, axis=0), missing, np.full(3, 1.7))
+    assert np.isfinite(found.positions).all()

@@ -163,7 +163,8 @@ def test_missing_samples_stay_missing():
 
 def test_augmented_markers_are_never_taken_for_keypoints():
     text = message(ANATOMICAL_MARKERS)
-    assert all(f"\n  {keypoint}: " in text for keypoint in KEYPOINTS)
+    joints = [mark.name for mark in KEYPOINTS.landmarks if mark.part not in ("Heel", "SmallToe", "BigToe")]
+    assert all(f"\n  {keypoint}: " in text for keypoint in joints)
     assert "augmented already" in text
     found = find_keypoints(trial((*ANATOMICAL_MARKERS, *KEYPOINTS)))
     assert not any(name.endswith("_study") for name in found.sources.values())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.errors import MarkersError, MarkerSetError
 from trcaugment.formats.affixes import Affix, find_affix, with_known_names
-from trcaugment.formats.name_map import read_name_map
+from trcaugment.formats.name_map import AS_THEY_ARE, read_name_map
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, OTHER_KEYPOINTS
 from trcaugment.markers import Markers
 
@@ -124,6 +126,31 @@ def test_freemocap_and_sides_at_the_end_have_aliases():
     assert found.sources["Neck"] == "neck_center"
     assert found.sources["LSmallToe"] == "SmallToe.L"
     assert found.derived == ()
+
+
+def test_only_what_must_be_there_is_asked_for():
+    with pytest.raises(MarkerSetError) as caught:
+        find_keypoints(trial([name for name in KEYPOINTS if name[1:] not in ("Ankle", "Heel", "SmallToe", "BigToe")]))
+    first, *_ = str(caught.value).splitlines()
+    assert first == "the model needs 9 keypoints; 2 cannot be taken from this file: RAnkle, LAnkle"
+
+
+def test_a_trial_without_any_sample_is_refused_in_one_line():
+    empty = trial(KEYPOINTS)
+    with pytest.raises(MarkerSetError, match=r"^expected keypoints, found no marker with a sample in any frame\. \S+"):
+        find_keypoints(replace(empty, positions=np.full_like(empty.positions, np.nan)))
+
+
+@pytest.mark.parametrize("second", ["P2_{}", "{}_2"])
+def test_a_second_person_beside_one_with_plain_names_is_noted(second):
+    names = [*KEYPOINTS, *(second.format(name) for name in KEYPOINTS)]
+    pattern = "*=" + second.format("*")
+    found = AS_THEY_ARE.apply(trial(names))
+    assert found.names == tuple(names)
+    (note,) = found.notes
+    assert "The same names are there again" in note and pattern in note
+    chosen = read_name_map([pattern]).apply(trial(names))
+    assert set(KEYPOINTS) <= set(chosen.names)
 
 
 # --- the user's map

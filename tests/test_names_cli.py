@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -92,24 +93,29 @@ def test_invalid_maps_are_wrong_usage(tmp_path, plain, command):
     assert "--names: expected names as OURS=THEIRS" in result.output
 
 
-def test_osim_commands_take_names_and_say_what_is_misread(tmp_path, plain, opensim):
+def test_osim_commands_take_names_and_say_what_is_misread(tmp_path, plain, opensim, monkeypatch):
     write_trc(tmp_path / "marks.trc", read_trc(tmp_path / "plain_out.trc"))
     lines = (tmp_path / "marks.trc").read_text().replace("r.ASIS_study", "RASI").split("\n")
     lines = lines[:14]  # OpenSim takes its time
     lines[6:] = [f"{line.replace(chr(9), '.000' + chr(9), 1)}" for line in lines[6:]]
     (tmp_path / "own.trc").write_text("\n".join(lines))
     assert run("osim", "model", tmp_path / "full.osim").exit_code == 0
-    result = run(
-        "osim", "check", tmp_path / "own.trc", "--model", tmp_path / "full.osim", "--names", "r.ASIS_study=RASI"
-    )
+    told = ("--names", "r.ASIS_study=RASI")
+    result = run("osim", "check", tmp_path / "own.trc", "--model", tmp_path / "full.osim", *told)
     assert result.exit_code == 0, result.output
     assert "(35)" in result.output and "decimals of frame" in result.output and "RASI" not in result.output
-    solved = run("osim", "ik", tmp_path / "own.trc", *SIZE, "-o", tmp_path / "ik", "--names", "r.ASIS_study=RASI")
-    assert solved.exit_code == 0, solved.output
-    assert "r.ASIS_study is RASI, as --names says." in solved.output
-    (tmp_path / "twice").mkdir()
-    mot = (tmp_path / "ik" / "own.mot").read_text().replace("inDegrees=yes\n", "")
-    (tmp_path / "twice" / "own.mot").write_text(mot)
-    compared = run("osim", "compare", tmp_path / "ik" / "own.mot", tmp_path / "twice" / "own.mot")
+    people = []
+    monkeypatch.setattr("trcaugment.conversion.ik.scale_and_solve", lambda given, *_: people.extend(given) or [])
+    monkeypatch.setattr("trcaugment.conversion.pools.local_pool", lambda *_, **__: nullcontext())
+    run("osim", "ik", tmp_path / "own.trc", *SIZE, "-o", tmp_path / "ik", *told)
+    assert people[0].names.theirs == {"r.ASIS_study": "RASI"}
+
+
+def test_a_motion_without_a_unit_is_compared_and_noted(tmp_path):
+    head = "a\nversion=1\n{}endheader\ntime\tknee_angle_r\n"
+    for folder, unit in (("one", "inDegrees=yes\n"), ("two", "")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "own.mot").write_text(head.format(unit) + "0\t1\n0.5\t2\n1\t4\n")
+    compared = run("osim", "compare", tmp_path / "one" / "own.mot", tmp_path / "two" / "own.mot")
     assert compared.exit_code == 0, compared.output
     assert "own.mot: The header has no inDegrees" in compared.output

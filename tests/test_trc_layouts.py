@@ -201,3 +201,27 @@ def test_the_unit_is_named_that_makes_a_person_of_the_markers(stated: str, real:
 
 def test_the_unit_of_nothing_cannot_be_known() -> None:
     check_unit(Markers(("a", "b"), np.full((2, 2, 3), np.nan), np.arange(2.0)))
+
+
+@pytest.mark.parametrize(
+    ("lost", "message"),
+    [
+        (
+            lambda lines: lines[1:],
+            "line 1: expected PathFileType, found 'DataRate.*The first line of a TRC file was lost",
+        ),
+        (lambda lines: [line.removeprefix("Frame#\t") for line in lines], "line 4: .* found Time first"),
+    ],
+)
+def test_lost_lines_and_columns_are_named(lost: Change, message: str) -> None:
+    with pytest.raises(TrcError, match=message):
+        parse_trc("\n".join(lost(good_lines())).encode(), "walk.trc")
+
+
+def test_rounded_time_stamps_keep_their_rate() -> None:
+    """With two decimals, most steps of 60 Hz are 0.02 s."""
+    for rate_hz, decimals in ((60, 2), (100, 2), (240, 3), (59.94, 2)):
+        time_s = np.round(np.arange(200) / rate_hz, decimals)
+        trial = Markers(("Neck",), np.ones((170, 1, 3)), np.delete(time_s, slice(90, 120)))
+        assert trial.rate_hz == pytest.approx(rate_hz, rel=0.01)
+        assert format_trc("a.trc", trial).split(b"\n")[2].startswith(f"{trial.rate_hz:.8g}".encode())

@@ -60,8 +60,8 @@ class Markers:
 
     @property
     def rate_hz(self) -> float:
-        """Data rate in Hz from the median time step; NaN for a single frame."""
-        return float(1 / np.median(np.diff(self.time_s))) if self.n_frames > 1 else float("nan")
+        """Data rate in Hz of the usual time step; NaN for a single frame."""
+        return 1 / usual_step_s(self.time_s) if self.n_frames > 1 else float("nan")
 
     def select(self, names: Iterable[str]) -> FloatArray:
         """Positions in m of the named markers, in that order, (n_frames, len(names), 3).
@@ -74,6 +74,20 @@ class Markers:
         if missing:
             raise MarkersError(f"no marker named {', '.join(missing)}; there are {', '.join(self.names)}")
         return self.positions[:, [self.names.index(name) for name in wanted]]
+
+
+def usual_step_s(time_s: FloatArray) -> float:
+    """The usual step between time stamps: the median, or the mean without leaps where rounding makes steps uneven.
+
+    At 60 Hz with two decimals (0.02, 0.03, 0.05 s) the median is 0.02 s, that of 50 Hz.
+
+    Args:
+        time_s: two time stamps or more, (n_frames,).
+    """
+    steps_s = np.diff(time_s)
+    median_s = float(np.median(steps_s))
+    mean_s = float(steps_s[steps_s <= 1.5 * median_s + 0.001].mean())
+    return median_s if abs(mean_s - median_s) < 0.01 * median_s else mean_s
 
 
 def _read_only(array: FloatArray) -> FloatArray:

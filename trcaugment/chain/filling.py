@@ -181,13 +181,21 @@ def _align(
         change = change.reshape(len(arm), 3 * len(mean), 6)
         pull = change.transpose(0, 2, 1) @ trust
         away = (placed - mean).reshape(len(arm), 3 * len(mean), 1)
-        step = -np.linalg.solve(pull @ change, pull @ away)[..., 0]
+        step = -_solve(pull @ change, pull @ away)[..., 0]
         by = Rotation.from_rotvec(step[:, :3]).as_matrix().transpose(0, 2, 1)
         rotation = rotation @ by
         shift = (shift - middle) @ by + middle + step[:, None, 3:]
         if np.abs(step).max(initial=0.0) < _SMALL_STEP:
             break
     return rotation, shift
+
+
+def _solve(matrices: FloatArray, values: FloatArray) -> FloatArray:
+    """Solutions of linear equations, (n, 6, 1); the shortest where keypoints on one line leave a turn undecided."""
+    try:
+        return np.asarray(np.linalg.solve(matrices, values))
+    except np.linalg.LinAlgError:
+        return np.asarray(np.linalg.pinv(matrices, hermitian=True) @ values)
 
 
 def _procrustes(points: FloatArray, mean: FloatArray, weight: FloatArray) -> tuple[FloatArray, FloatArray]:

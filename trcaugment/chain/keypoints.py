@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from itertools import compress
@@ -33,6 +33,7 @@ _ONLY_SKIN = {
     for alias in mark.aliases
     if not alias.casefold().endswith("_study")
 }
+_NO_SAMPLES = "expected keypoints, found no marker with a sample in any frame. Export or track the trial again."
 _ANATOMICAL = "The file holds anatomical markers: it comes from optical motion capture or was augmented already."
 
 
@@ -76,7 +77,7 @@ def find_keypoints(markers: Markers, *, complete: bool = False) -> Keypoints:
     neck_derived = not found["Neck"] and bool(found["RShoulder"] and found["LShoulder"])
     needed = [*_NEEDED, *(() if neck_derived else ("Neck",)), *(_FEET if complete else ())]
     if any(columns[1:] or (not columns and keypoint in needed) for keypoint, columns in found.items()):
-        raise MarkerSetError(_explain(found, markers, neck_derived))
+        raise MarkerSetError(_explain(found, markers, needed) if names else _NO_SAMPLES)
     sources = {keypoint: columns[0] for keypoint, columns in found.items() if columns}
     positions = np.full((markers.n_frames, len(KEYPOINTS), 3), np.nan)
     positions[:, [KEYPOINTS.index(keypoint) for keypoint in sources]] = markers.select(sources.values())
@@ -146,13 +147,13 @@ def _skin_markers(names: Iterable[str]) -> set[str]:
     return used if used & _ONLY_SKIN else set()
 
 
-def _explain(found: dict[str, list[str]], markers: Markers, neck_derived: bool) -> str:
-    """The message: a line with every missing keypoint, then for each its known names and similar names in the file."""
+def _explain(found: dict[str, list[str]], markers: Markers, needed: Collection[str]) -> str:
+    """The message: needed keypoints that are missing, then for each its known names and similar names in the file."""
     used = {name for columns in found.values() for name in columns}
     own = _own_names(markers.names)
     on_skin = _skin_markers(own.values())
     unused = [name for name in markers.names if name not in used and not _is_anatomical(name) and name not in on_skin]
-    missing = [k for k, columns in found.items() if not columns and not (k == "Neck" and neck_derived)]
+    missing = [k for k, columns in found.items() if not columns and k in needed]
     empty = _matches(own)
     lines = [f"{k}: {_describe(k, empty[k], unused)}" for k in missing] + [
         f"{k}: {' and '.join(columns)} fit; choose with --names {k}={columns[0]}"
@@ -160,9 +161,9 @@ def _explain(found: dict[str, list[str]], markers: Markers, neck_derived: bool) 
         if columns[1:]
     ]
     listed = ", ".join(line.partition(":")[0] for line in lines)
-    needed = f"the model needs {len(KEYPOINTS)} keypoints; {len(lines)} cannot be taken from this file: {listed}"
-    needed_too = set(missing).intersection(_NEEDED)
-    hint = _NO_SHOULDERS if needed_too == {"RShoulder", "LShoulder"} else _WITHOUT if needed_too else ""
+    first = f"the model needs {len(needed)} keypoints; {len(lines)} cannot be taken from this file: {listed}"
+    no_joints = set(missing).intersection(_NEEDED)
+    hint = _NO_SHOULDERS if no_joints == {"RShoulder", "LShoulder"} else _WITHOUT if no_joints else ""
     if on_skin:
         hint = (
             f"The file holds skin markers ({', '.join(sorted(on_skin)[:4])}, ...), which are no joint centers: {_TELL}."
@@ -170,7 +171,7 @@ def _explain(found: dict[str, list[str]], markers: Markers, neck_derived: bool) 
     elif any("asis" in name_key(name) for name in markers.names):
         hint = _ANATOMICAL
     spelling = f"Letter case, '_', '-', '.' and spaces in names do not matter; for other names, {_TELL}."
-    return "\n  ".join([needed, *lines]) + "\n" + " ".join(filter(None, [hint, "" if on_skin else spelling]))
+    return "\n  ".join([first, *lines]) + "\n" + " ".join(filter(None, [hint, "" if on_skin else spelling]))
 
 
 def _describe(keypoint: str, empty: list[str], unused: list[str]) -> str:

@@ -71,6 +71,20 @@ def find_affix(names: Sequence[str]) -> Affix | None:
     return people[0]
 
 
+def _known_names(names: Sequence[str]) -> tuple[list[str], dict[Affix, set[str]]]:
+    """Known names that stand there as they are, and those with something before or after them."""
+    plain: list[str] = []
+    found: dict[Affix, set[str]] = defaultdict(set)
+    for name in names:
+        key = name_key(name)
+        if key in _KNOWN:
+            plain.append(key)
+        else:
+            for affix, known in _splits(name):
+                found[affix].add(known)
+    return plain, found
+
+
 def _splits(name: str) -> Iterator[tuple[Affix, str]]:
     """The affix and key of the longest known name at the end of a name, and of the longest at its beginning."""
     if len(name) > _LONGEST_NAME:
@@ -111,4 +125,14 @@ def with_known_names(markers: Markers) -> Markers:
         MarkerSetError: the file holds several people.
     """
     affix = find_affix(markers.names)
-    return markers if affix is None else without_affix(markers, affix)
+    if affix is not None:
+        return without_affix(markers, affix)
+    plain, found = _known_names(markers.names)
+    again = next((each for each, keys in found.items() if len(keys.intersection(plain)) >= _FEWEST), None)
+    if again is None:
+        return markers
+    note = (
+        f"The same names are there again, those that {again}, and are not used: another person? "
+        f"Choose with --names '{again.pattern}'."
+    )
+    return replace(markers, notes=(*markers.notes, note))

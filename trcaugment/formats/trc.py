@@ -25,7 +25,7 @@ from trcaugment.formats.trc_header import (
 from trcaugment.formats.trc_layout import make_plain
 from trcaugment.formats.trc_rows import read_rows
 from trcaugment.formats.units import DECIMALS, PER_METER
-from trcaugment.markers import FloatArray, Markers
+from trcaugment.markers import FloatArray, Markers, usual_step_s
 
 PathLike = str | os.PathLike[str]
 
@@ -231,6 +231,5 @@ def _values(markers: Markers, unit: str) -> FloatArray:
 
 
 def _rate_hz(time_s: FloatArray) -> float:
-    """Data rate in Hz from the median step; 1 where there is none, because OpenSim needs a number."""
-    step_s = float(np.median(np.diff(time_s))) if len(time_s) > 1 else 1.0
-    return 1 / max(step_s, 1e-9)
+    """Data rate in Hz; 1 where there is none, because OpenSim needs a number."""
+    return 1 / usual_step_s(time_s) if len(time_s) > 1 else 1.0

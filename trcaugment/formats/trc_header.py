@@ -87,9 +87,10 @@ def split_file(data: bytes) -> tuple[list[Line], int]:
         line, number = data[start:end], number + 1
         if line.strip():  # skips blank lines
             if not head and line.split()[0].lower() != b"pathfiletype":
-                raise TrcError(
-                    f"line {number}: expected PathFileType, found {decode(line)[:40]!r}. This is not a TRC file."
-                )
+                first_lost = line.split()[0].lower() == b"datarate"
+                meaning = "The first line of a TRC file was lost" if first_lost else "This is not a TRC file"
+                found = decode(line).strip()[:40]
+                raise TrcError(f"line {number}: expected PathFileType, found {found!r}. {meaning}.")
             if len(head) == 5 or (len(head) == 4 and not _AXES.match(line)):
                 _check_order(head)
                 return head, start
@@ -143,9 +144,14 @@ def read_labels(line: Line, header: Header) -> Labels:
     """Marker names and their columns, from the cells after Frame# and Time.
 
     Raises:
-        TrcError: there are none.
+        TrcError: there are none, or Time stands first.
     """
     number, text = line[0], decode(line[1]).strip()
+    if re.match(r"time\s", text, re.IGNORECASE):
+        raise TrcError(
+            f"line {number}: expected Frame#, Time and marker names, found Time first: the column of frame numbers is "
+            "missing. Add it."
+        )
     first = re.match(r"(?:frame\s*#?|\S+)\s+\S+", text, re.IGNORECASE)
     cells = [cell.strip() for cell in text[first.end() :].split("\t")] if first else []
     names = [cell for cell in cells if cell]
