@@ -46,7 +46,7 @@ def main() -> None:
         for name, kit in zip(rates, (Kit(), theirs), strict=True):
             folder = Path(made) / name
             folder.mkdir()
-            tasks[name] = scale_person([trial], None, Subject(given.height, given.mass), kit, folder).tasks
+            tasks[name] = scale_person({"trial": trial}, None, Subject(given.height, given.mass), kit, folder).tasks
         for _ in range(N_TURNS):
             for name in rates:
                 folder = Path(made) / name

@@ -50,7 +50,7 @@ def main() -> None:
     rmse, offset_free = [], []
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        scaled = scale_person(list(predicted.values()), None, subject, Kit(), folder)
+        scaled = scale_person(predicted, None, subject, Kit(), folder)
         for name in names:
             rms = [
                 1000 * solve(f"{name}_{kind}", trials[name], scaled.tasks, folder).rms_m

@@ -114,8 +114,8 @@ def test_frames_that_are_missing_in_either_count_in_neither():
 
 
 def test_coordinates_of_one_motion_only_are_named_and_still_ones_stay_out_of_the_mean():
-    first = motion(knee_angle_r=KNEE, mtp_angle_r=0, arm_rot_r=1, pelvis_tx=KNEE)
-    second = motion(arm_rot_r=1, knee_angle_r=KNEE + 3, knee_angle_r_beta=KNEE, pelvis_tx=KNEE + 9)
+    first = motion(knee_angle_r=KNEE, mtp_angle_r=0, arm_rot_r=1, pelvis_tx=KNEE, arm_add_r=0)
+    second = motion(arm_rot_r=1, arm_add_r=KNEE, knee_angle_r=KNEE + 3, knee_angle_r_beta=KNEE, pelvis_tx=KNEE + 9)
     found = compare(first, second)
     assert (found.only_in_first, found.only_in_second) == (("mtp_angle_r",), ("knee_angle_r_beta",))
     assert found.mean() == (1, pytest.approx(3), pytest.approx(0, abs=1e-9))
@@ -194,10 +194,10 @@ def test_motions_without_common_time_or_coordinates_and_time_that_runs_back_are_
 
 @pytest.fixture
 def two(tmp_path):
-    """Two files: a knee 5 degrees apart, a locked toe joint."""
+    """Two files: a knee 5 degrees apart, a locked toe joint, an arm that only one of them has measured."""
     toe = np.zeros(len(TIME_S))
-    write_mot(tmp_path / "a.mot", knee_angle_r=KNEE, mtp_angle_r=toe)
-    write_mot(tmp_path / "b.mot", knee_angle_r=KNEE + 5, mtp_angle_r=toe)
+    write_mot(tmp_path / "a.mot", knee_angle_r=KNEE, mtp_angle_r=toe, arm_rot_r=toe)
+    write_mot(tmp_path / "b.mot", knee_angle_r=KNEE + 5, mtp_angle_r=toe, arm_rot_r=KNEE)
     return tmp_path
 
 
@@ -209,9 +209,11 @@ def test_the_command_shows_a_table_and_writes_csv_and_figure(two):
     done = run(two / "a.mot", two / "b.mot", "--csv", two / "c.csv", "--figure", two / "c.png")
     assert done.exit_code == 0, done.output
     assert "knee_angle_r" in done.output
-    assert "Still and alike: mtp_angle_r." in done.output
+    assert "At rest in one, left out: mtp_angle_r, arm_rot_r." in done.output
     rows = list(csv.DictReader((two / "c.csv").read_text().splitlines()))
-    assert [row["coordinate"] for row in rows] == ["knee_angle_r", "mtp_angle_r"]
+    assert [row["coordinate"] for row in rows] == ["knee_angle_r", "mtp_angle_r", "arm_rot_r"]
+    (mean,) = [line.split() for line in done.output.splitlines() if line.startswith("mean of")]
+    assert mean == ["mean", "of", "1", "moving", "deg", "5.00", "0.00"]
     assert float(rows[0]["rmse"]) == pytest.approx(5)
     assert float(rows[0]["offset_free_rmse"]) == pytest.approx(0, abs=1e-6)
     assert rows[1]["correlation"] == ""

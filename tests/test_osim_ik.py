@@ -287,6 +287,31 @@ def test_without_opensim_nothing_is_begun(planted, tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
+def test_the_time_range_of_a_set_up_counts_and_its_files_are_named(planted, tmp_path):
+    folder, _, squat, *_ = planted
+    setup = folder / "out" / "squat_ik_setup.xml"
+    text = setup.read_text()
+    start, end = text.index("<time_range>"), text.index("</time_range>")
+    (tmp_path / "ik.xml").write_text(text[:start] + "<time_range>0.2 0.5" + text[end:])
+    options = ["--ik-setup", tmp_path / "ik.xml", "--static", folder / "squat.trc", "-o", tmp_path / "out"]
+    done = run(folder / "squat.trc", *options)
+    assert done.exit_code == 0, done.stderr
+    found = angles_deg(tmp_path / "out" / "squat.mot")
+    np.testing.assert_allclose(found["time"], np.arange(12, 31) / 60, atol=1e-6)
+    assert f"19 frames ({len(squat) - 19} outside the set-up's time range)" in done.stdout
+    assert "ik.xml: not read: its model (--model counts), its marker file (the trials count)" in done.stdout
+
+
+def test_positions_in_another_unit_than_the_header_says_are_refused(planted, tmp_path):
+    folder, *_ = planted
+    text = (folder / "squat.trc").read_text().splitlines()
+    text[2] = text[2].replace("\tm\t", "\tmm\t")
+    (tmp_path / "squat.trc").write_text("\n".join(text) + "\n")
+    done = run(tmp_path / "squat.trc", "-o", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "the header says mm, the positions are in m. Write m under Units" in done.stderr
+
+
 def test_frames_need_half_of_the_trials_own_markers():
     positions = np.zeros((4, 8, 3))
     positions[:, 6:] = np.nan  # never there

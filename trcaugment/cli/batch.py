@@ -21,6 +21,7 @@ from trcaugment.errors import ClusterError, ConversionError, ModelError, OsimErr
 from trcaugment.formats.files import as_json, why_not_written
 
 if TYPE_CHECKING:
+    from trcaugment.conversion.angles import HowToSolve, PlannedPerson
     from trcaugment.conversion.plan import Plan
     from trcaugment.conversion.pools import Pool
     from trcaugment.conversion.report import Angles, Row
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from trcaugment.conversion.trials import Outcome
 
 _FOLDER = click.Path(path_type=Path)
+_FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 _WRONG_USAGE = (SessionsError, SubjectsError, ModelError, ConversionError, ClusterError, OsimError)
 
 
@@ -36,6 +38,11 @@ _WRONG_USAGE = (SessionsError, SubjectsError, ModelError, ConversionError, Clust
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Folder to fill.")
 @click.option("--subjects", type=_FOLDER, metavar="CSV", help="Whose the trials are; else FOLDER/subjects.csv.")
 @click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim.")
+@click.option("--static", metavar="NAME", help="With --ik: the trial of each person that scales, such as neutral.")
+@click.option("--osim-model", type=_FOUND, metavar="OSIM", help="With --ik: your own OpenSim model.")
+@click.option("--marker-set", type=_FOUND, metavar="XML", help="With --ik: markers for it.")
+@click.option("--scale-setup", type=_FOUND, metavar="XML", help="With --ik: your Scale Tool set-up.")
+@click.option("--ik-setup", type=_FOUND, metavar="XML", help="With --ik: your inverse kinematics set-up.")
 @click.option(
     "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, metavar="N", help="Processes."
 )
@@ -60,6 +67,11 @@ def batch(
     output: Path,
     subjects: Path | None,
     with_ik: bool,
+    static: str | None,
+    osim_model: Path | None,
+    marker_set: Path | None,
+    scale_setup: Path | None,
+    ik_setup: Path | None,
     jobs: int,
     address: str | None,
     dry_run: bool,
@@ -88,6 +100,9 @@ def batch(
         if dry_run:
             raise click.UsageError("--json says what was done, and with --dry-run nothing is; leave one out.")
         check_outputs([json_file], [cohort], overwrite)
+    files = (osim_model, marker_set, scale_setup, ik_setup)
+    if not with_ik and any((static, *files)):
+        raise click.UsageError("--static, --osim-model, --marker-set and set-ups are for --ik; add --ik.")
     if address:  # its workers run in other folders
         cohort, output = cohort.absolute(), output.absolute()
     try:
@@ -97,10 +112,12 @@ def batch(
             failed = any(each.failed for each in plan.left_out)
         else:
             from trcaugment.chain.preparation import Preparation
+            from trcaugment.conversion.angles import HowToSolve
             from trcaugment.conversion.report import account, went_well
             from trcaugment.conversion.run import Work
             from trcaugment.conversion.trials import Settings
             from trcaugment.model.card import DEFAULT_MODEL
+            from trcaugment.osim.pipeline import Kit
 
             settings = Settings(
                 with_keypoints,
@@ -111,7 +128,10 @@ def batch(
                 names=keypoint_names,
             )
             work = Work(_whole_path(DEFAULT_MODEL if model_name is None else model_name), device, settings)
-            rows = _run(plan, work, output, address or jobs, with_ik, summary)
+            whole = [file and file.absolute() for file in files]
+            kit = Kit(model=whole[0], marker_set=whole[1], scale_setup=whole[2], ik_setup=whole[3])
+            how = HowToSolve(static, kit) if with_ik else None
+            rows = _run(plan, work, output, address or jobs, how, summary)
             failed = not went_well(rows)
             if json_file:
                 write_output(json_file, as_json(account(rows)))
@@ -130,7 +150,7 @@ def _whole_path(model: str) -> str:
     return str(Path(model).absolute()) if Path(model).exists() and not (models_folder() / model).exists() else model
 
 
-def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool, summary: Summary) -> list[Row]:
+def _run(plan: Plan, work: Work, output: Path, where: int | str, how: HowToSolve | None, summary: Summary) -> list[Row]:
     """Does the work, as far as it gets, writes the report and shows it."""
     from trcaugment.cli.batch_tables import show_result
     from trcaugment.conversion.folder import claimed
@@ -140,15 +160,16 @@ def _run(plan: Plan, work: Work, output: Path, where: int | str, with_ik: bool, 
 
     # A missing model or package is an error before any work.
     loaded_model(work.model, work.device)
-    if with_ik and isinstance(where, int):
+    if how is not None and isinstance(where, int):
         load_opensim()
     outcomes: dict[Path, Outcome] = {}
     angles: dict[Path, Angles] = {}
     with claimed(output, [trial.conversion.target.parent for trial in plan.trials]):
         try:
             _convert(plan, work, where, outcomes, summary)
-            if with_ik:
-                _find_angles(plan, work, where, outcomes, angles, summary)
+            if how is not None:
+                everybody = _people(plan, how, outcomes, angles, summary)
+                _find_angles(everybody, where, angles, summary, overwrite=work.settings.overwrite)
         except KeyboardInterrupt:
             say("Interrupted; the same command goes on.", err=True)
         except CancelledError:
@@ -173,23 +194,35 @@ def _convert(plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outc
             progress.add(outcome)
 
 
-def _find_angles(
-    plan: Plan,
-    work: Work,
-    where: int | str,
-    outcomes: dict[Path, Outcome],
-    angles: dict[Path, Angles],
-    summary: Summary,
-) -> None:
-    from trcaugment.cli.batch_tables import describe
-    from trcaugment.conversion.angles import find_angles, plan_people
+def _people(
+    plan: Plan, how: HowToSolve, outcomes: dict[Path, Outcome], angles: dict[Path, Angles], summary: Summary
+) -> list[PlannedPerson]:
+    """The people whose angles are to be found; says who has no trial of the name that is to scale."""
+    from trcaugment.conversion.angles import plan_people
     from trcaugment.conversion.report import Angles
 
     sidecars = {target: each.sidecar for target, each in outcomes.items() if each.sidecar is not None}
     angles.update(dict.fromkeys(sidecars, Angles(angles="not reached")))
-    everybody = plan_people(plan.trials, sidecars)
+    everybody = plan_people(plan.trials, sidecars, how)
+    without = [str(each.person.folder) for each in everybody if how.static and each.person.static is None]
+    if without:
+        summary.say(f"no trial {how.static}, scaled by the others: {', '.join(without)}")
+    return everybody
+
+
+def _find_angles(
+    everybody: list[PlannedPerson],
+    where: int | str,
+    angles: dict[Path, Angles],
+    summary: Summary,
+    *,
+    overwrite: bool,
+) -> None:
+    from trcaugment.cli.batch_tables import describe
+    from trcaugment.conversion.angles import find_angles
+
     with _pool(where, apart=True) as (pool, n_workers):
-        for target, found in find_angles(everybody, work.settings.overwrite, pool, n_workers):
+        for target, found in find_angles(everybody, overwrite, pool, n_workers):
             angles[target] = found
             summary.say(f"{target}: inverse kinematics {describe(found)}")
 

@@ -48,6 +48,10 @@ def show_result(rows: Sequence[Row], folder: Path, summary: Summary) -> None:
     _show(failures, ("no joint angles", "why"), [(row.trial, row.angles_reason or "") for row in without_angles])
     _show(failures, ("failed", "why"), [(row.trial, row.reason or "") for row in failed])
     _show_findings(rows, summary)
+    over = [row.trial for row in rows if row.ik_over_limits]
+    if over:
+        listed = ", ".join(over)
+        summary.say(f"look twice at {_trials(len(over))}, whose marker errors are over the limits: {listed}")
     counts = ", ".join(f"{n} {result}" for result, n in sorted(count(rows).items()))
     summary.say(f"{counts or 'no trials'}; see {folder / CSV_FILE} and {JSON_FILE}")
 
@@ -55,7 +59,8 @@ def show_result(rows: Sequence[Row], folder: Path, summary: Summary) -> None:
 def describe(angles: Angles) -> str:
     """What became of inverse kinematics, in words."""
     if angles.ik_marker_rms_m is not None:
-        return f"{angles.angles}, marker RMS {1000 * angles.ik_marker_rms_m:.1f} mm"
+        over = f", over the limits: {angles.ik_over_limits}" if angles.ik_over_limits else ""
+        return f"{angles.angles}, marker RMS {1000 * angles.ik_marker_rms_m:.1f} mm{over}"
     return f"{angles.angles}: {angles.angles_reason}" if angles.angles_reason else angles.angles
 
 

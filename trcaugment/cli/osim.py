@@ -133,7 +133,8 @@ def compare(first: Path, second: Path, csv_file: Path | None, figure_file: Path 
     """Compare the joint angles of two motions of one trial, coordinate by coordinate.
 
     Both are taken at A's time stamps where the two overlap. RMSE is given with and without the mean difference B - A,
-    which other axes or markers on other places make. Angles are compared on the circle. Needs no opensim.
+    which other axes or markers on other places make. Angles are compared on the circle. Coordinates at rest in one of
+    them, such as those of arms that no marker shows, are left out. Needs no opensim.
     """
     from trcaugment.osim.compare import compare as compare_motions
     from trcaugment.osim.compare import read_motion
@@ -167,11 +168,10 @@ def _show(console: Console, found: Comparison) -> None:
     table = Table("coordinate", "unit", box=None, header_style="bold", pad_edge=False)
     for title in ("RMSE", "offset B-A", "offset-free", "correlation", "frames"):
         table.add_column(title, justify="right", no_wrap=True)
-    alike = [each.coordinate for each in found.differences if not each.moves and each.rmse < 0.005]
-    for each in found.differences:
-        if each.coordinate not in alike:
-            errors = (_number(value, 2) for value in (each.rmse, each.offset, each.offset_free_rmse))
-            table.add_row(each.coordinate, each.unit, *errors, _number(each.correlation, 3), str(each.n_frames))
+    still = [each.coordinate for each in found.differences if each not in found.shown]
+    for each in found.shown:
+        errors = (_number(value, 2) for value in (each.rmse, each.offset, each.offset_free_rmse))
+        table.add_row(each.coordinate, each.unit, *errors, _number(each.correlation, 3), str(each.n_frames))
     table.add_section()
     for unit in ("deg", "mm"):
         n, rmse, offset_free = found.mean(unit)
@@ -179,7 +179,7 @@ def _show(console: Console, found: Comparison) -> None:
             table.add_row(f"mean of {n} moving", unit, f"{rmse:.2f}", "", f"{offset_free:.2f}", style="bold")
     console.print(table)
     console.print(f"{len(found.time_s)} frames in common, {found.time_s[0]:.2f} to {found.time_s[-1]:.2f} s.")
-    lists = {"Still and alike": alike, "Only in A": found.only_in_first, "Only in B": found.only_in_second}
+    lists = {"At rest in one, left out": still, "Only in A": found.only_in_first, "Only in B": found.only_in_second}
     for title, names in lists.items():
         if names:
             console.print(f"{title}: {', '.join(names)}.")

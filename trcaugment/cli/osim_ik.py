@@ -23,8 +23,8 @@ from trcaugment.subject import Subject
 
 if TYPE_CHECKING:
     from trcaugment.conversion.ik import Person
+    from trcaugment.osim.factors import Scaling
     from trcaugment.osim.ik import MarkerErrors
-    from trcaugment.osim.scaling import Scaling
 
 _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -40,6 +40,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--model", type=_FOUND, metavar="OSIM", help="Your own model; else the shipped full-body model.")
 @click.option("--marker-set", type=_FOUND, metavar="XML", help="Markers for your model, where it has none.")
 @click.option("--scale-setup", type=_FOUND, metavar="XML", help="Scale Tool set-up with your measurements.")
+@click.option("--no-scaling", is_flag=True, help="Your model is the person's already: it stays as it is.")
 @click.option("--ik-setup", type=_FOUND, metavar="XML", help="Inverse kinematics set-up with your weights.")
 @names_option
 @click.option(
@@ -63,6 +64,7 @@ def ik(
     model: Path | None,
     marker_set: Path | None,
     scale_setup: Path | None,
+    no_scaling: bool,
     ik_setup: Path | None,
     names: tuple[str, ...],
     jobs: int,
@@ -86,7 +88,9 @@ def ik(
     summary = make_summary(quiet, json_file)
     if json_file:
         check_other_outputs([json_file], inputs, overwrite)
-    kit = Kit(model, marker_set, scale_setup, ik_setup)
+    if no_scaling and (model is None or static or scale_setup):
+        raise click.UsageError("--no-scaling needs your own --model, and no --static or --scale-setup.")
+    kit = Kit(model, marker_set, scale_setup, ik_setup, no_scaling)
     own_files = [file for file in (static, model, marker_set, scale_setup, ik_setup) if file]
     paths = prepare(inputs, output, overwrite, own_files)
     person = Person(output, subject, paths, static, kit, name_map(names), wanted)
@@ -142,7 +146,8 @@ class Solved:
         made = self.scaling
         factors = {each.measurement.name: each.value for each in made.factors} if made else {}
         wanted = asdict(self.person.time_range)
-        return {"factors": factors, "warnings": made.warnings if made else (), "time_range": wanted, "trials": trials}
+        said = {"warnings": made.warnings, "notes": made.notes} if made else {"warnings": (), "notes": ()}
+        return {"factors": factors, **said, "time_range": wanted, "trials": trials}
 
 
 def _errors_as_data(errors: MarkerErrors) -> dict[str, object]:
@@ -150,6 +155,8 @@ def _errors_as_data(errors: MarkerErrors) -> dict[str, object]:
     return {
         "n_frames": len(errors.time_s),
         "n_left_out": errors.n_left_out,
+        "n_outside": errors.n_outside,
+        "ik_over_limits": errors.over_limits or None,
         "ik_marker_rms_m": errors.rms_m,
         "ik_marker_max_m": max(sizes[1]),
         "markers": {

@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from trcaugment.osim.factors import Scaling
     from trcaugment.osim.ik import MarkerErrors
-    from trcaugment.osim.scaling import Scaling
+
+
+_PROOF = (
+    "A low marker RMS of predicted markers proves nothing: the network has put them where they fit a body. Angles "
+    "beside those of optical markers do."
+)
 
 
 def show_scaling(console: Console, scaling: Scaling, folder: Path) -> None:
@@ -24,11 +31,21 @@ def show_scaling(console: Console, scaling: Scaling, folder: Path) -> None:
         for d in factor.distances:
             table.add_row(*first, _place(d.first), _place(d.second), f"{1000 * d.measured_m:.0f}", str(d.n_frames))
             first = ("", "")
-    console.print(table)
-    if scaling.unmeasured:
-        console.print(f"not measured, scaled by the median factor: {', '.join(scaling.unmeasured)}")
+    if scaling.factors:
+        console.print(table)
+    for source in dict.fromkeys(each.source for each in scaling.unmeasured):
+        places = [
+            each.body + ("" if len(each.axes) == len("XYZ") else f" {each.axes}")
+            for each in scaling.unmeasured
+            if each.source == source
+        ]
+        console.print(f"not measured, takes {source}: {', '.join(places)}")
+    if scaling.manual:
+        console.print(f"factors given by hand: {', '.join(scaling.manual)}")
+    for note in scaling.notes:
+        console.print(escape(note))
     for warning in scaling.warnings:
-        console.print(f"[yellow]warning[/]: {warning}")
+        console.print(f"[yellow]warning[/]: {escape(warning)}")
     console.print(f"scaled model: {folder / 'scaled.osim'}\n")
 
 
@@ -60,12 +77,18 @@ def show_errors(console: Console, trials: Mapping[str, MarkerErrors], folder: Pa
         most = float(np.nanmax(errors.distance_m))
         frame, k = np.unravel_index(np.nanargmax(errors.distance_m), errors.distance_m.shape)
         left_out = f" ({errors.n_left_out} left out: too few markers)" if errors.n_left_out else ""
+        left_out += f" ({errors.n_outside} outside the set-up's time range)" if errors.n_outside else ""
         console.print(
             f"[bold]{folder / name}.mot[/]: {len(errors.time_s)} frames{left_out}, marker RMS "
             f"{_limited(errors.rms_m, RMS_LIMIT_M)} mm (limit {1000 * RMS_LIMIT_M:g}), max "
             f"{_limited(most, MAX_LIMIT_M)} mm (limit {1000 * MAX_LIMIT_M:g}; {errors.names[k]} at "
             f"{errors.time_s[frame]:.2f} s)"
         )
+    over = {name: errors.over_limits for name, errors in trials.items() if errors.over_limits}
+    if over:
+        listed = "; ".join(f"{name}: {what}" for name, what in over.items())
+        console.print(f"[yellow]look twice[/], over the limits: {escape(listed)}")
+    console.print(_PROOF)
 
 
 def _limited(value_m: float, limit_m: float) -> str:

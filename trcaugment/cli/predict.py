@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from trcaugment.conversion.trials import Outcome
     from trcaugment.model.folder import Model
 
+_FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FILE = click.Path(path_type=Path, readable=False)  # one that cannot be read stops no other
 
 
@@ -64,6 +65,7 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
 )
 @click.option("--with-keypoints", is_flag=True, help="Also write the input's keypoints.")
 @click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim; the output is a folder.")
+@click.option("--static", type=_FOUND, metavar="TRC", help="With --ik: the input, or a marker file, that scales.")
 @preparation_options
 @names_option
 @click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
@@ -80,6 +82,7 @@ def predict(
     device: str,
     with_keypoints: bool,
     with_ik: bool,
+    static: Path | None,
     prepared: dict[str, Any],
     names: tuple[str, ...],
     strict: bool,
@@ -96,6 +99,8 @@ def predict(
     person = StatedSubject(height, mass, "--height", "--mass")
     keypoint_names = keypoint_map(names)
     wanted = time_range(from_s, to_s)
+    if static and not with_ik:
+        raise click.UsageError("--static is for --ik; add --ik.")
     summary = make_summary(quiet, json_file, Path(output))
     with ExitStack() as stack:
         try:
@@ -105,7 +110,7 @@ def predict(
             conversions = stack.enter_context(plan(files, output, person, folder=folder))
             check_files(conversions, [json_file] if json_file else [], folder=folder, overwrite=overwrite)
             if with_ik:
-                prepare([each.target for each in conversions], Path(output), overwrite)
+                prepare([each.target for each in conversions], Path(output), overwrite, [static] if static else [])
             model = _load_model(model_name, device)
             if folder:
                 Path(output).mkdir(parents=True, exist_ok=True)
@@ -136,7 +141,7 @@ def predict(
     n_failed = sum(outcome.sidecar is None for outcome in outcomes)
     if n_failed and len(outcomes) > 1:
         say(f"{n_failed} of {len(outcomes)} trials failed; the others are done.", err=True)
-    solved = _find_angles(outcomes, Path(output), summary) if with_ik else None
+    solved = _find_angles(outcomes, Path(output), static, summary) if with_ik else None
     if json_file:
         write_output(json_file, as_json({"trials": as_data(outcomes)} | ({"ik": solved.as_data()} if solved else {})))
     if n_failed or (solved and solved.failed):
@@ -163,14 +168,18 @@ def _to_standard_output(outcome: Outcome) -> Outcome:
     return replace(outcome, sidecar=msgspec.structs.replace(outcome.sidecar, made=made))
 
 
-def _find_angles(outcomes: Sequence[Outcome], folder: Path, summary: Summary) -> Solved | None:
+def _find_angles(outcomes: Sequence[Outcome], folder: Path, static: Path | None, summary: Summary) -> Solved | None:
     from trcaugment.conversion.ik import Person, common_subject
 
     done = {outcome.conversion.target: outcome.sidecar for outcome in outcomes if outcome.sidecar}
     if not done:
         return None  # there is nothing to solve, as the lines above say
     subject = common_subject(list(done.values()))
-    return run_ik(Person(folder, subject, {path.stem: path for path in done}), os.cpu_count() or 1, summary)
+    if static:  # of an input, what was predicted from it
+        made = {outcome.conversion.source.resolve(): outcome.conversion.target for outcome in outcomes}
+        static = made.get(static.resolve(), static)
+    person = Person(folder, subject, {path.stem: path for path in done}, static)
+    return run_ik(person, os.cpu_count() or 1, summary)
 
 
 def _show(outcome: Outcome, summary: Summary) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
 
@@ -18,18 +19,38 @@ from trcaugment.conversion.sidecar import Sidecar, this_tool
 from trcaugment.errors import OsimError
 from trcaugment.formats.files import TEMPORARY_END, as_json, read_file, replace_file, why_not_written
 from trcaugment.formats.outputs import in_the_way
-from trcaugment.osim.pipeline import SCALING_FILES, trial_files
+from trcaugment.osim.pipeline import SCALING_FILES, Kit, trial_files
 
 STATE_FILE = "ik.json"
 _TEMPORARY_FOLDER = re.compile(r"\.[a-z0-9_]{8}")  # as tempfile names them
 
 
 @dataclass(frozen=True)
+class HowToSolve:
+    """What a batch may choose for inverse kinematics.
+
+    Attributes:
+        static: name of the trial that scales everybody who has it, without .trc; None for the usual choice.
+        kit: OpenSim files of the user.
+    """
+
+    static: str | None = None
+    kit: Kit = field(default_factory=Kit)
+
+    def as_made(self) -> dict[str, str]:
+        """The same for the record: the trial's name, and checksums of the files."""
+        files = {name: path for name, path in vars(self.kit).items() if isinstance(path, Path)}
+        chosen = {} if self.static is None else {"static": self.static}
+        return chosen | {name: hashlib.sha256(read_file(path)).hexdigest() for name, path in files.items()}
+
+
+@dataclass(frozen=True)
 class PlannedPerson:
-    """A person to scale, and the SHA-256 of each marker file (trial name -> checksum)."""
+    """A person to scale, the SHA-256 of each marker file (trial name -> checksum), and what was chosen."""
 
     person: Person
     sha256: dict[str, str]
+    how: dict[str, str] = field(default_factory=dict)
 
 
 class _State(msgspec.Struct):
@@ -44,17 +65,32 @@ class _State(msgspec.Struct):
     tool: str
     markers: dict[str, str]
     angles: dict[str, Angles] = {}
+    how: dict[str, str] = {}
 
 
-def plan_people(trials: Iterable[PlannedTrial], sidecars: Mapping[Path, Sidecar]) -> list[PlannedPerson]:
-    """Group the converted trials by output folder and subject."""
+def plan_people(
+    trials: Iterable[PlannedTrial], sidecars: Mapping[Path, Sidecar], how: HowToSolve
+) -> list[PlannedPerson]:
+    """Group the converted trials by output folder and subject.
+
+    Raises:
+        OSError: a file of the user cannot be read.
+    """
     groups: dict[Path, dict[str, Path]] = {}
     for trial in trials:
         target = trial.conversion.target
         if target in sidecars:
             folder = target.parent / f"ik_{trial.subject_name.replace('/', '_')}"
             groups.setdefault(folder, {})[target.stem] = target
-    return [_planned(folder, outputs, sidecars) for folder, outputs in groups.items()]
+    made = how.as_made()
+    planned = []
+    for folder, outputs in groups.items():
+        subject = common_subject([sidecars[path] for path in outputs.values()])
+        static = None if how.static is None else outputs.get(how.static)
+        person = Person(folder, subject, outputs, static, how.kit)
+        sha256 = {name: sidecars[path].output.sha256 for name, path in outputs.items()}
+        planned.append(PlannedPerson(person, sha256, made))
+    return planned
 
 
 def find_angles(
@@ -77,29 +113,31 @@ def find_angles(
         else:
             waiting[person.folder] = planned
     solved: dict[Path, dict[str, Angles]] = {folder: {} for folder in waiting}
+    notes: dict[Path, tuple[str, ...]] = {}
     for done in scale_and_solve([each.person for each in waiting.values()], pool, n_workers):
         if isinstance(done, ScaledPerson):
+            notes[done.person.folder] = (*done.scaling.notes, *done.scaling.warnings)
             continue
-        person, angles = done.person, _angles(done)
+        person, angles = done.person, _angles(done, notes.get(done.person.folder, ()))
         if done.errors is not None:
             solved[person.folder][done.name] = angles
             if len(solved[person.folder]) == len(person.trials):
-                state = _State(this_tool(), waiting[person.folder].sha256, solved[person.folder])
+                made = waiting[person.folder]
+                state = _State(this_tool(), made.sha256, solved[person.folder], made.how)
                 replace_file(person.folder / STATE_FILE, as_json(state))
         yield person.trials[done.name], angles
 
 
-def _planned(folder: Path, outputs: Mapping[str, Path], sidecars: Mapping[Path, Sidecar]) -> PlannedPerson:
-    subject = common_subject([sidecars[path] for path in outputs.values()])
-    sha256 = {name: sidecars[path].output.sha256 for name, path in outputs.items()}
-    return PlannedPerson(Person(folder, subject, outputs), sha256)
-
-
-def _angles(done: SolvedTrial) -> Angles:
+def _angles(done: SolvedTrial, notes: tuple[str, ...]) -> Angles:
     if done.errors is None:
-        return Angles(angles="failed", angles_reason=str(done.failure))
-    rms_m, max_m = round(done.errors.rms_m, 5), round(float(done.errors.marker_max_m.max()), 5)
-    return Angles(angles="solved", ik_marker_rms_m=rms_m, ik_marker_max_m=max_m)
+        return Angles(angles="failed", scaling_notes=notes, angles_reason=str(done.failure))
+    return Angles(
+        angles="solved",
+        ik_marker_rms_m=round(done.errors.rms_m, 5),
+        ik_marker_max_m=round(done.errors.max_m, 5),
+        ik_over_limits=done.errors.over_limits or None,
+        scaling_notes=notes,
+    )
 
 
 def _earlier_angles(planned: PlannedPerson, overwrite: bool) -> dict[str, Angles] | None:
@@ -115,7 +153,7 @@ def _earlier_angles(planned: PlannedPerson, overwrite: bool) -> dict[str, Angles
         files = [*SCALING_FILES, *(file for name in person.trials for file in trial_files(name))]
         if (
             state is not None
-            and (state.tool, state.markers) == (this_tool(), planned.sha256)
+            and (state.tool, state.markers, state.how) == (this_tool(), planned.sha256, planned.how)
             and state.angles.keys() == planned.sha256.keys()
             and all((folder / file).is_file() for file in files)
         ):

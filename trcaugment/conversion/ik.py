@@ -16,15 +16,16 @@ from trcaugment.chain.time_range import WHOLE, TimeRange, cut_time
 from trcaugment.chain.vertical import stand_up
 from trcaugment.conversion.pools import Pool
 from trcaugment.conversion.sidecar import Sidecar
-from trcaugment.errors import OsimError, TrcAugmentError
+from trcaugment.errors import MarkersError, OsimError, TrcAugmentError
 from trcaugment.figures.ik_errors import draw_ik_errors
 from trcaugment.formats.files import replace_file, why_not_written
 from trcaugment.formats.name_map import AS_THEY_ARE, NameMap
 from trcaugment.formats.trc import read_trc
+from trcaugment.formats.units import check_unit
 from trcaugment.markers import Markers
+from trcaugment.osim.factors import Scaling
 from trcaugment.osim.ik import MarkerErrors, Tasks
 from trcaugment.osim.pipeline import FIGURE_END, Kit, Scaled, scale_person, solve
-from trcaugment.osim.scaling import Scaling
 from trcaugment.subject import Subject
 
 # OpenSim has one log per process, and a Dask worker may run several threads.
@@ -162,21 +163,35 @@ def _scale(person: Person) -> _Scaled:
     turned: list[str] = []
     for name, path in person.trials.items():
         try:
-            trials[name], done = stand_up(cut_time(person.names.apply(read_trc(path)), person.time_range))
+            trials[name], done = stand_up(cut_time(_read(path, person.names), person.time_range))
             turned += [f"{name}: {done}"] if done else []
         except TrcAugmentError as error:
             failures[name] = error
     scaled = None
     if trials:
         try:
-            static = None if person.static is None else stand_up(person.names.apply(read_trc(person.static)))[0]
+            static = None if person.static is None else stand_up(_read(person.static, person.names))[0]
             with _ONE_AT_A_TIME:
-                scaled = scale_person(list(trials.values()), static, person.subject, person.kit, person.folder)
+                scaled = scale_person(trials, static, person.subject, person.kit, person.folder)
             scaling = replace(scaled.scaling, warnings=(*turned, *scaled.scaling.warnings))
             scaled = replace(scaled, scaling=scaling)
         except TrcAugmentError as error:
             failures |= dict.fromkeys(trials, error)
     return _Scaled(scaled, trials if scaled else {}, failures)
+
+
+def _read(path: Path, names: NameMap) -> Markers:
+    """A trial whose positions are in the unit that it states.
+
+    Raises:
+        TrcAugmentError: it cannot be read, or its positions are in another unit.
+    """
+    trial = names.apply(read_trc(path))
+    try:
+        check_unit(trial)
+    except MarkersError as error:
+        raise MarkersError(error.about(path)) from error
+    return trial
 
 
 def _solve(name: str, trial: Markers, folder: Path, tasks: Tasks) -> MarkerErrors:

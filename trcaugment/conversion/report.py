@@ -15,7 +15,7 @@ from trcaugment.conversion.sidecar import GuardFinding, read_origin
 from trcaugment.conversion.trials import Outcome
 from trcaugment.formats.files import as_csv, as_json, replace_file
 
-_LISTS = ("notes", "findings")  # fields of a row of which the table of trials shows the number
+_LISTS = ("notes", "findings", "scaling_notes")  # fields of a row of which the table of trials shows the number
 _FINDING_COLUMNS = ("trial", "found_by", "message", "first_frame", "last_frame")
 Result = Literal["converted", "kept", "failed", "left out", "not reached"]
 
@@ -27,12 +27,16 @@ class Angles(msgspec.Struct, frozen=True, kw_only=True):
         angles: solved; kept (an earlier run solved the same file); failed; or not reached (interrupted).
         ik_marker_rms_m: root mean square distance of the model's markers from the trial's.
         ik_marker_max_m: the largest of these distances.
+        ik_over_limits: which of them are over the usual limits.
+        scaling_notes: what was used for scaling, and what is odd about the factors.
         angles_reason: why it failed.
     """
 
     angles: Literal["solved", "kept", "failed", "not reached"]
     ik_marker_rms_m: float | None = None
     ik_marker_max_m: float | None = None
+    ik_over_limits: str | None = None
+    scaling_notes: tuple[str, ...] = ()
     angles_reason: str | None = None
 
 
@@ -55,7 +59,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         n_frames_predicted: frames with predicted markers.
         notes: what the reader repaired or found odd, such as rows that break off.
         findings: what the guards found.
-        angles, ik_marker_rms_m, ik_marker_max_m, angles_reason: as in `Angles`, with --ik.
+        angles, ik_marker_rms_m, ik_marker_max_m, ik_over_limits, scaling_notes, angles_reason: as in `Angles`, with
+            --ik.
     """
 
     trial: str
@@ -75,6 +80,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     angles: str | None = None
     ik_marker_rms_m: float | None = None
     ik_marker_max_m: float | None = None
+    ik_over_limits: str | None = None
+    scaling_notes: tuple[str, ...] = ()
     angles_reason: str | None = None
 
 
@@ -130,9 +137,11 @@ def _cell(value: object) -> object:
 
 
 def _findings(row: Row) -> Iterator[tuple[object, ...]]:
-    """What the reader noted and guards found in a trial; a row for each run of frames, or one for the whole trial."""
+    """What the reader, guards and scaling said of a trial; a row for each run of frames, or one for the whole trial."""
     for note in row.notes:
         yield row.trial, "reader", note, None, None
+    for note in row.scaling_notes:
+        yield row.trial, "scaling", note, None, None
     for finding in row.findings:
         for first, last in finding.frames or ((None, None),):
             yield row.trial, finding.guard, finding.message, first, last

@@ -1,4 +1,4 @@
-"""The figure of `trcaugment osim compare`: curves of both motions, with a panel for every coordinate that moves."""
+"""The figure of `trcaugment osim compare`: curves of both motions, a panel for each coordinate that moves in both."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def draw_angles(comparison: Comparison, names: tuple[str, str], kind: str) -> by
     """
     from matplotlib.figure import Figure
 
-    shown = [difference for difference in comparison.differences if difference.moves] or list(comparison.differences)
+    shown = comparison.shown
     n_rows = math.ceil(len(shown) / _N_COLUMNS)
     figure = Figure(figsize=(3.1 * _N_COLUMNS, 2.1 * n_rows + 0.8), layout="constrained")
     panels = list(figure.subplots(n_rows, _N_COLUMNS, sharex=True, squeeze=False).flat)

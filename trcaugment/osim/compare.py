@@ -45,7 +45,7 @@ class Difference:
         offset: mean difference, second minus first.
         offset_free_rmse: root of the mean squared difference after subtracting the offset.
         correlation: Pearson's correlation of the two curves; NaN if one of them does not move.
-        moves: whether the coordinate changes in either motion.
+        moves: whether the coordinate changes in both motions; what rests in one, nothing measured there.
     """
 
     coordinate: str
@@ -77,8 +77,13 @@ class Comparison:
     only_in_first: tuple[str, ...]
     only_in_second: tuple[str, ...]
 
+    @property
+    def shown(self) -> tuple[Difference, ...]:
+        """Differences of the coordinates that move in both motions; of all if none does."""
+        return tuple(each for each in self.differences if each.moves) or self.differences
+
     def mean(self, unit: str = DEGREES) -> tuple[int, float, float]:
-        """Number of moving coordinates of a unit, their mean RMSE and their mean offset-free RMSE."""
+        """Number of coordinates of a unit that move in both motions, mean RMSE, mean offset-free RMSE."""
         chosen = [d for d in self.differences if d.unit == unit and d.moves and d.n_frames]
         errors = np.array([(d.rmse, d.offset_free_rmse) for d in chosen]).reshape(-1, 2)
         rmse, offset_free = errors.mean(axis=0).tolist() if chosen else (np.nan, np.nan)
@@ -184,7 +189,7 @@ def _difference(name: str, curves: FloatArray) -> Difference:
     rmse, offset, spread = float(np.sqrt(np.mean(shortest**2))), float(apart.mean()), float(apart.std())
     still = [bool(curve.std() < _STILL) for curve in (first, second)]
     correlation = np.nan if any(still) else float(np.corrcoef(first, second)[0, 1])
-    return Difference(name, unit, n_frames, rmse, offset, spread, correlation, not all(still))
+    return Difference(name, unit, n_frames, rmse, offset, spread, correlation, not any(still))
 
 
 def _some(names: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from trcaugment.chain.signals import BoolArray
+from trcaugment.chain.time_range import WHOLE, TimeRange, cut_time
 from trcaugment.errors import OsimError
 from trcaugment.formats.mot import read_table
 from trcaugment.formats.trc import read_trc, write_trc
@@ -17,6 +18,7 @@ from trcaugment.markers import FloatArray, Markers
 from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import OpensimLog
 from trcaugment.osim.package import load_opensim
+from trcaugment.osim.setups import IkSetup
 
 # OpenCap's weights: the heel hardly slides on the bone, the clusters sit on muscle.
 _WEIGHTS = {
@@ -50,12 +52,14 @@ class Tasks:
         unseen: coordinates that no followed marker shows, such as those of the arms; they keep their default value.
         held: whether that takes a task for each, as in a model with constraints.
         setup: the user's own set-up, whose other settings are kept.
+        time_range: what of the trials is solved.
     """
 
     weights: dict[str, float]
     unseen: tuple[str, ...]
     held: bool
     setup: Path | None = None
+    time_range: TimeRange = WHOLE
 
     @property
     def followed(self) -> tuple[str, ...]:
@@ -72,17 +76,31 @@ class MarkerErrors:
         time_s: time of the frames that were solved, (n_frames,).
         distance_m: distances in m, NaN where a marker is missing, (n_frames, n_markers).
         n_left_out: frames of the trial that had too few markers to be solved.
+        n_outside: frames of the trial outside the time range that was to be solved.
     """
 
     names: tuple[str, ...]
     time_s: FloatArray
     distance_m: FloatArray
     n_left_out: int = 0
+    n_outside: int = 0
 
     @property
     def rms_m(self) -> float:
         """Root mean square distance over all frames and markers, in m."""
         return float(np.sqrt(np.nanmean(self.distance_m**2)))
+
+    @property
+    def max_m(self) -> float:
+        """Largest distance of any marker in any frame, in m."""
+        return float(np.nanmax(self.distance_m))
+
+    @property
+    def over_limits(self) -> str:
+        """What is over the usual limits, such as "max 80.4 mm (limit 40)"; empty if nothing is."""
+        found = (("RMS", self.rms_m, RMS_LIMIT_M), ("max", self.max_m, MAX_LIMIT_M))
+        over = [f"{what} {1000 * m:.1f} mm (limit {1000 * limit_m:g})" for what, m, limit_m in found if m > limit_m]
+        return ", ".join(over)
 
     @property
     def marker_rms_m(self) -> FloatArray:
@@ -100,20 +118,19 @@ class MarkerErrors:
         return np.asarray(np.sqrt(np.nanmean(self.distance_m**2, axis=1)))
 
 
-def make_tasks(model: Any, names: set[str], setup: Path | None, log: OpensimLog) -> Tasks:
+def make_tasks(model: Any, names: set[str], setup: IkSetup | None) -> Tasks:
     """Tasks for the markers that both a model and the trials have.
 
     Args:
         model: an initialised `opensim.Model` with its markers.
         names: markers of the trials.
         setup: a set-up of inverse kinematics whose weights hold; without one, OpenCap's.
-        log: OpenSim's log.
 
     Raises:
-        OsimError: the set-up is none, or fewer than three markers would be followed.
+        OsimError: fewer than three markers would be followed.
     """
     markers = [model.getMarkerSet().get(i) for i in range(model.getMarkerSet().getSize())]
-    wanted = _default_weights(markers) if setup is None else _weights_of(setup, log)
+    wanted = _default_weights(markers) if setup is None else setup.weights
     weights = {m.getName(): wanted.get(m.getName(), 0.0) if m.getName() in names else 0.0 for m in markers}
     followed = [m for m in markers if weights[m.getName()] > 0]
     if len(followed) < 3:
@@ -125,18 +142,13 @@ def make_tasks(model: Any, names: set[str], setup: Path | None, log: OpensimLog)
     bodies = {m.getParentFrame().findBaseFrame().getName() for m in followed}
     # Without constraints OpenSim's solver follows the gradient alone, which spares what no marker pulls at; a task for
     # each would be a quarter slower, and a lock, which OpenSim makes a constraint, four times.
-    return Tasks(weights, _unseen_coordinates(model, bodies), model.getConstraintSet().getSize() > 0, setup)
+    held = model.getConstraintSet().getSize() > 0
+    own = (None, WHOLE) if setup is None else (setup.path, setup.time_range)
+    return Tasks(weights, _unseen_coordinates(model, bodies), held, *own)
 
 
 def _default_weights(markers: list[Any]) -> dict[str, float]:
     return {m.getName(): _WEIGHT_OF.get(m.getName(), _OTHER_WEIGHT) for m in markers}
-
-
-def _weights_of(setup: Path, log: OpensimLog) -> dict[str, float]:
-    tool = open_document("InverseKinematicsTool", setup, log)  # which owns the tasks
-    tasks = tool.get_IKTaskSet()
-    found = [tasks.get(i) for i in range(tasks.getSize())]
-    return {t.getName(): t.getWeight() for t in found if t.getConcreteClassName() == "IKMarkerTask" and t.getApply()}
 
 
 def _unseen_coordinates(model: Any, seen_bodies: set[str]) -> tuple[str, ...]:
@@ -172,8 +184,10 @@ def write_ik_trial(folder: Path, name: str, trial: Markers, tasks: Tasks, log: O
 
     Raises:
         OsimError: no frame has enough markers.
+        MarkersError: no frame is in the set-up's time range.
     """
     opensim = load_opensim()
+    trial = cut_time(trial, tasks.time_range)
     names = _seen(trial, tasks.followed)
     positions = trial.select(names)
     frames = usable_frames(positions)
@@ -188,6 +202,7 @@ def write_ik_trial(folder: Path, name: str, trial: Markers, tasks: Tasks, log: O
         tool = opensim.InverseKinematicsTool()
     else:
         tool = open_document("InverseKinematicsTool", tasks.setup, log)
+        tool.set_coordinate_file("")
     tool.setName(_opensim_name(name))
     tool.set_model_file("scaled.osim")
     tool.setMarkerDataFileName(f"{name}_ik.trc")

@@ -1,17 +1,13 @@
-"""The distances between markers that scale each segment: our own, or those of a scaling set-up."""
+"""Which distances between markers size which segments."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from trcaugment.errors import OsimError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, SIDES, Side
 from trcaugment.markers import FloatArray
-from trcaugment.osim.documents import open_document
-from trcaugment.osim.log import OpensimLog
 
 # The mean position of some markers; (medial, lateral) gives a joint center.
 Place = tuple[str, ...]
@@ -70,37 +66,6 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     *_leg("r", "right"),
     *_leg("l", "left"),
 )
-
-
-def read_measurements(scale_setup: Path, log: OpensimLog) -> tuple[Measurement, ...]:
-    """Read the measurements of a scaling set-up, except those that are switched off.
-
-    Raises:
-        OsimError: the file is not a scaling set-up, or has no measurement to apply.
-    """
-    tool = open_document("ScaleTool", scale_setup, log)
-    measurement_set = tool.getModelScaler().getMeasurementSet()
-    all_measurements = [measurement_set.get(i) for i in range(measurement_set.getSize())]
-    read = tuple(_read(each) for each in all_measurements if each.getApply())
-    if not read:
-        raise OsimError(f"{scale_setup}: expected a ScaleTool with measurements to apply, found none.")
-    return read
-
-
-def _read(measurement: Any) -> Measurement:
-    """Convert one of OpenSim's measurements."""
-    scales = measurement.getBodyScaleSet()
-    bodies = [scales.get(i) for i in range(scales.getSize())]
-    pairs = [measurement.getMarkerPair(i) for i in range(measurement.getNumMarkerPairs())]
-    return Measurement(
-        measurement.getName(),
-        tuple(((pair.getMarkerName(0),), (pair.getMarkerName(1),)) for pair in pairs),
-        tuple((body.getName(), _axes(body.getAxisNames())) for body in bodies),
-    )
-
-
-def _axes(names: Any) -> str:
-    return "".join(names.get(i) for i in range(names.getSize()))
 
 
 def distance_m(positions: FloatArray, names: tuple[str, ...], pair: tuple[Place, Place]) -> FloatArray:

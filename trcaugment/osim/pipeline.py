@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,20 +13,26 @@ from typing import Any
 import numpy as np
 
 from trcaugment.body.skeleton import GENERIC_HEIGHT_M
-from trcaugment.errors import OsimError
+from trcaugment.chain.time_range import WHOLE, cut_time
+from trcaugment.errors import MarkersError, OsimError
 from trcaugment.formats.files import as_csv, why_not_written
 from trcaugment.markers import Markers
-from trcaugment.osim.ik import MarkerErrors, Tasks, make_tasks, run_ik, write_ik_trial
-from trcaugment.osim.log import opensim_log
-from trcaugment.osim.measurements import MEASUREMENTS, read_measurements
+from trcaugment.osim.factors import Scaling, factors_csv
+from trcaugment.osim.ik import MAX_LIMIT_M, RMS_LIMIT_M, MarkerErrors, Tasks, make_tasks, run_ik, write_ik_trial
+from trcaugment.osim.log import OpensimLog, opensim_log
 from trcaugment.osim.model import open_model, write_shipped_model
-from trcaugment.osim.scaling import SCALE_SETUP, SCALED, UNSCALED, Scaling, scale
+from trcaugment.osim.placement import place_markers
+from trcaugment.osim.scale_tool import SCALE_SETUP, SCALED, UNSCALED
+from trcaugment.osim.scaling import scale, seen_names, take_sample
+from trcaugment.osim.setups import ScaleSetup, read_ik_setup, read_scale_setup
 from trcaugment.subject import Subject
 
 FACTORS = "scale_factors.csv"
 SCALING_LOG = "scaling.log"
 SCALING_FILES = (UNSCALED, SCALED, SCALE_SETUP, FACTORS, SCALING_LOG)
 _MOST_HEIGHT_ERROR = 0.1
+# OpenCap's trial "neutral", Pose2Sim's "static"; as a word, whatever stands around it.
+_STATIC_NAME = re.compile(r"(?<![a-z])(static|neutral)(?![a-z])", re.IGNORECASE)
 FIGURE_END = "_errors.png"
 _TRIAL_ENDS = ("_ik.trc", "_ik_setup.xml", ".mot", "_errors.csv", FIGURE_END, "_ik.log")
 
@@ -37,14 +44,16 @@ class Kit:
     Attributes:
         model: a model.
         marker_set: markers for the model, where it has none.
-        scale_setup: a ScaleTool set-up, for its measurements.
-        ik_setup: an InverseKinematicsTool set-up, for its weights and other settings.
+        scale_setup: a ScaleTool set-up, for its measurements, manual factors and time range.
+        ik_setup: an InverseKinematicsTool set-up, for its weights, time range and other settings.
+        is_scaled: whether the model is the person's already and stays as it is.
     """
 
     model: Path | None = None
     marker_set: Path | None = None
     scale_setup: Path | None = None
     ik_setup: Path | None = None
+    is_scaled: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,11 +69,13 @@ def trial_files(name: str) -> tuple[str, ...]:
     return tuple(name + end for end in _TRIAL_ENDS)
 
 
-def scale_person(trials: Sequence[Markers], static: Markers | None, subject: Subject, kit: Kit, folder: Path) -> Scaled:
+def scale_person(
+    trials: Mapping[str, Markers], static: Markers | None, subject: Subject, kit: Kit, folder: Path
+) -> Scaled:
     """Scale a model to a person.
 
     Args:
-        trials: all trials of the person.
+        trials: all trials of the person, by name.
         static: a static trial, whose distances count instead of those of the trials.
         subject: the person; the mass becomes the model's, the height is compared with the factors.
         kit: the user's own files.
@@ -74,24 +85,77 @@ def scale_person(trials: Sequence[Markers], static: Markers | None, subject: Sub
         OsimError: nothing to scale with, or OpenSim failed; its log is in the folder.
     """
     with _workshop(folder, SCALING_LOG) as work, opensim_log(work / SCALING_LOG) as log:
-        if kit.model is None:
-            write_shipped_model(work / UNSCALED)
-            model = open_model(work / UNSCALED, kit.marker_set, log)
-            _let_loose(model)
+        model = _write_unscaled(kit, work, log)
+        ik_setup = None if kit.ik_setup is None else read_ik_setup(kit.ik_setup, log)
+        tasks = make_tasks(model, {name for trial in trials.values() for name in seen_names(trial)}, ik_setup)
+        if kit.is_scaled:
+            log.checked(lambda: model.printToXML(str(work / SCALED)), SCALED)
+            scaling = Scaling((), {}, (), (), notes=(f"not scaled: {model.getName()} stays as it is, its mass too",))
         else:
-            model = open_model(kit.model, kit.marker_set, log)
-        log.checked(lambda: model.printToXML(str(work / UNSCALED)), UNSCALED)
-        measurements = MEASUREMENTS if kit.scale_setup is None else read_measurements(kit.scale_setup, log)
-        names = {name for trial in trials for name in trial.names}
-        tasks = make_tasks(model, names, kit.ik_setup, log)
-        scaling = scale(list(trials) if static is None else [static], measurements, tasks, subject.mass_kg, work, log)
-        if kit.model is None:
-            scaling = replace(scaling, warnings=(*scaling.warnings, *_odd_height(scaling, subject.height_m)))
-        (work / FACTORS).write_bytes(_factors_csv(scaling))
+            setup = ScaleSetup() if kit.scale_setup is None else read_scale_setup(kit.scale_setup, log)
+            used, notes = _scaling_trials(trials, static, setup)
+            scaling = scale(used, setup, tasks, subject.mass_kg, work, log)
+            if kit.model is None:
+                scaling = replace(scaling, warnings=(*scaling.warnings, *_odd_height(scaling, subject.height_m)))
+            else:
+                notes += _place({**trials, **used}, tasks, work, log)
+            scaling = replace(scaling, notes=(*scaling.notes, *notes))
+        scaling = replace(scaling, notes=(*scaling.notes, *(ik_setup.notes if ik_setup else ())))
+        (work / FACTORS).write_bytes(factors_csv(scaling))
     return Scaled(scaling, tasks)
 
 
+def _write_unscaled(kit: Kit, work: Path, log: OpensimLog) -> Any:
+    """The model to be scaled, with its markers."""
+    if kit.model is None:
+        write_shipped_model(work / UNSCALED)
+        model = open_model(work / UNSCALED, kit.marker_set, log)
+        _let_loose(model)
+    else:
+        model = open_model(kit.model, kit.marker_set, log)
+    log.checked(lambda: model.printToXML(str(work / UNSCALED)), UNSCALED)
+    return model
+
+
+def _place(trials: Mapping[str, Markers], tasks: Tasks, work: Path, log: OpensimLog) -> list[str]:
+    """Move markers of the scaled model to where the trials have them; what is to be said about that."""
+    sample, _ = take_sample(trials, tasks.followed)
+    moved = place_markers(sample, replace(tasks, time_range=WHOLE), work, log)
+    listed = ", ".join(f"{each.marker} {1000 * each.distance_m:.0f} mm" for each in moved)
+    return [f"markers moved on the model: {listed}"] if moved else []
+
+
+def _scaling_trials(
+    trials: Mapping[str, Markers], static: Markers | None, setup: ScaleSetup
+) -> tuple[Mapping[str, Markers], list[str]]:
+    """The trials whose distances count, in the set-up's time range, and what is to be said about that."""
+    used, notes = trials, []
+    by_name = {name: trial for name, trial in trials.items() if _STATIC_NAME.search(name)}
+    if static is not None:
+        used = {"the static trial": static}
+    elif by_name and len(by_name) < len(trials):
+        used = by_name
+        notes = [f"scaled by {' and '.join(by_name)} alone, by its name a static trial"]
+    if setup.time_range == WHOLE:
+        return used, notes
+    ends = (("from", setup.time_range.from_s), ("to", setup.time_range.to_s))
+    limits = " ".join(f"{word} {time_s:g} s" for word, time_s in ends if time_s is not None)
+    span = f"the set-up's time range for scaling, {limits},"
+    if len(used) > 1:
+        return used, [*notes, f"{span} is not used: {len(used)} trials scale the model"]
+    ((name, trial),) = used.items()
+    try:
+        part = cut_time(trial, setup.time_range)
+    except MarkersError:
+        notes.append(f"{span} is not used: {name} runs from {trial.time_s[0]:g} to {trial.time_s[-1]:g} s")
+        return used, notes
+    notes.append(f"{span} leaves {part.n_frames} of {trial.n_frames} frames of {name} to scale with")
+    return {name: part}, notes
+
+
 def _odd_height(scaling: Scaling, height_m: float) -> Iterator[str]:
+    if not scaling.factors:
+        return
     likely_m = GENERIC_HEIGHT_M * float(np.median([factor.value for factor in scaling.factors]))
     if abs(height_m / likely_m - 1) > _MOST_HEIGHT_ERROR:
         yield f"the height is {height_m:.2f} m, but the markers are those of a person of about {likely_m:.2f} m"
@@ -115,7 +179,8 @@ def solve(name: str, trial: Markers, tasks: Tasks, folder: Path) -> MarkerErrors
         (work / SCALED).write_bytes((folder / SCALED).read_bytes())
         with opensim_log(work / log_name) as log:
             errors, _ = run_ik(write_ik_trial(work, name, trial, tasks, log), log)
-        errors = replace(errors, n_left_out=trial.n_frames - len(errors.time_s))
+        n_inside = cut_time(trial, tasks.time_range).n_frames
+        errors = replace(errors, n_left_out=n_inside - len(errors.time_s), n_outside=trial.n_frames - n_inside)
         (work / f"{name}_errors.csv").write_bytes(_errors_csv(errors))
         (work / SCALED).unlink()
     return errors
@@ -143,24 +208,13 @@ def _move(files: Sequence[Path], folder: Path) -> None:
             file.replace(folder / file.name)
 
 
-def _factors_csv(scaling: Scaling) -> bytes:
-    """One row per distance."""
-    heads = ("measurement", "bodies", "factor", "from", "to", "measured_mm", "scaled_model_mm", "unscaled_model_mm")
-    rows: list[tuple[object, ...]] = [(*heads, "frames")]
-    for factor in scaling.factors:
-        bodies = " ".join(f"{body}:{axes}" for body, axes in factor.measurement.sizes)
-        for d in factor.distances:
-            lengths = (f"{1000 * m:.1f}" for m in (d.measured_m, d.scaled_m, d.unscaled_m))
-            ends = (" ".join(d.first), " ".join(d.second))
-            rows.append((factor.measurement.name, bodies, f"{factor.value:.4f}", *ends, *lengths, d.n_frames))
-    return as_csv(rows)
-
-
 def _errors_csv(errors: MarkerErrors) -> bytes:
-    """One row per frame, one column per marker, in mm; empty where a marker is missing."""
-    rows: list[Sequence[object]] = [("time_s", "rms_mm", "max_mm", *errors.names)]
+    """One row per frame, one column per marker, in mm, empty where a marker is missing; a mark if over the limits."""
+    rows: list[Sequence[object]] = [("time_s", "rms_mm", "max_mm", "mark", *errors.names)]
     for time_s, distances in zip(errors.time_s, 1000 * errors.distance_m, strict=True):
         seen = distances[np.isfinite(distances)]
-        values = (np.sqrt(np.mean(seen**2)), seen.max(), *distances)
-        rows.append((f"{time_s:.6f}", *("" if np.isnan(value) else f"{value:.2f}" for value in values)))
+        rms, most = np.sqrt(np.mean(seen**2)), seen.max()
+        mark = "over the limits" if rms > 1000 * RMS_LIMIT_M or most > 1000 * MAX_LIMIT_M else ""
+        cells = ("" if np.isnan(value) else f"{value:.2f}" for value in distances)
+        rows.append((f"{time_s:.6f}", f"{rms:.2f}", f"{most:.2f}", mark, *cells))
     return as_csv(rows)

@@ -1,0 +1,66 @@
+"""Markers that a user's model carries in other places than the person go there, joint centers and fixed ones stay."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted_people import NAMES, grown, move
+
+from trcaugment.body.skeleton import BODY_INDEX
+from trcaugment.osim.model import write_shipped_model
+from trcaugment.osim.pipeline import Kit, scale_person, solve
+from trcaugment.subject import Subject
+
+N_FRAMES = 10
+OUTWARD_M = {"r.ASIS_study": 0.04, "L.ASIS_study": -0.04, "r_sh2_study": 0.03}
+
+
+@pytest.fixture(scope="module")
+def own_model(opensim, tmp_path_factory):
+    """The shipped model with wider ASIS, a marker that is not to be moved, and C7 a little off."""
+    path = tmp_path_factory.mktemp("own") / "own.osim"
+    write_shipped_model(path)
+    model = opensim.Model(str(path))
+    for name, shift_m in {**OUTWARD_M, "C7_study": 0.005}.items():
+        marker = model.updMarkerSet().get(name)
+        x, y, z = (float(v) for v in marker.get_location().to_numpy())
+        marker.set_location(opensim.Vec3(x, y, z + shift_m))
+    model.updMarkerSet().get("r_sh2_study").set_fixed(True)
+    coordinates = model.updCoordinateSet()
+    for i in range(coordinates.getSize()):
+        coordinates.get(i).setDefaultClamped(False)
+    model.printToXML(str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def trial():
+    factors = np.full((len(BODY_INDEX), 3), 1.05)
+    return move(grown(factors), "squat", np.random.default_rng(2), N_FRAMES)[1]
+
+
+def test_markers_go_where_the_person_has_them_and_are_named(opensim, own_model, trial, tmp_path):
+    scaled = scale_person({"squat": trial}, None, Subject(1.785, 70), Kit(model=own_model), tmp_path)
+    (said,) = [note for note in scaled.scaling.notes if note.startswith("markers moved on the model: ")]
+    moved = {name: float(mm) for name, mm in re.findall(r"(\S+) (\d+) mm", said)}
+    assert set(moved) == {"r.ASIS_study", "L.ASIS_study"}
+    assert list(moved.values()) == pytest.approx([42, 42], abs=3)
+    errors = solve("squat", trial, scaled.tasks, tmp_path)
+    rms_m = dict(zip(errors.names, errors.marker_rms_m, strict=True))
+    assert max(rms_m["r.ASIS_study"], rms_m["L.ASIS_study"]) < 0.004
+    assert rms_m["r_sh2_study"] > 0.025
+
+
+def test_a_model_that_is_scaled_already_stays_as_it_is(opensim, own_model, trial, tmp_path):
+    scaled = scale_person({"squat": trial}, None, Subject(1.785, 70), Kit(own_model, is_scaled=True), tmp_path)
+    assert scaled.scaling.by_body == {}
+    assert scaled.scaling.notes == ("not scaled: trcaugment_full_body stays as it is, its mass too",)
+    one, other = (opensim.Model(str(path)) for path in (own_model, tmp_path / "scaled.osim"))
+    assert one.getTotalMass(one.initSystem()) == pytest.approx(other.getTotalMass(other.initSystem()))
+    for name in NAMES:
+        np.testing.assert_allclose(
+            *(m.getMarkerSet().get(name).get_location().to_numpy() for m in (one, other)), atol=1e-9
+        )
+    own = replace(trial, positions=trial.positions[:3], time_s=trial.time_s[:3])
+    assert len(solve("part", own, scaled.tasks, tmp_path).time_s) == 3
