@@ -2,7 +2,8 @@
 
     python examples/make_examples.py
 
-The stored files were made by the generator of version 0.2.0; run again, the script makes a trial of the people of today.
+The stored files were made by the generator of version 0.2.0; run again,
+the script makes trials of the people of today.
 Each NAME.trc holds the 20 keypoints that a video pose detector would report, each NAME_markers.trc the 35 anatomical
 markers where they truly are. Height and mass are those of the report's example: 1.584 m and 58.32 kg.
 """
