@@ -1,4 +1,4 @@
-"""The vertical: all six axes are found in who stands or moves, none in who lies, and turns are no mirrors."""
+"""The vertical: all six axes are found in standing and moving people, none in lying ones, and turns are no mirrors."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_who_lies_is_not_stood_up(axis):
     toes = [KEYPOINTS.index(f"{side}{toe}") for side in "RL" for toe in ("BigToe", "SmallToe")]
     lying[:, toes] -= [0.12, 0, 0]  # feet hang
     up = find_up(KEYPOINTS.names, turned_from_y_up(lying, axis))
-    assert up.axis is None and up.confidence == 0 and "lies" in up.reason
+    assert up.axis is None and up.confidence == 0 and "lying" in up.reason
 
 
 def test_the_axis_is_found_from_anatomical_markers_too(model):
