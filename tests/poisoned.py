@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from trcaugment.conversion.ik import Person
     from trcaugment.conversion.run import Work
     from trcaugment.conversion.trials import Conversion, Outcome
     from trcaugment.markers import Markers
@@ -34,13 +35,13 @@ def do(task: Sequence[Conversion], work: Work) -> list[Outcome]:
     return list(convert(task, loaded_model(work.model, work.device), work.settings))
 
 
-def solve(name: str, trial: Markers, folder: Path, tasks: Tasks) -> MarkerErrors:
+def solve(name: str, trial: Markers, person: Person, tasks: Tasks) -> MarkerErrors:
     """What `conversion.ik._solve` does, but for `killed`."""
     from trcaugment.conversion.ik import _solve
 
     if name == "killed":
         die()
-    return _solve(name, trial, folder, tasks)
+    return _solve(name, trial, person, tasks)
 
 
 def die() -> None:

@@ -36,11 +36,26 @@ def find_gaps(missing: BoolArray) -> list[Span]:
     return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
+def find_short_gaps(missing: BoolArray, time_s: FloatArray, max_gap_s: float = MAX_GAP_S) -> list[Span]:
+    """Runs of missing frames that can be filled, as (start, stop), stop excluded.
+
+    A gap lasts from the valid frame before it to the valid frame after it, less one typical frame: n frames at any
+    even rate last n / rate. Those at the start or end of the trial have no such frames.
+
+    Args:
+        missing: whether each frame is missing, (n_frames,).
+        time_s: increasing time stamps in s, (n_frames,).
+        max_gap_s: shortest gap in s that is not filled.
+    """
+    longest_s = max_gap_s - _CLOCK_S + _typical_step_s(time_s)
+    inner = ((start, stop) for start, stop in find_gaps(missing) if start > 0 and stop < len(missing))
+    return [(start, stop) for start, stop in inner if time_s[stop] - time_s[start - 1] < longest_s]
+
+
 def fill_gaps(positions: FloatArray, time_s: FloatArray, max_gap_s: float = MAX_GAP_S) -> tuple[FloatArray, BoolArray]:
     """Fill short gaps of each point by PCHIP through its own valid samples; nothing else changes.
 
-    A gap lasts from the valid sample before it to the valid sample after it, less one typical frame: n frames at any
-    even rate last n / rate. Gaps that last `max_gap_s` or more, and those at the start or end of the trial, stay.
+    Gaps that last `max_gap_s` or more (see `find_short_gaps`), and those at the start or end of the trial, stay.
 
     Args:
         positions: positions of points, (n_frames, n_points, 3); a sample with any NaN is missing.
@@ -53,12 +68,10 @@ def fill_gaps(positions: FloatArray, time_s: FloatArray, max_gap_s: float = MAX_
     filled = positions.copy()
     is_filled = np.zeros(positions.shape[:2], dtype=np.bool_)
     valid = np.asarray(np.isfinite(positions).all(axis=2))
-    longest_s = max_gap_s - _CLOCK_S + _typical_step_s(time_s)
     for point in np.flatnonzero(~valid.all(axis=0)):
         seen, new = valid[:, point], is_filled[:, point]
-        for start, stop in find_gaps(~seen):
-            if start > 0 and stop < len(seen) and time_s[stop] - time_s[start - 1] < longest_s:
-                new[start:stop] = True
+        for start, stop in find_short_gaps(~seen, time_s, max_gap_s):
+            new[start:stop] = True
         if new.any():
             with np.errstate(over="ignore"):  # 1 / slope may overflow, and the harmonic mean is then rightly zero
                 filled[new, point] = PchipInterpolator(time_s[seen], positions[seen, point])(time_s[new])

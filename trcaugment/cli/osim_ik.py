@@ -19,6 +19,7 @@ from trcaugment.cli.screen import Summary, progress, say
 from trcaugment.errors import OsimError, OutputError, SubjectError, TrcAugmentError
 from trcaugment.formats.files import as_json
 from trcaugment.formats.outputs import check_outputs
+from trcaugment.markers import MAX_GAP_S
 from trcaugment.subject import Subject
 
 if TYPE_CHECKING:
@@ -44,6 +45,15 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--ik-setup", type=_FOUND, metavar="XML", help="Inverse kinematics set-up with your weights.")
 @names_option
 @click.option(
+    "--max-gap",
+    "max_gap_s",
+    type=click.FloatRange(0, 10),
+    default=MAX_GAP_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="Interpolate angles over shorter gaps; longer ones part the motion.",
+)
+@click.option(
     "--jobs",
     type=click.IntRange(1),
     default=os.cpu_count() or 1,
@@ -67,6 +77,7 @@ def ik(
     no_scaling: bool,
     ik_setup: Path | None,
     names: tuple[str, ...],
+    max_gap_s: float,
     jobs: int,
     overwrite: bool,
     quiet: bool,
@@ -93,7 +104,7 @@ def ik(
     kit = Kit(model, marker_set, scale_setup, ik_setup, no_scaling)
     own_files = [file for file in (static, model, marker_set, scale_setup, ik_setup) if file]
     paths = prepare(inputs, output, overwrite, own_files)
-    person = Person(output, subject, paths, static, kit, name_map(names), wanted)
+    person = Person(output, subject, paths, static, kit, name_map(names), wanted, max_gap_s)
     solved = run(person, jobs, summary)
     if json_file:
         write_output(json_file, as_json(solved.as_data()))
@@ -104,7 +115,7 @@ def ik(
 def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Sequence[Path] = ()) -> dict[str, Path]:
     """Refuses what cannot be written, makes the folder, and returns the trials by the names of their outputs."""
     from trcaugment.osim.package import load_opensim
-    from trcaugment.osim.pipeline import SCALING_FILES, trial_files
+    from trcaugment.osim.pipeline import SCALING_FILES, earlier_parts, trial_files
 
     paths: dict[str, Path] = {}
     for path in inputs:
@@ -112,6 +123,7 @@ def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Se
             raise click.UsageError(f"{paths[path.stem]} and {path} would both become {path.stem}.mot; rename one.")
         paths[path.stem] = path
     targets = [folder / file for file in (*SCALING_FILES, *(file for name in paths for file in trial_files(name)))]
+    targets += [file for name in paths for file in earlier_parts(folder, name)]
     try:
         load_opensim()
         check_outputs(targets, [*paths.values(), *own_files], overwrite=overwrite)
@@ -154,6 +166,8 @@ def _errors_as_data(errors: MarkerErrors) -> dict[str, object]:
     sizes = (errors.marker_rms_m.tolist(), errors.marker_max_m.tolist())
     return {
         "n_frames": len(errors.time_s),
+        "parts": [part.as_data() for part in errors.parts],
+        "notes": errors.notes,
         "n_left_out": errors.n_left_out,
         "n_outside": errors.n_outside,
         "ik_over_limits": errors.over_limits or None,

@@ -73,17 +73,21 @@ def show_errors(console: Console, trials: Mapping[str, MarkerErrors], folder: Pa
         rms = float(np.sqrt(np.mean(np.concatenate(squares))))
         table.add_row(marker, _limited(rms, RMS_LIMIT_M), _limited(largest[0], MAX_LIMIT_M), largest[1])
     console.print(table)
-    for name, errors in trials.items():
+    for errors in trials.values():
         most = float(np.nanmax(errors.distance_m))
         frame, k = np.unravel_index(np.nanargmax(errors.distance_m), errors.distance_m.shape)
-        left_out = f" ({errors.n_left_out} left out: too few markers)" if errors.n_left_out else ""
+        names = list(dict.fromkeys(f"{errors.parts[k].name}.mot" for k in (0, -1)))
+        n_frames = sum(len(part.time_s) for part in errors.parts)
+        left_out = f" ({errors.n_left_out} left out)" if errors.n_left_out else ""
         left_out += f" ({errors.n_outside} outside the set-up's time range)" if errors.n_outside else ""
         console.print(
-            f"[bold]{folder / name}.mot[/]: {len(errors.time_s)} frames{left_out}, marker RMS "
+            f"[bold]{folder / ' to '.join(names)}[/]: {n_frames} frames{left_out}, marker RMS "
             f"{_limited(errors.rms_m, RMS_LIMIT_M)} mm (limit {1000 * RMS_LIMIT_M:g}), max "
             f"{_limited(most, MAX_LIMIT_M)} mm (limit {1000 * MAX_LIMIT_M:g}; {errors.names[k]} at "
             f"{errors.time_s[frame]:.2f} s)"
         )
+        for note in errors.notes:
+            console.print(f"  {escape(note)}")
     over = {name: errors.over_limits for name, errors in trials.items() if errors.over_limits}
     if over:
         listed = "; ".join(f"{name}: {what}" for name, what in over.items())

@@ -136,6 +136,8 @@ def _angles(done: SolvedTrial, notes: tuple[str, ...]) -> Angles:
         ik_marker_rms_m=round(done.errors.rms_m, 5),
         ik_marker_max_m=round(done.errors.max_m, 5),
         ik_over_limits=done.errors.over_limits or None,
+        ik_parts=len(done.errors.parts),
+        ik_notes=done.errors.notes,
         scaling_notes=notes,
     )
 
@@ -150,12 +152,11 @@ def _earlier_angles(planned: PlannedPerson, overwrite: bool) -> dict[str, Angles
     folder = person.folder
     try:
         state = _read_state(folder, overwrite)
-        files = [*SCALING_FILES, *(file for name in person.trials for file in trial_files(name))]
         if (
             state is not None
             and (state.tool, state.markers, state.how) == (this_tool(), planned.sha256, planned.how)
             and state.angles.keys() == planned.sha256.keys()
-            and all((folder / file).is_file() for file in files)
+            and all((folder / file).is_file() for file in _files(state))
         ):
             return {name: msgspec.structs.replace(each, angles="kept") for name, each in state.angles.items()}
         folder.mkdir(exist_ok=True)
@@ -163,6 +164,12 @@ def _earlier_angles(planned: PlannedPerson, overwrite: bool) -> dict[str, Angles
     except OSError as error:
         raise OsimError(f"{folder} {why_not_written(error)}") from error
     return None
+
+
+def _files(state: _State) -> list[str]:
+    """Names of all files of a finished run."""
+    parts = {name: angles.ik_parts or 1 for name, angles in state.angles.items()}
+    return [*SCALING_FILES, *(file for name, n_parts in parts.items() for file in trial_files(name, n_parts))]
 
 
 def _read_state(folder: Path, overwrite: bool) -> _State | None:

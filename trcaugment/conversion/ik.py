@@ -22,7 +22,7 @@ from trcaugment.formats.files import replace_file, why_not_written
 from trcaugment.formats.name_map import AS_THEY_ARE, NameMap
 from trcaugment.formats.trc import read_trc
 from trcaugment.formats.units import check_unit
-from trcaugment.markers import Markers
+from trcaugment.markers import MAX_GAP_S, Markers
 from trcaugment.osim.factors import Scaling
 from trcaugment.osim.ik import MarkerErrors, Tasks
 from trcaugment.osim.pipeline import FIGURE_END, Kit, Scaled, scale_person, solve
@@ -44,6 +44,7 @@ class Person:
         kit: the user's own OpenSim files, where given.
         names: the trials' names of the model's markers.
         time_range: the part of every trial that scales the model and is solved; the static trial stays whole.
+        max_gap_s: frames without enough markers for less than this, in s, are interpolated; longer gaps part a trial.
     """
 
     folder: Path
@@ -53,6 +54,7 @@ class Person:
     kit: Kit = field(default_factory=Kit)
     names: NameMap = AS_THEY_ARE
     time_range: TimeRange = WHOLE
+    max_gap_s: float = MAX_GAP_S
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def scale_and_solve(people: Iterable[Person], pool: Pool, n_workers: int) -> Ite
                     notes = {each: trial.notes for each, trial in result.trials.items() if trial.notes}
                     yield ScaledPerson(person, result.scaled.scaling, notes)
                     for each, trial in result.trials.items():
-                        task = pool.submit(_solve, each, trial, person.folder, result.scaled.tasks)
+                        task = pool.submit(_solve, each, trial, person, result.scaled.tasks)
                         running[task] = person, each
 
 
@@ -194,14 +196,15 @@ def _read(path: Path, names: NameMap) -> Markers:
     return trial
 
 
-def _solve(name: str, trial: Markers, folder: Path, tasks: Tasks) -> MarkerErrors:
+def _solve(name: str, trial: Markers, person: Person, tasks: Tasks) -> MarkerErrors:
     """Solve a trial, and write a figure of its marker errors.
 
     Raises:
         TrcAugmentError: it could not be solved, or the folder cannot be written.
     """
+    folder = person.folder
     with _ONE_AT_A_TIME:
-        errors = solve(name, trial, tasks, folder)
+        errors = solve(name, trial, tasks, folder, max_gap_s=person.max_gap_s, others=person.trials.keys() - {name})
     try:
         replace_file(folder / f"{name}{FIGURE_END}", draw_ik_errors(errors, name))
     except OSError as error:

@@ -29,6 +29,8 @@ class Angles(msgspec.Struct, frozen=True, kw_only=True):
         ik_marker_max_m: the largest of these distances.
         ik_over_limits: which of them are over the usual limits.
         scaling_notes: what was used for scaling, and what is odd about the factors.
+        ik_parts: into how many motion files long gaps part the trial.
+        ik_notes: what was interpolated, left out or not measured.
         angles_reason: why it failed.
     """
 
@@ -37,6 +39,8 @@ class Angles(msgspec.Struct, frozen=True, kw_only=True):
     ik_marker_max_m: float | None = None
     ik_over_limits: str | None = None
     scaling_notes: tuple[str, ...] = ()
+    ik_parts: int | None = None
+    ik_notes: tuple[str, ...] = ()
     angles_reason: str | None = None
 
 
@@ -59,8 +63,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         n_frames_predicted: frames with predicted markers.
         notes: what the reader repaired or found odd, such as rows that break off.
         findings: what the guards found.
-        angles, ik_marker_rms_m, ik_marker_max_m, ik_over_limits, scaling_notes, angles_reason: as in `Angles`, with
-            --ik.
+        angles, ik_marker_rms_m, ik_marker_max_m, ik_over_limits, scaling_notes, ik_parts, ik_notes, angles_reason: as
+            in `Angles`, with --ik.
     """
 
     trial: str
@@ -82,6 +86,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     ik_marker_max_m: float | None = None
     ik_over_limits: str | None = None
     scaling_notes: tuple[str, ...] = ()
+    ik_parts: int | None = None
+    ik_notes: tuple[str, ...] = ()
     angles_reason: str | None = None
 
 

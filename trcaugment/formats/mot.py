@@ -73,6 +73,20 @@ def read_table(path: Path) -> MotionTable:
     return MotionTable(labels, values[kept], _in_degrees(path, stripped[: head - 1]), tuple(notes))
 
 
+def with_rows(file: bytes, values: FloatArray) -> bytes:
+    """A motion file of OpenSim with other rows below its own header and labels.
+
+    Args:
+        file: with a line `nRows=N`, which will say how many rows there are now.
+        values: (n_rows, n_labels).
+    """
+    lines = file.decode().splitlines()
+    head = lines.index("endheader") + 2
+    header = [f"nRows={len(values)}" if line.startswith("nRows=") else line for line in lines[:head]]
+    rows = ["\t".join(f"{value:16.8f}" for value in row) for row in values.tolist()]
+    return "\n".join([*header, *rows, ""]).encode()
+
+
 def _values(path: Path, lines: list[str], numbers: list[int], n_labels: int) -> FloatArray:
     """Rows as numbers, (n_rows, n_labels)."""
     rows = []

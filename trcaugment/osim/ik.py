@@ -18,6 +18,7 @@ from trcaugment.markers import FloatArray, Markers
 from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import OpensimLog
 from trcaugment.osim.package import load_opensim
+from trcaugment.osim.parts import Part
 from trcaugment.osim.setups import IkSetup
 
 # OpenCap's weights: the heel hardly slides on the bone, the clusters sit on muscle.
@@ -49,14 +50,14 @@ class Tasks:
 
     Attributes:
         weights: weight of every marker of the model; 0 for those that are not followed.
-        unseen: coordinates that no followed marker shows, such as those of the arms; they keep their default value.
+        shown_by: coordinate -> the followed markers beyond its joint.
         held: whether that takes a task for each, as in a model with constraints.
         setup: the user's own set-up, whose other settings are kept.
         time_range: what of the trials is solved.
     """
 
     weights: dict[str, float]
-    unseen: tuple[str, ...]
+    shown_by: dict[str, tuple[str, ...]]
     held: bool
     setup: Path | None = None
     time_range: TimeRange = WHOLE
@@ -65,6 +66,16 @@ class Tasks:
     def followed(self) -> tuple[str, ...]:
         """Names of the markers that are followed."""
         return tuple(name for name, weight in self.weights.items() if weight > 0)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """Coordinates that no followed marker shows, such as those of the arms; they keep their default value."""
+        return tuple(coordinate for coordinate, markers in self.shown_by.items() if not markers)
+
+    def among(self, names: set[str]) -> Tasks:
+        """The same for a trial with fewer markers."""
+        shown = {coordinate: tuple(m for m in markers if m in names) for coordinate, markers in self.shown_by.items()}
+        return replace(self, shown_by=shown)
 
 
 @dataclass(frozen=True)
@@ -75,8 +86,10 @@ class MarkerErrors:
         names: the markers that were followed.
         time_s: time of the frames that were solved, (n_frames,).
         distance_m: distances in m, NaN where a marker is missing, (n_frames, n_markers).
-        n_left_out: frames of the trial that had too few markers to be solved.
+        n_left_out: frames of the trial that are in no motion file.
         n_outside: frames of the trial outside the time range that was to be solved.
+        parts: of the trial, each with a motion file of its own.
+        notes: what was interpolated, left out or not measured, one sentence each.
     """
 
     names: tuple[str, ...]
@@ -84,6 +97,8 @@ class MarkerErrors:
     distance_m: FloatArray
     n_left_out: int = 0
     n_outside: int = 0
+    parts: tuple[Part, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def rms_m(self) -> float:
@@ -139,29 +154,35 @@ def make_tasks(model: Any, names: set[str], setup: IkSetup | None) -> Tasks:
             f"found {len(followed)}: {', '.join(m.getName() for m in followed) or 'none'}. The model has "
             f"{', '.join(m.getName() for m in markers) or 'none'}; see trcaugment osim check"
         )
-    bodies = {m.getParentFrame().findBaseFrame().getName() for m in followed}
+    carriers = {m.getName(): m.getParentFrame().findBaseFrame().getName() for m in followed}
     # Without constraints OpenSim's solver follows the gradient alone, which spares what no marker pulls at; a task for
     # each would be a quarter slower, and a lock, which OpenSim makes a constraint, four times.
     held = model.getConstraintSet().getSize() > 0
     own = (None, WHOLE) if setup is None else (setup.path, setup.time_range)
-    return Tasks(weights, _unseen_coordinates(model, bodies), held, *own)
+    return Tasks(weights, _shown_by(model, carriers), held, *own)
 
 
 def _default_weights(markers: list[Any]) -> dict[str, float]:
     return {m.getName(): _WEIGHT_OF.get(m.getName(), _OTHER_WEIGHT) for m in markers}
 
 
-def _unseen_coordinates(model: Any, seen_bodies: set[str]) -> tuple[str, ...]:
-    """Coordinates of joints beyond which no body carries a followed marker, but those that follow other coordinates."""
+def _shown_by(model: Any, carriers: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    """Coordinate -> markers beyond its joint; without coordinates that follow others. `carriers`: marker -> body."""
     state = model.initSystem()
     joints = [model.getJointSet().get(i) for i in range(model.getJointSet().getSize())]
     ends = [(j.getParentFrame().findBaseFrame().getName(), j.getChildFrame().findBaseFrame().getName()) for j in joints]
-    seen = set(seen_bodies)
+    beyond: dict[str, set[str]] = {body: set() for pair in ends for body in pair}
+    for marker, body in carriers.items():
+        beyond.setdefault(body, set()).add(marker)
     for _ in ends:  # as often as the longest chain could need
-        seen |= {parent for parent, child in ends if child in seen}
-    unseen = [joint for joint, (_, child) in zip(joints, ends, strict=True) if child not in seen]
-    coordinates = [joint.get_coordinates(k) for joint in unseen for k in range(joint.numCoordinates())]
-    return tuple(c.getName() for c in coordinates if not c.isDependent(state))
+        for parent, child in ends:
+            beyond[parent] |= beyond[child]
+    shown = {}
+    for joint, (_, child) in zip(joints, ends, strict=True):
+        for coordinate in (joint.get_coordinates(k) for k in range(joint.numCoordinates())):
+            if not coordinate.isDependent(state):
+                shown[coordinate.getName()] = tuple(marker for marker in carriers if marker in beyond[child])
+    return shown
 
 
 def usable_frames(positions: FloatArray) -> BoolArray:

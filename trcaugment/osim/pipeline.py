@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,15 +16,17 @@ from trcaugment.body.skeleton import GENERIC_HEIGHT_M
 from trcaugment.chain.time_range import WHOLE, cut_time
 from trcaugment.errors import MarkersError, OsimError
 from trcaugment.formats.files import as_csv, why_not_written
-from trcaugment.markers import Markers
+from trcaugment.markers import MAX_GAP_S, Markers
 from trcaugment.osim.factors import Scaling, factors_csv
-from trcaugment.osim.ik import MAX_LIMIT_M, RMS_LIMIT_M, MarkerErrors, Tasks, make_tasks, run_ik, write_ik_trial
+from trcaugment.osim.ik import MAX_LIMIT_M, RMS_LIMIT_M, MarkerErrors, Tasks, make_tasks
 from trcaugment.osim.log import OpensimLog, opensim_log
 from trcaugment.osim.model import open_model, write_shipped_model
+from trcaugment.osim.parts import part_names
 from trcaugment.osim.placement import place_markers
 from trcaugment.osim.scale_tool import SCALE_SETUP, SCALED, UNSCALED
 from trcaugment.osim.scaling import scale, seen_names, take_sample
 from trcaugment.osim.setups import ScaleSetup, read_ik_setup, read_scale_setup
+from trcaugment.osim.solving import solve_parts
 from trcaugment.subject import Subject
 
 FACTORS = "scale_factors.csv"
@@ -34,7 +36,10 @@ _MOST_HEIGHT_ERROR = 0.1
 # OpenCap's trial "neutral", Pose2Sim's "static"; as a word, whatever stands around it.
 _STATIC_NAME = re.compile(r"(?<![a-z])(static|neutral)(?![a-z])", re.IGNORECASE)
 FIGURE_END = "_errors.png"
-_TRIAL_ENDS = ("_ik.trc", "_ik_setup.xml", ".mot", "_errors.csv", FIGURE_END, "_ik.log")
+_TABLE_END = "_errors.csv"
+_TRIAL_ENDS = (_TABLE_END, FIGURE_END, "_ik.log")
+_PART_ENDS = ("_ik.trc", "_ik_setup.xml", ".mot")
+_REPORT_ENDS = ("_ik_marker_errors.sto", "_ik_model_marker_locations.sto")
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,18 @@ class Scaled:
     tasks: Tasks
 
 
-def trial_files(name: str) -> tuple[str, ...]:
-    """Names of the files that belong to a trial."""
-    return tuple(name + end for end in _TRIAL_ENDS)
+def trial_files(name: str, n_parts: int = 1) -> tuple[str, ...]:
+    """Names of the files that belong to a trial with so many parts."""
+    parts = part_names(name, n_parts)
+    return (*(name + end for end in _TRIAL_ENDS), *(part + end for part in parts for end in _PART_ENDS))
+
+
+def earlier_parts(folder: Path, name: str) -> list[Path]:
+    """Files in a folder of a trial's parts, as an earlier run made them; a part has no table of errors of its own."""
+    ends = "|".join(re.escape(end) for end in (*_PART_ENDS, *_REPORT_ENDS))
+    pattern = re.compile(rf"({re.escape(name)}_part[1-9][0-9]*)({ends})")
+    found = [(path, pattern.fullmatch(path.name)) for path in folder.iterdir()] if folder.is_dir() else []
+    return [path for path, match in found if match and not (folder / (match[1] + _TABLE_END)).exists()]
 
 
 def scale_person(
@@ -100,9 +114,14 @@ def scale_person(
             else:
                 notes += _place({**trials, **used}, tasks, work, log)
             scaling = replace(scaling, notes=(*scaling.notes, *notes))
-        scaling = replace(scaling, notes=(*scaling.notes, *(ik_setup.notes if ik_setup else ())))
+        scaling = replace(scaling, notes=(*scaling.notes, *(ik_setup.notes if ik_setup else ()), *_unmeasured(tasks)))
         (work / FACTORS).write_bytes(factors_csv(scaling))
     return Scaled(scaling, tasks)
+
+
+def _unmeasured(tasks: Tasks) -> Iterator[str]:
+    if tasks.unseen:
+        yield f"nothing measures {', '.join(tasks.unseen)}: left at the model's defaults"
 
 
 def _write_unscaled(kit: Kit, work: Path, log: OpensimLog) -> Any:
@@ -168,8 +187,19 @@ def _let_loose(model: Any) -> None:
         coordinates.get(i).setDefaultClamped(False)
 
 
-def solve(name: str, trial: Markers, tasks: Tasks, folder: Path) -> MarkerErrors:
+def solve(
+    name: str, trial: Markers, tasks: Tasks, folder: Path, *, max_gap_s: float = MAX_GAP_S, others: Collection[str] = ()
+) -> MarkerErrors:
     """Inverse kinematics of one trial with the folder's scaled model.
+
+    Args:
+        name: of its files.
+        trial: markers.
+        tasks: what is followed.
+        folder: with the model; gets the angles and all else.
+        max_gap_s: gaps of frames without enough markers that last as long, in s, part the trial; others are
+            interpolated.
+        others: names of other trials, which no part may take.
 
     Raises:
         OsimError: OpenSim failed; its log is in the folder.
@@ -178,12 +208,29 @@ def solve(name: str, trial: Markers, tasks: Tasks, folder: Path) -> MarkerErrors
     with _workshop(folder, log_name) as work:
         (work / SCALED).write_bytes((folder / SCALED).read_bytes())
         with opensim_log(work / log_name) as log:
-            errors, _ = run_ik(write_ik_trial(work, name, trial, tasks, log), log)
+            errors = solve_parts(work, name, cut_time(trial, tasks.time_range), tasks, log=log, max_gap_s=max_gap_s)
         n_inside = cut_time(trial, tasks.time_range).n_frames
-        errors = replace(errors, n_left_out=n_inside - len(errors.time_s), n_outside=trial.n_frames - n_inside)
-        (work / f"{name}_errors.csv").write_bytes(_errors_csv(errors))
+        errors = replace(errors, n_outside=trial.n_frames - n_inside)
+        (work / f"{name}{_TABLE_END}").write_bytes(_errors_csv(errors))
         (work / SCALED).unlink()
+        _make_room(folder, name, [part.name for part in errors.parts], others)
     return errors
+
+
+def _make_room(folder: Path, name: str, parts: Sequence[str], others: Collection[str]) -> None:
+    """Remove motions that an earlier run made of the trial, if it had other parts.
+
+    Raises:
+        OsimError: a part has the name of another trial.
+    """
+    for part in parts:
+        if part != name and (part in others or (folder / (part + _TABLE_END)).exists()):
+            raise OsimError(f"{name} falls into parts, and {part} is the name of another trial; rename one of them")
+    made = {part + end for part in parts for end in (*_PART_ENDS, *_REPORT_ENDS)}
+    whole = [folder / (name + end) for end in (*_PART_ENDS, *_REPORT_ENDS)]
+    for path in (*whole, *earlier_parts(folder, name)):
+        if path.name not in made:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -209,12 +256,19 @@ def _move(files: Sequence[Path], folder: Path) -> None:
 
 
 def _errors_csv(errors: MarkerErrors) -> bytes:
-    """One row per frame, one column per marker, in mm, empty where a marker is missing; a mark if over the limits."""
-    rows: list[Sequence[object]] = [("time_s", "rms_mm", "max_mm", "mark", *errors.names)]
+    """One row per frame, one column per marker, in mm, empty where a marker is missing.
+
+    Marked are frames that are over the limits, and those that were interpolated.
+    """
+    rows: list[Sequence[object]] = []
     for time_s, distances in zip(errors.time_s, 1000 * errors.distance_m, strict=True):
         seen = distances[np.isfinite(distances)]
         rms, most = np.sqrt(np.mean(seen**2)), seen.max()
         mark = "over the limits" if rms > 1000 * RMS_LIMIT_M or most > 1000 * MAX_LIMIT_M else ""
         cells = ("" if np.isnan(value) else f"{value:.2f}" for value in distances)
         rows.append((f"{time_s:.6f}", f"{rms:.2f}", f"{most:.2f}", mark, *cells))
-    return as_csv(rows)
+    nothing = [""] * len(errors.names)
+    for part in errors.parts:
+        rows += [(f"{time_s:.6f}", "", "", "interpolated", *nothing) for time_s in part.time_s[~part.solved]]
+    rows.sort(key=lambda row: float(str(row[0])))
+    return as_csv([("time_s", "rms_mm", "max_mm", "mark", *errors.names), *rows])
