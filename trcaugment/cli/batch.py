@@ -130,7 +130,7 @@ def batch(
             work = Work(_whole_path(DEFAULT_MODEL if model_name is None else model_name), device, settings)
             whole = [file and file.absolute() for file in files]
             kit = Kit(model=whole[0], marker_set=whole[1], scale_setup=whole[2], ik_setup=whole[3])
-            how = HowToSolve(static, kit) if with_ik else None
+            how = HowToSolve(static, kit, settings.preparation.max_gap_s) if with_ik else None
             rows = _run(plan, work, output, address or jobs, how, summary)
             failed = not went_well(rows)
             if json_file:

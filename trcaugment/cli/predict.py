@@ -28,7 +28,7 @@ from trcaugment.subject import StatedSubject
 
 if TYPE_CHECKING:
     from trcaugment.cli.osim_ik import Solved
-    from trcaugment.conversion.trials import Outcome
+    from trcaugment.conversion.trials import Outcome, Settings
     from trcaugment.model.folder import Model
 
 _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -141,7 +141,7 @@ def predict(
     n_failed = sum(outcome.sidecar is None for outcome in outcomes)
     if n_failed and len(outcomes) > 1:
         say(f"{n_failed} of {len(outcomes)} trials failed; the others are done.", err=True)
-    solved = _find_angles(outcomes, Path(output), static, summary) if with_ik else None
+    solved = _find_angles(outcomes, Path(output), static, settings, summary) if with_ik else None
     if json_file:
         write_output(json_file, as_json({"trials": as_data(outcomes)} | ({"ik": solved.as_data()} if solved else {})))
     if n_failed or (solved and solved.failed):
@@ -168,7 +168,9 @@ def _to_standard_output(outcome: Outcome) -> Outcome:
     return replace(outcome, sidecar=msgspec.structs.replace(outcome.sidecar, made=made))
 
 
-def _find_angles(outcomes: Sequence[Outcome], folder: Path, static: Path | None, summary: Summary) -> Solved | None:
+def _find_angles(
+    outcomes: Sequence[Outcome], folder: Path, static: Path | None, settings: Settings, summary: Summary
+) -> Solved | None:
     from trcaugment.conversion.ik import Person, common_subject
 
     done = {outcome.conversion.target: outcome.sidecar for outcome in outcomes if outcome.sidecar}
@@ -178,7 +180,9 @@ def _find_angles(outcomes: Sequence[Outcome], folder: Path, static: Path | None,
     if static:  # of an input, what was predicted from it
         made = {outcome.conversion.source.resolve(): outcome.conversion.target for outcome in outcomes}
         static = made.get(static.resolve(), static)
-    person = Person(folder, subject, {path.stem: path for path in done}, static)
+    person = Person(
+        folder, subject, {path.stem: path for path in done}, static, max_gap_s=settings.preparation.max_gap_s
+    )
     return run_ik(person, os.cpu_count() or 1, summary)
 
 

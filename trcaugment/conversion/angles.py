@@ -19,6 +19,7 @@ from trcaugment.conversion.sidecar import Sidecar, this_tool
 from trcaugment.errors import OsimError
 from trcaugment.formats.files import TEMPORARY_END, as_json, read_file, replace_file, why_not_written
 from trcaugment.formats.outputs import in_the_way
+from trcaugment.markers import MAX_GAP_S
 from trcaugment.osim.pipeline import SCALING_FILES, Kit, trial_files
 
 STATE_FILE = "ik.json"
@@ -32,15 +33,18 @@ class HowToSolve:
     Attributes:
         static: name of the trial that scales everybody who has it, without .trc; None for the usual choice.
         kit: OpenSim files of the user.
+        max_gap_s: as in `Person`.
     """
 
     static: str | None = None
     kit: Kit = field(default_factory=Kit)
+    max_gap_s: float = MAX_GAP_S
 
     def as_made(self) -> dict[str, str]:
-        """The same for the record: the trial's name, and checksums of the files."""
+        """The same for the record: the trial's name, checksums of the files, and the longest gap."""
         files = {name: path for name, path in vars(self.kit).items() if isinstance(path, Path)}
         chosen = {} if self.static is None else {"static": self.static}
+        chosen |= {} if self.max_gap_s == MAX_GAP_S else {"max_gap_s": f"{self.max_gap_s:g}"}
         return chosen | {name: hashlib.sha256(read_file(path)).hexdigest() for name, path in files.items()}
 
 
@@ -87,7 +91,7 @@ def plan_people(
     for folder, outputs in groups.items():
         subject = common_subject([sidecars[path] for path in outputs.values()])
         static = None if how.static is None else outputs.get(how.static)
-        person = Person(folder, subject, outputs, static, how.kit)
+        person = Person(folder, subject, outputs, static, how.kit, max_gap_s=how.max_gap_s)
         sha256 = {name: sidecars[path].output.sha256 for name, path in outputs.items()}
         planned.append(PlannedPerson(person, sha256, made))
     return planned

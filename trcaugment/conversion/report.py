@@ -15,7 +15,8 @@ from trcaugment.conversion.sidecar import GuardFinding, read_origin
 from trcaugment.conversion.trials import Outcome
 from trcaugment.formats.files import as_csv, as_json, replace_file
 
-_LISTS = ("notes", "findings", "scaling_notes")  # fields of a row of which the table of trials shows the number
+# Fields of a row of which the table of trials shows the number.
+_LISTS = ("notes", "findings", "scaling_notes", "ik_notes")
 _FINDING_COLUMNS = ("trial", "found_by", "message", "first_frame", "last_frame")
 Result = Literal["converted", "kept", "failed", "left out", "not reached"]
 
@@ -143,11 +144,13 @@ def _cell(value: object) -> object:
 
 
 def _findings(row: Row) -> Iterator[tuple[object, ...]]:
-    """What the reader, guards and scaling said of a trial; a row for each run of frames, or one for the whole trial."""
+    """What reader, guards, scaling and ik said of a trial; a row for each run of frames, or one for the whole trial."""
     for note in row.notes:
         yield row.trial, "reader", note, None, None
     for note in row.scaling_notes:
         yield row.trial, "scaling", note, None, None
+    for note in row.ik_notes:
+        yield row.trial, "ik", note, None, None
     for finding in row.findings:
         for first, last in finding.frames or ((None, None),):
             yield row.trial, finding.guard, finding.message, first, last

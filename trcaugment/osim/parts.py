@@ -82,9 +82,8 @@ def part_names(name: str, n_parts: int) -> tuple[str, ...]:
 def interpolate(values: FloatArray, part: Part) -> FloatArray:
     """Values in every frame of a part, from those in its solved frames.
 
-    Akima's interpolation: it depends on two frames on each side, so that one odd angle does no harm far away. On
-    generated walks, gaps of 0.1 s cost 1.2 degrees RMS (PCHIP 1.5, a cubic spline 1.1), but with 0.5 degrees of noise
-    a spline is twice as bad in squats (1.3 degrees, Akima 0.7); see docs/osim.md.
+    By Akima's method. On generated motions with gaps of 0.1 s it is nearer to the truth than PCHIP, and where angles
+    are noisy nearer than a cubic spline (`benchmarks/gap_angles.py`; figures in docs/osim.md).
 
     Args:
         values: (n_solved, n_columns).
