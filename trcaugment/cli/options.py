@@ -24,7 +24,17 @@ _GROUPS = {
     "What is read": ("names", "from_s", "to_s"),
     "Preparing keypoints": ("max_gap_s", "keep_outliers", "repair_swaps", "up", "strict"),
     "Network": ("model_name", "device"),
-    "OpenSim": ("with_ik", "static", "model", "osim_model", "marker_set", "scale_setup", "no_scaling", "ik_setup"),
+    "OpenSim": (
+        "with_ik",
+        "static",
+        "model",
+        "osim_model",
+        "marker_set",
+        "scale_setup",
+        "no_scaling",
+        "ik_setup",
+        "bridged_s",
+    ),
     "Running": ("jobs", "address", "quiet", "json_file"),
 }
 

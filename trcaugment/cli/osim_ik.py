@@ -46,7 +46,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @names_option
 @click.option(
     "--max-gap",
-    "max_gap_s",
+    "bridged_s",
     type=click.FloatRange(0, 10),
     default=MAX_GAP_S,
     show_default=True,
@@ -77,7 +77,7 @@ def ik(
     no_scaling: bool,
     ik_setup: Path | None,
     names: tuple[str, ...],
-    max_gap_s: float,
+    bridged_s: float,
     jobs: int,
     overwrite: bool,
     quiet: bool,
@@ -104,7 +104,7 @@ def ik(
     kit = Kit(model, marker_set, scale_setup, ik_setup, no_scaling)
     own_files = [file for file in (static, model, marker_set, scale_setup, ik_setup) if file]
     paths = prepare(inputs, output, overwrite, own_files)
-    person = Person(output, subject, paths, static, kit, name_map(names), wanted, max_gap_s)
+    person = Person(output, subject, paths, static, kit, name_map(names), wanted, bridged_s)
     solved = run(person, jobs, summary)
     if json_file:
         write_output(json_file, as_json(solved.as_data()))
