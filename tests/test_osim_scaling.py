@@ -10,11 +10,13 @@ from planted_people import NAMES, draw_factors, grown, move
 from trcaugment.body.skeleton import BODY_INDEX
 from trcaugment.chain.time_range import WHOLE, TimeRange
 from trcaugment.errors import OsimError
+from trcaugment.markers import Markers
 from trcaugment.osim.factors import Factor, by_body
+from trcaugment.osim.ik import usable_frames
 from trcaugment.osim.log import opensim_log
 from trcaugment.osim.measurements import MEASUREMENTS, Measurement, distance_m
 from trcaugment.osim.pipeline import Kit, scale_person
-from trcaugment.osim.scaling import _measurable
+from trcaugment.osim.scaling import _measurable, take_sample
 from trcaugment.osim.setups import ScaleSetup, read_scale_setup
 from trcaugment.subject import Subject
 
@@ -113,6 +115,17 @@ def test_distances_whose_markers_are_never_there_together_are_not_measured():
     assert _measurable(width, trial).pairs == ()
     thigh = next(m for m in MEASUREMENTS if m.name == "thigh length_r")
     assert _measurable(thigh, trial) == thigh
+
+
+def test_a_frame_that_only_a_trial_with_few_markers_can_use_is_not_in_the_sample(rng):
+    names = tuple("abcdefgh")
+    time_s = np.arange(5) / 60
+    few = rng.normal(size=(5, 4, 3))
+    few[2, 0] = np.nan  # three of four markers: enough for this trial, too few beside eight
+    trials = {"all": Markers(names, rng.normal(size=(5, 8, 3)), time_s), "few": Markers(names[:4], few, time_s)}
+    sample, trial_of = take_sample(trials, names)
+    assert usable_frames(sample.positions).all()
+    assert (trial_of.count("all"), trial_of.count("few")) == (5, 4)
 
 
 def test_manual_factors_and_measurements_count_in_the_order_of_the_set_up():

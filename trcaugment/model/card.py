@@ -14,7 +14,7 @@ from trcaugment.marker_sets import KEYPOINTS, OUTPUT_SETS, MarkerSet
 from trcaugment.markers import WINDOW_FRAMES
 
 FORMAT_VERSION = 2
-DEFAULT_MODEL = "bilstm-attention-v2"
+DEFAULT_MODEL = "bilstm-attention-v3"
 WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
 HOP_FRAMES = 5  # of new models: a longer hop gives jerkier markers, a shorter one gains nothing (benchmarks/choices.py)
 N_AXES = 3

@@ -145,7 +145,11 @@ def take_sample(trials: Mapping[str, Markers], names: tuple[str, ...]) -> tuple[
         n = min(len(frames), max(_FEWEST_FRAMES, round(_N_FRAMES * len(frames) / n_all)))
         chosen.append(frames[np.linspace(0, len(frames) - 1, n).round().astype(int)])
         trial_of += [title] * n
-    return Markers(names, np.concatenate(chosen), np.arange(len(trial_of)) / 100), tuple(trial_of)
+    positions, titles = np.concatenate(chosen), np.array(trial_of)
+    # A trial with few markers has frames that are usable within it, but not beside those of the other trials.
+    while not (usable := usable_frames(positions)).all():
+        positions, titles = positions[usable], titles[usable]
+    return Markers(names, positions, np.arange(len(titles)) / 100), tuple(titles.tolist())
 
 
 def _in_postures(evidence: _Evidence, tasks: Tasks, folder: Path, log: OpensimLog) -> Markers:
