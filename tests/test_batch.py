@@ -65,7 +65,7 @@ def cohort(tmp_path: Path) -> Path:
 
 
 def batch(*arguments: object) -> Result:
-    return CliRunner().invoke(main, ["batch", *map(str, arguments)])
+    return CliRunner(env={"COLUMNS": "250"}).invoke(main, ["batch", *map(str, arguments)])
 
 
 def rows(outputs: Path) -> dict[str, dict[str, str]]:

@@ -251,7 +251,7 @@ def test_a_run_goes_on_only_with_the_same_data(window_set, tmp_path, short_fit):
         ("generated = 0", "", "no windows; name datasets or set generated above 0"),
         ("generated = -1", "", r"\$\.generated"),
         ("", table("x", "weight = 0"), r"datasets\[0\]\.weight"),
-        ("", table("x", "wait = 1"), r"unknown field `wait`.*datasets"),
+        ("", table("x", "wait = 1"), r"unknown key wait in \[datasets\]; did you mean weight"),
         ("", "[split]\nvalidation = 1.0", r"split\.validation"),
         ("", table("nowhere"), "expected the recipe's data set .*nowhere, found no such file or folder"),
     ],

@@ -68,7 +68,7 @@ GOOD = "inDegrees=no\nendheader\ntime hip_flexion_r\n"
         (GOOD + "0 1\n1 2\n0.5 3\n", "increasing time"),
         (GOOD + "0 1\n2 2\n1 3\n", "increasing time"),
         (GOOD + "0 1\n1 nan\n2 3\n", "no missing values"),
-        (GOOD + "0 1\n1 inf\n2 3\n", "no missing values"),
+        (GOOD + "0 1\n1 inf\n2 3\n", "line 5: expected a number in column 2, found inf"),
         (GOOD + "0 1\n1 2 3\n", r"line 5: expected one value per label \(2\), found 3"),
         (GOOD + "0 1 1\n1 2 3\n", "line 4: expected one value per label"),
         (GOOD + "0 1\n1 2,5\n", "line 5: .*decimal points"),

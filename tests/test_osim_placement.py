@@ -55,7 +55,7 @@ def test_markers_go_where_the_person_has_them_and_are_named(opensim, own_model, 
 def test_a_model_that_is_scaled_already_stays_as_it_is(opensim, own_model, trial, tmp_path):
     scaled = scale_person({"squat": trial}, None, Subject(1.785, 70), Kit(own_model, is_scaled=True), tmp_path)
     assert scaled.scaling.by_body == {}
-    assert scaled.scaling.notes == ("not scaled: trcaugment_full_body stays as it is, its mass too",)
+    assert scaled.scaling.notes[0] == "not scaled: trcaugment_full_body stays as it is, its mass too"
     one, other = (opensim.Model(str(path)) for path in (own_model, tmp_path / "scaled.osim"))
     assert one.getTotalMass(one.initSystem()) == pytest.approx(other.getTotalMass(other.initSystem()))
     for name in NAMES:

@@ -68,7 +68,8 @@ def test_a_batch_plans_with_an_estimated_height(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.trc").touch()
     (tmp_path / "in" / "subjects.csv").write_text(HEAD.replace(",", ";") + "*;Anna;auto;51,5\n")
-    done = CliRunner().invoke(main, ["batch", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--dry-run"])
+    wide = CliRunner(env={"COLUMNS": "250"})  # for the long paths of tests
+    done = wide.invoke(main, ["batch", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--dry-run"])
     assert done.exit_code == 0, done.output
     assert "to be estimated" in done.output
     assert "51.5 kg" in done.output

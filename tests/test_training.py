@@ -435,8 +435,8 @@ def test_an_epoch_that_is_not_the_best_is_kept_as_the_last(finished, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (("seed = 3", "sede = 3"), "unknown field `sede`"),
-        (("hidden = 8", "hiden = 8"), r"unknown field `hiden`.*network"),
+        (("seed = 3", "sede = 3"), "unknown key sede .*did you mean seed"),
+        (("hidden = 8", "hiden = 8"), r"unknown key hiden in \[network\]; did you mean hidden"),
         (("epochs = 3", 'epochs = "three"'), r"Expected `int`, got `str`.*optimization\.epochs"),
         (("procedural = 6", "procedural = 2.5"), r"motions\.procedural"),
         (('name = "tiny"', ""), "missing required field `name`"),
@@ -476,7 +476,7 @@ def test_a_wrong_recipe_is_refused_with_its_name_and_the_place(tmp_path, change,
 
 
 def test_recipes_that_cannot_be_read_are_refused(tmp_path):
-    with pytest.raises(TrainingError, match=r"nowhere\.toml: cannot be read"):
+    with pytest.raises(TrainingError, match=r"nowhere\.toml: there is no such recipe"):
         train(tmp_path / "nowhere.toml", tmp_path / "run")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(TrainingError, match=r"binary\.toml: not a recipe"):
