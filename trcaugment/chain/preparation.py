@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -126,15 +127,8 @@ def prepare(
     outliers = find_outliers(seen, markers.time_s)
     trusted = np.where(outliers[:, :, None], np.nan, seen)
     leaps = find_leaps(trusted, markers.time_s)
-    if not how.keep_outliers:
-        seen = trusted
-    positions = np.empty_like(seen)
-    filled, missing = (np.empty(seen.shape[:2], dtype=np.bool_) for _ in range(2))
-    # Each part between leaps on its own: no gap is filled across a leap, which may be another person.
-    for a, b in pairwise([0, *leaps, markers.n_frames]):
-        bridged, filled[a:b] = fill_gaps(seen[a:b], markers.time_s[a:b], how.max_gap_s)
-        missing[a:b] = np.isnan(bridged).any(axis=2)
-        positions[a:b] = fill_missing(bridged, missing[a:b], markers.time_s[a:b], subject.height_m)
+    parts = list(pairwise([0, *leaps, markers.n_frames]))
+    positions, filled, missing = _fill(seen if how.keep_outliers else trusted, markers.time_s, parts, subject, how)
     enough = can_be_filled(missing)
     without_body = frames_without_body(positions, subject)
     usable = np.asarray(enough & ~without_body)
@@ -142,7 +136,6 @@ def prepare(
         raise MarkersError(_nothing_to_predict(missing))
     frames = model_frames(markers.time_s, RATE_HZ)
     spans = find_segments(usable, markers.time_s, leaps=leaps)
-    segments = tuple(_segment(positions[a:b], frames[a:b], (a, b), card) for a, b in spans)
     up, odd_up = choose_up(keypoints.positions, how.up)
     findings = (
         *watch(keypoints.positions, markers.time_s, subject, card),
@@ -164,8 +157,28 @@ def prepare(
         lost=lost_markers(missing, never, card.outputs) | ~enough[:, None],
         without_body=without_body,
         findings=findings,
-        segments=segments,
+        segments=tuple(_segment(positions[a:b], frames[a:b], (a, b), card) for a, b in spans),
     )
+
+
+def _fill(
+    seen: FloatArray, time_s: FloatArray, parts: Sequence[Span], subject: Subject, how: Preparation
+) -> tuple[FloatArray, BoolArray, BoolArray]:
+    """Fill gaps along a keypoint's own path, and what is then still missing by its most likely place.
+
+    Each part between leaps is filled on its own: on the other side of a leap there may be another person.
+
+    Returns:
+        Positions, (n_frames, 15, 3); samples that were filled along the path, and samples that were missing for
+        longer, (n_frames, 15).
+    """
+    positions = np.empty_like(seen)
+    filled, missing = (np.empty(seen.shape[:2], dtype=np.bool_) for _ in range(2))
+    for a, b in parts:
+        bridged, filled[a:b] = fill_gaps(seen[a:b], time_s[a:b], how.max_gap_s)
+        missing[a:b] = np.isnan(bridged).any(axis=2)
+        positions[a:b] = fill_missing(bridged, missing[a:b], time_s[a:b], subject.height_m)
+    return positions, filled, missing
 
 
 def _segment(positions: FloatArray, frames: FloatArray, span: Span, card: Card) -> Segment:
