@@ -165,9 +165,9 @@ def test_the_nearest_configuration_counts_key_by_key(tmp_path):
 @pytest.mark.parametrize(
     ("height", "mass", "people", "reason"),
     [
-        ("[1.72, 1.40]", "[70.0, 63.5]", ["_P1", "_P2"], "2 values are not told apart by their order"),
-        ("[1.72, 1.40]", "70.0", [""], "2 values are not told apart by their order"),
-        ("1.72", "[70.0, 63.5]", [""], "2 values are not told apart by their order"),
+        ("[1.72, 1.40]", "[70.0, 63.5]", ["_P1", "_P2"], "2 values cannot be assigned by their order"),
+        ("[1.72, 1.40]", "70.0", [""], "2 values cannot be assigned by their order"),
+        ("1.72", "[70.0, 63.5]", [""], "2 values cannot be assigned by their order"),
         ("1.72", "70.0", ["_P1", "_P2"], "one value for the files of several people (P1, P2)"),
         ("'auto'", "70.0", ["_P1", "_P2"], "one value for the files of several people (P1, P2)"),
         ("[]", "70.0", [""], "expected a number, found []"),

@@ -14,7 +14,7 @@ class ExperimentStatus(Callback):
     """Keeps a status line up to date."""
 
     def __init__(self, status: Status) -> None:
-        """Args: the line."""
+        """Progress that is shown in this line."""
         self.status = status
         self.run = ""
 

@@ -158,8 +158,8 @@ class Solved:
         made = self.scaling
         factors = {each.measurement.name: each.value for each in made.factors} if made else {}
         wanted = asdict(self.person.time_range)
-        said = {"warnings": made.warnings, "notes": made.notes} if made else {"warnings": (), "notes": ()}
-        return {"factors": factors, **said, "time_range": wanted, "trials": trials}
+        remarks = {"warnings": made.warnings, "notes": made.notes} if made else {"warnings": (), "notes": ()}
+        return {"factors": factors, **remarks, "time_range": wanted, "trials": trials}
 
 
 def _errors_as_data(errors: MarkerErrors) -> dict[str, object]:

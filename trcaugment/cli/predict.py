@@ -160,7 +160,7 @@ def _load_model(name: str | None, device: str) -> Model:
 
 
 def _to_standard_output(outcome: Outcome) -> Outcome:
-    """Writes the output of a trial; what is said of the file that held it so long is said of standard output."""
+    """Write a trial's output to standard output; messages about the temporary file name standard output instead."""
     if outcome.sidecar is None:
         return outcome
     write_output(STANDARD, outcome.conversion.target.read_bytes())

@@ -28,7 +28,7 @@ class Summary:
     """What a command says of its results: nothing if it shall be quiet; on standard error where data go to output."""
 
     def __init__(self, quiet: bool = False, *, beside_data: bool = False) -> None:
-        """Args: whether it is left out, and whether standard output is taken."""
+        """A summary that is shown unless `quiet`; on standard error if standard output carries data (`beside_data`)."""
         self.quiet, self._err = quiet, beside_data
 
     def loud(self) -> Summary:

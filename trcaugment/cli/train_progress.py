@@ -14,7 +14,7 @@ class TrainProgress(Callback):
     """A status line until training begins, then epochs; everything is cleared away at the end of the `with` block."""
 
     def __init__(self, console: Console) -> None:
-        """Args: where to show it."""
+        """Progress that is shown on this console."""
         self.console = console
         self.status = console.status("Making motions and fitting the linear path")
         columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn())

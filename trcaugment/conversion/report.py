@@ -144,7 +144,7 @@ def _cell(value: object) -> object:
 
 
 def _findings(row: Row) -> Iterator[tuple[object, ...]]:
-    """What reader, guards, scaling and ik said of a trial; a row for each run of frames, or one for the whole trial."""
+    """Messages about a trial, by their source; a row for each run of frames, or one for the whole trial."""
     for note in row.notes:
         yield row.trial, "reader", note, None, None
     for note in row.scaling_notes:

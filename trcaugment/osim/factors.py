@@ -134,7 +134,7 @@ def _stand_in(
 def odd_factors(factors: Sequence[Factor]) -> list[str]:
     """Sentences about factors that no person has."""
     low, high = _POSSIBLE
-    said = [
+    messages = [
         f"{f.measurement.name}: factor {f.value:.2f} lies outside {low:g}-{high:g}; check height, units and markers"
         for f in factors
         if not low <= f.value <= high
@@ -143,8 +143,10 @@ def odd_factors(factors: Sequence[Factor]) -> list[str]:
     for name, right in by_name.items():
         left = by_name.get(other_side(name)) if name.endswith("_r") else None
         if left is not None and abs(right / left - 1) > _MOST_ASYMMETRY:
-            said.append(f"{name.removesuffix('_r')}: right {right:.2f} and left {left:.2f} differ by more than 10 %")
-    return said
+            messages.append(
+                f"{name.removesuffix('_r')}: right {right:.2f} and left {left:.2f} differ by more than 10 %"
+            )
+    return messages
 
 
 def factors_csv(scaling: Scaling) -> bytes:

@@ -137,7 +137,7 @@ def _write_unscaled(kit: Kit, work: Path, log: OpensimLog) -> Any:
 
 
 def _place(trials: Mapping[str, Markers], tasks: Tasks, work: Path, log: OpensimLog) -> list[str]:
-    """Move markers of the scaled model to where the trials have them; what is to be said about that."""
+    """Move markers of the scaled model to where the trials have them; messages about that."""
     sample, _ = take_sample(trials, tasks.followed)
     moved = place_markers(sample, replace(tasks, time_range=WHOLE), work, log)
     listed = ", ".join(f"{each.marker} {1000 * each.distance_m:.0f} mm" for each in moved)
@@ -147,7 +147,7 @@ def _place(trials: Mapping[str, Markers], tasks: Tasks, work: Path, log: Opensim
 def _scaling_trials(
     trials: Mapping[str, Markers], static: Markers | None, setup: ScaleSetup
 ) -> tuple[Mapping[str, Markers], list[str]]:
-    """The trials whose distances count, in the set-up's time range, and what is to be said about that."""
+    """The trials whose distances count, in the set-up's time range, and messages about that."""
     used, notes = trials, []
     by_name = {name: trial for name, trial in trials.items() if _STATIC_NAME.search(name)}
     if static is not None:

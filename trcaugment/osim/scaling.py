@@ -186,7 +186,7 @@ def _compare(evidence: _Evidence, model: Markers, values: list[float]) -> tuple[
 
 def _disagreements(evidence: _Evidence, factors: Sequence[Factor], ratios: Sequence[FloatArray]) -> list[str]:
     """Sentences about trials whose distances, in the same posture, are no one person's."""
-    said = []
+    messages = []
     titles = list(dict.fromkeys(evidence.trial_of))
     for factor, ratio in zip(factors, ratios, strict=True):
         own = {title: ratio[[each == title for each in evidence.trial_of]] for title in titles}
@@ -196,5 +196,5 @@ def _disagreements(evidence: _Evidence, factors: Sequence[Factor], ratios: Seque
         length_mm = 1000 * float(np.mean([d.scaled_m for d in factor.distances]))
         listed = ", ".join(f"{each * length_mm:.0f} mm in {title}" for title, each in middle.items())
         apart = max(middle.values()) / min(middle.values()) - 1
-        said.append(f"{factor.measurement.name}: trials disagree by {100 * apart:.0f} %: {listed} (in one posture)")
-    return said
+        messages.append(f"{factor.measurement.name}: trials disagree by {100 * apart:.0f} %: {listed} (in one posture)")
+    return messages

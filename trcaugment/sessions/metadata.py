@@ -71,7 +71,7 @@ class Metadata:
             source, value = f"{file} ({key})", values[key]
             one = value[0] if isinstance(value, list) and len(value) == 1 else value
             if isinstance(value, list) and len(value) > 1:
-                raise SessionsError(f"{source}: {len(value)} values are not told apart by their order; add {_ROW}")
+                raise SessionsError(f"{source}: {len(value)} values cannot be assigned by their order; add {_ROW}")
             if len(people) > 1 and not _is_auto(one):
                 shown = ", ".join(label or "one without label" for label in sorted(people))
                 raise SessionsError(f"{source}: one value for the files of several people ({shown}); add {_ROW}")
