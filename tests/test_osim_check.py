@@ -1,5 +1,6 @@
 """What a check says would happen is what OpenSim then does."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -285,3 +286,11 @@ def test_models_of_others_take_all_35_markers(opensim, shared_data, names):
     assert {name for name, _ in found.scaling.idle} >= {"humerus", "radius"}
     assert {"humerus_r", "humerus_l", "radius_r", "radius_l"} <= set(found.scaling.unsized)
     assert {"femur_r", "tibia_l", "pelvis", "calcn_r"}.isdisjoint(found.scaling.unsized)
+
+
+def test_json_holds_what_the_command_lists(model, tmp_path):
+    write_trc(tmp_path / "a.trc", trial(without=["C7_study"]))
+    done = run(tmp_path / "a.trc", "--model", model, "--json", tmp_path / "check.json", "--quiet")
+    assert (done.exit_code, done.output) == (0, "")
+    account = json.loads((tmp_path / "check.json").read_text())
+    assert (account["only_in_model"], len(account["matched"])) == (["C7_study"], 34)

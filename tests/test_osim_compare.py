@@ -1,6 +1,7 @@
 """Two motions side by side: planted differences come back, on the circle and in time; figures, tables and errors."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -231,3 +232,15 @@ def test_the_command_refuses_what_it_must(two):
     assert done.exit_code == 1
     assert "d.mot: expected a line 'endheader'" in done.output
     assert (two / "c.csv").read_text() == "mine"
+
+
+def test_json_holds_the_differences_and_quiet_leaves_the_table_out(two):
+    done = run(two / "a.mot", two / "b.mot", "--json", "-", "--quiet")
+    assert done.exit_code == 0, done.output
+    knee, *_ = json.loads(done.stdout)["differences"]
+    assert (knee["coordinate"], knee["unit"], knee["rmse"]) == ("knee_angle_r", "deg", pytest.approx(5))
+    assert done.stderr == ""
+    done = run(two / "a.mot", two / "b.mot", "--json", two / "c.json")
+    assert "knee_angle_r" in done.stdout
+    assert json.loads((two / "c.json").read_text())["n_frames"] == len(TIME_S)
+    assert run(two / "a.mot", two / "b.mot", "--json", two / "c.json").exit_code == 2

@@ -13,10 +13,11 @@ from rich.padding import Padding
 from rich.table import Table
 
 from trcaugment.cli.names import name_map, names_option
+from trcaugment.cli.options import report_options
 from trcaugment.cli.osim_ik import ik
-from trcaugment.cli.outputs import check_figure, check_outputs, write_output
+from trcaugment.cli.outputs import STANDARD, check_figure, check_outputs, write_output
 from trcaugment.errors import TrcAugmentError
-from trcaugment.formats.files import as_csv
+from trcaugment.formats.files import as_csv, as_json
 
 if TYPE_CHECKING:
     from trcaugment.osim.check import Check, Idle
@@ -57,6 +58,8 @@ def model(output: Path, overwrite: bool) -> None:
 @click.option("--ik-setup", type=_FOUND, metavar="XML", help="Inverse kinematics set-up.")
 @click.option("--scale-setup", type=_FOUND, metavar="XML", help="Scaling set-up.")
 @names_option
+@report_options
+@click.option("--overwrite", is_flag=True, help="Replace the JSON file if it exists.")
 def check(
     trc: Path,
     model_file: Path,
@@ -64,6 +67,9 @@ def check(
     ik_setup: Path | None,
     scale_setup: Path | None,
     names: tuple[str, ...],
+    quiet: bool,
+    json_file: Path | None,
+    overwrite: bool,
 ) -> None:
     """List what a model and its set-ups would make of a TRC file, and what OpenSim would leave out in silence.
 
@@ -74,6 +80,7 @@ def check(
     from trcaugment.formats.trc import read_trc
     from trcaugment.osim.check import check as check_files
 
+    check_outputs([json_file] if json_file else [], [trc], overwrite)
     try:
         markers = read_trc(trc)
         if names:
@@ -81,13 +88,20 @@ def check(
         found = check_files(markers, model_file, marker_set, ik_setup, scale_setup, trc)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
-    _show_check(Console(highlight=False, markup=False), found)
+    if json_file:
+        write_output(json_file, as_json(found))
+    _show_check(_console(quiet, json_file), found)
     if not found.matched:
         has = "has no markers of its own" if not found.only_in_model and not found.empty else "knows none of them"
         raise click.ClickException(
             f"no marker of {trc} is on the model: {model_file.name} {has}. Give the marker set that fits the file's "
             "names with --marker-set."
         )
+
+
+def _console(quiet: bool, json_file: Path | None) -> Console:
+    """Where a summary goes: to standard error if the JSON takes standard output."""
+    return Console(stderr=json_file == STANDARD, quiet=quiet, highlight=False, markup=False)
 
 
 def _show_check(console: Console, found: Check) -> None:
@@ -128,8 +142,17 @@ def _show_idle(console: Console, what: str, n: int, idle: Sequence[Idle]) -> Non
 @click.argument("second", metavar="B.mot", type=_FOUND)
 @click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="Write the differences as a table.")
 @click.option("--figure", "figure_file", type=_FILE, metavar="FILE", help="Draw the curves (.png, .pdf, .svg).")
+@report_options
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
-def compare(first: Path, second: Path, csv_file: Path | None, figure_file: Path | None, overwrite: bool) -> None:
+def compare(
+    first: Path,
+    second: Path,
+    csv_file: Path | None,
+    figure_file: Path | None,
+    quiet: bool,
+    json_file: Path | None,
+    overwrite: bool,
+) -> None:
     """Compare the joint angles of two motions of one trial, coordinate by coordinate.
 
     Both are taken at A's time stamps where the two overlap. RMSE is given with and without the mean difference B - A,
@@ -139,7 +162,7 @@ def compare(first: Path, second: Path, csv_file: Path | None, figure_file: Path 
     from trcaugment.osim.compare import compare as compare_motions
     from trcaugment.osim.compare import read_motion
 
-    check_outputs([target for target in (csv_file, figure_file) if target], [first, second], overwrite)
+    check_outputs([each for each in (csv_file, figure_file, json_file) if each], [first, second], overwrite)
     kind = check_figure(figure_file) if figure_file else ""
     try:
         motions = read_motion(first), read_motion(second)
@@ -152,10 +175,13 @@ def compare(first: Path, second: Path, csv_file: Path | None, figure_file: Path 
         from trcaugment.figures.angles import draw_angles
 
         write_output(figure_file, draw_angles(found, (str(first), str(second)), kind))
+    if json_file:
+        write_output(json_file, as_json({"differences": found.differences, "n_frames": len(found.time_s)}))
+    console = _console(quiet, json_file)
     for path, motion in ((first, motions[0]), (second, motions[1])):
         if motion.notes:
-            click.echo(f"{path}: {' '.join(motion.notes)}")
-    _show(Console(highlight=False, markup=False), found)
+            console.print(f"{path}: {' '.join(motion.notes)}", soft_wrap=True)
+    _show(console, found)
 
 
 def _as_csv(found: Comparison) -> bytes:
