@@ -12,7 +12,7 @@ from trcaugment.errors import OsimError
 from trcaugment.formats.mot import read_table
 from trcaugment.markers import MAX_GAP_S
 from trcaugment.osim.compare import compare, read_motion
-from trcaugment.osim.parts import find_parts, interpolate
+from trcaugment.osim.parts import find_parts, interpolate, notes_on_undetermined
 from trcaugment.osim.pipeline import Kit, earlier_parts, scale_person, solve, trial_files
 from trcaugment.subject import Subject
 
@@ -165,3 +165,13 @@ def test_what_nothing_measures_in_any_trial_is_said_with_the_scaling(solved):
     *_, scaled = solved
     (said,) = [note for note in scaled.scaling.notes if note.startswith("nothing measures")]
     assert "elbow_flex_r" in said and "mtp_angle_l" in said and "ankle" not in said
+
+
+def test_angles_that_the_markers_beyond_do_not_determine_are_named():
+    leg = ("hip_flexion_r", "hip_adduction_r", "hip_rotation_r", "knee_angle_r", "ankle_angle_r", "subtalar_angle_r")
+    foot = ("r_calc_study", "r_5meta_study")  # five numbers for six angles
+    (note,) = notes_on_undetermined(dict.fromkeys(leg, foot) | {"lumbar_extension": ("C7_study",), "arm_flex_r": ()})
+    assert note == f"not determined by {', '.join(foot)} alone, do not use: {', '.join(leg)}"
+    assert not list(notes_on_undetermined(dict.fromkeys(leg, (*foot, "r_toe_study"))))
+    with_knee = dict.fromkeys(leg[:3], ("r_knee_study", *foot)) | dict.fromkeys(leg[3:], foot)
+    assert not list(notes_on_undetermined(with_knee))

@@ -147,6 +147,23 @@ def notes_on_unmeasured(unmeasured: dict[str, BoolArray], parts: Sequence[Part],
             yield f"nothing measures {listed} for a time; what stands there is no finding: {_times(frames, time_s)}"
 
 
+def notes_on_undetermined(shown_by: dict[str, tuple[str, ...]]) -> Iterator[str]:
+    """Sentences on coordinates that are more than their markers determine: many postures fit, and one is written.
+
+    A marker beyond a chain of joints determines three of its coordinates, two determine five, three or more six.
+
+    Args:
+        shown_by: coordinate -> the trial's markers that move with it.
+    """
+    by_markers: dict[tuple[str, ...], list[str]] = {}
+    for coordinate, markers in shown_by.items():
+        by_markers.setdefault(markers, []).append(coordinate)
+    for markers, coordinates in by_markers.items():
+        if markers and len(coordinates) > min(6, 2 * len(markers) + 1):
+            listed = ", ".join(coordinates)
+            yield f"not determined by {', '.join(markers)} alone, do not use: {listed}"
+
+
 def _times(frames: BoolArray, time_s: FloatArray) -> str:
     """Runs of frames as times, such as "5 frames (0.17-0.23 s)"."""
     ranges = ", ".join(_range(time_s[a], time_s[b - 1]) for a, b in find_gaps(frames))

@@ -13,7 +13,14 @@ from trcaugment.formats.mot import read_table, with_rows
 from trcaugment.markers import Markers
 from trcaugment.osim.ik import MarkerErrors, Tasks, run_ik, usable_frames, write_ik_trial
 from trcaugment.osim.log import OpensimLog
-from trcaugment.osim.parts import Part, find_parts, interpolate, notes_on_parts, notes_on_unmeasured
+from trcaugment.osim.parts import (
+    Part,
+    find_parts,
+    interpolate,
+    notes_on_parts,
+    notes_on_undetermined,
+    notes_on_unmeasured,
+)
 
 
 def solve_parts(
@@ -49,6 +56,7 @@ def solve_parts(
     notes = (
         *notes_on_parts(parts, usable, trial.time_s),
         *notes_on_unmeasured(unmeasured, parts, trial.time_s),
+        *notes_on_undetermined(own.shown_by),
     )
     n_left_out = trial.n_frames - sum(len(part.time_s) for part in parts)
     return replace(_joined(each, tasks.followed), n_left_out=n_left_out, parts=parts, notes=notes)
