@@ -1,5 +1,5 @@
 """Coverage-guided fuzzing of all that is read: TRC files, the chain with a tiny random model, motions, people, names,
-sidecars; see docs/abuse.md.
+sidecars; see docs/explanation/abuse.md.
 
 Run from anywhere, after pip install atheris: python benchmarks/fuzz.py TARGET [--minutes 20] [--corpus FOLDER]
 It ends with 0 when the time is up, and with a traceback and the input in a crash-... file at the first of: an exception

@@ -1,6 +1,6 @@
 """Measure the guards and the height estimate: false alarms, what they catch, how far the estimate is off.
 
-    python benchmarks/guards.py [DATA]            the tables of docs/guards.md
+    python benchmarks/guards.py [DATA]            the tables of docs/explanation/guards.md
     python benchmarks/guards.py [DATA] --limits   the extremes of generated trials that the limits in the code come from
 
 DATA holds other people's recordings (../shared/data beside the repository) and motions; without them procedural motions

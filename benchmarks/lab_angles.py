@@ -1,4 +1,4 @@
-"""Joint angles from predicted markers beside those from optical markers, with one scaled model: docs/osim.md.
+"""Joint angles from predicted markers beside those from optical markers, with one scaled model: docs/howto/osim.md.
 
 Run from anywhere, with opensim installed:
 

@@ -1,7 +1,7 @@
 """Measure what missing keypoints cost: which markers depend on which keypoints, and how wrong the others get.
 
     python benchmarks/missing.py --write     trcaugment/chain/dependence.csv, anew for the default model
-    python benchmarks/missing.py [DATA]      the tables of docs/missing-keypoints.md
+    python benchmarks/missing.py [DATA]      the tables of docs/explanation/missing-keypoints.md
 
 DATA holds other people's recordings (../shared/data beside the repository). An added error is the root of the
 difference between the mean squared errors with a keypoint filled in and with it seen.

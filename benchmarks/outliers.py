@@ -2,7 +2,7 @@
 
     python benchmarks/outliers.py [DATA]
 
-prints the tables of docs/guards.md. DATA holds other people's recordings (../shared/data beside the repository) and
+prints the tables of guards.md in docs. DATA holds other people's recordings (../shared/data beside the repository) and
 motions. Keypoints of the lab people are noiseless: they count with 15 mm of white noise on every coordinate.
 """
 

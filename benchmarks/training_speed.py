@@ -1,4 +1,4 @@
-"""How long an epoch of training takes here, in both precisions: the table of docs/training.md.
+"""How long an epoch of training takes here, in both precisions: the table of docs/howto/training.md.
 
 Run from anywhere: python benchmarks/training_speed.py
 """

@@ -15,7 +15,7 @@ from trcaugment.model.folder import load_model
 @pytest.mark.parametrize("n_frames", [6, 30, 90])
 def test_planted_exchanges_are_undone(part, activity, n_frames):
     if (part, activity) == ("ankles and feet", "run"):
-        pytest.skip("the guard sees them by the lengths of the shanks, and not here: docs/guards.md")
+        pytest.skip("the guard sees them by the lengths of the shanks, and not here: docs/explanation/guards.md")
     truth = noisy(act(activity), 0.003)
     seen = truth.copy()
     seen[70 : 70 + n_frames] = exchange(truth[70 : 70 + n_frames], part)

@@ -226,7 +226,7 @@ _RIGHT_COORDINATES = (
 )
 
 # Skin markers, marker center and shoe included. OpenCap's generic marker set for LaiUhlrich2022, moved to where 17
-# people of eight laboratories have them on average beside model keypoints (docs/training-data.md has the figures), the
+# people of eight laboratories have them on average beside model keypoints (training-data.md has the figures), the
 # laboratories counted alike: acromion 20 mm back, malleoli 6-9 mm back, the fifth metatarsal 10 mm back, the heel 5 mm
 # lower, all against our first places. Bimalleolar breadth agrees with ANSUR II (Gordon et al. 2014) to a centimetre.
 # Thigh and shank clusters sit anywhere by convention: OpenCap's places. Pelvis landmarks are drawn in pelvis.py.

@@ -5,7 +5,7 @@ are soft-tissue artifact (review: Leardini et al. 2005, doi 10.1016/j.gaitpost.2
 arms, C7 a rounded back, and detectors see the hip of a bent body in its crease.
 
 Means of the skin markers were chosen with optical recordings of three people of OpenCap's laboratory (squats, sit to
-stand, landings; bent beyond 70 degrees; docs/training-data.md). There, the distance from hip joint center to lateral
+stand, landings; bent beyond 70 degrees; training-data.md). There, the distance from hip joint center to lateral
 knee marker shortens by 20-39 mm, and from there to the lateral ankle by 17-28 mm. Two thirds of the first come from the
 pelvis markers: the skin over ASIS and PSIS stays behind as the hip bends, so the pelvis that they define tilts back by
 5-6 degrees at a right angle, and the regressed hip joint center moves 10 mm forward with it (6-17 mm in the three

@@ -2,7 +2,7 @@
 
 `dependence.csv` holds, in mm, how much error each marker gains when keypoints are filled in instead of seen, for every
 combination of missing keypoints of the trunk or of the right leg (`benchmarks/missing.py --write`;
-docs/missing-keypoints.md).
+docs/explanation/missing-keypoints.md).
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ _TRUNK = np.isin(KEYPOINTS.names, ("Neck", "RShoulder", "LShoulder", "RHip", "LH
 _NOT_TRUNK = 0.1  # weight of other keypoints in the first alignment if fewer than three of the trunk are seen
 _MOST_STEPS, _SMALL_STEP = 12, 1e-4  # in heights and rad; what remains after the last step is below 0.03 mm
 _NOISE = 0.003  # in heights; without it, Neck would have to be exactly between the shoulders
-_MEMORY_S = 0.3  # time constant of `carry`; 0.15 to 0.5 s do as well: docs/missing-keypoints.md
+_MEMORY_S = 0.3  # time constant of `carry`; 0.15 to 0.5 s do as well: docs/explanation/missing-keypoints.md
 _BLOCK_FRAMES = 4096  # aligned at once, so that an hour of video needs little memory
 _MOST_COMPARED = 100  # frames for the median difference of a keypoint
 

@@ -159,7 +159,7 @@ def _check_version(path: Path, version: int) -> None:
     if version < FORMAT_VERSION:
         raise ModelError(
             f"{path}: expected format version {FORMAT_VERSION}, found {version}; train the model's recipe again, or "
-            "edit the card as docs/training.md says"
+            "edit the card as docs/howto/training.md says"
         )
 
 

@@ -1,4 +1,4 @@
-"""The networks of the CS230 report (docs/method.md): LSTM or Bi-LSTM with spatial and temporal attention.
+"""The networks of the CS230 report (docs/explanation/method.md): LSTM or Bi-LSTM with spatial and temporal attention.
 
 The linear path is an addition of this package.
 """

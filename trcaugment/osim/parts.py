@@ -83,7 +83,7 @@ def interpolate(values: FloatArray, part: Part) -> FloatArray:
     """Values in every frame of a part, from those in its solved frames.
 
     By Akima's method. On generated motions with gaps of 0.1 s it is nearer to the truth than PCHIP, and where angles
-    are noisy nearer than a cubic spline (`benchmarks/gap_angles.py`; figures in docs/osim.md).
+    are noisy nearer than a cubic spline (`benchmarks/gap_angles.py`; figures in docs/howto/osim.md).
 
     Args:
         values: (n_solved, n_columns).
