@@ -165,9 +165,10 @@ def test_the_nearest_configuration_counts_key_by_key(tmp_path):
 @pytest.mark.parametrize(
     ("height", "mass", "people", "reason"),
     [
-        ("[1.72, 1.40]", "[70.0, 63.5]", ["_P1", "_P2"], "2 values cannot be assigned by their order"),
-        ("[1.72, 1.40]", "70.0", [""], "2 values cannot be assigned by their order"),
-        ("1.72", "[70.0, 63.5]", [""], "2 values cannot be assigned by their order"),
+        ("[1.72, 1.40, 1.6]", "[70.0, 63.5, 60]", ["_P1", "_P2"], "order (walk_P1_0-9.trc, walk_P2_0-9.trc), found 3"),
+        ("[1.72, 1.40]", "70.0", [""], "expected a value for each file in their order (walk_0-9.trc), found 2 for 1"),
+        ("[1.72, 1.40]", "70.0", ["_P1", "_P2"], "(participant_mass): one value for the files of several people"),
+        ("1.72", "[70.0, 63.5]", [""], "one value for the files of several people (one without label)"),
         ("1.72", "70.0", ["_P1", "_P2"], "one value for the files of several people (P1, P2)"),
         ("'auto'", "70.0", ["_P1", "_P2"], "one value for the files of several people (P1, P2)"),
         ("[]", "70.0", [""], "expected a number, found []"),
@@ -201,6 +202,45 @@ def test_a_configuration_that_tells_of_nobody_fails_its_own_trials(tmp_path, hei
     for k, (file, person) in enumerate(zip(files, people, strict=True)):
         source = f"subjects.csv, line {k + 2}"
         assert mended[f"bad/{file}"] == (f"Person{person}", 1.5 + k / 100, 50.0 + k, source, source)
+
+
+def test_a_list_belongs_to_the_files_in_pose2sims_order(tmp_path):
+    config = pose2sim("[1.6, 1.7, 1.8]", "[61, 72, 83]")
+    stems = ("Walk_P10_0-99_filt_butterworth", "walk_P2_0-99_filt_butterworth", "run_P1_0-99_filt_butterworth")
+    files = [f"duo/pose-3d/{stem}.trc" for stem in stems]
+    left_out = [f"duo/pose-3d/{name}.trc" for name in ("walk_P2_0-99", "walk_P2_0-99_filt_butterworth_LSTM")]
+    build(
+        tmp_path, {"duo/Config.toml": config, **dict.fromkeys((*files, *left_out), ""), "duo/pose-3d/idle_0-9.trc": ""}
+    )
+    items = find(tmp_path)
+    height, mass = "duo/Config.toml (participant_height, value {} of 3 in order of the files)", "participant_mass"
+    assert trials(items) == {
+        file: (
+            f"duo/{trial}",
+            1.5 + k / 10,
+            50.0 + 11 * k,
+            height.format(k),
+            height.format(k).replace("participant_height", mass),
+        )
+        for k, file, trial in ((1, files[2], "run_P1"), (2, files[1], "walk_P2"), (3, files[0], "Walk_P10"))
+    }
+    # Not filtered, as the others are: Pose2Sim has no value for it.
+    reason = left(items, failed=True)["duo/pose-3d/idle_0-9.trc"]
+    assert reason.startswith("duo/Config.toml (participant_height): Pose2Sim takes this list for other files (run_P1")
+    auto = pose2sim("'auto'", "[61, 72, 83]")
+    (tmp_path / "duo/Config.toml").write_text(auto)
+    assert {values[1:3] for values in trials(find(tmp_path)).values()} == {(None, 61.0), (None, 72.0), (None, 83.0)}
+
+
+def test_advice_names_the_table_that_was_given(tmp_path):
+    build(
+        tmp_path, {"P/Config.toml": pose2sim("1.7", "70"), "P/pose-3d/w_P1_0-9.trc": "", "P/pose-3d/w_P2_0-9.trc": ""}
+    )
+    build(tmp_path, {"P/opensim/b.trc": "", "lost/w.trc": "", "people.csv": HEADER})
+    items = find(tmp_path, subjects=tmp_path / "people.csv")
+    reasons = [*left(items, failed=True).values(), *left(items, failed=False).values()]
+    assert len(reasons) == 4
+    assert all("people.csv" in reason and "subjects.csv" not in reason for reason in reasons)
 
 
 def bomb():

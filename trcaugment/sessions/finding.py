@@ -83,17 +83,17 @@ class _OutsideError(Exception):
 class _Finder:
     def __init__(self, tree: Tree, table: Path, rows: list[SubjectRow], variants: list[Variant]) -> None:
         self.tree, self.table, self.rows = tree, table, rows
-        self.metadata = Metadata(tree)
+        self.metadata = Metadata(tree, table.name)
         self.used: set[int] = set()
-        self.people: dict[str, set[str]] = {}  # Pose2Sim's labels of people by folder
+        self.beside: dict[str, list[Variant]] = {}  # by folder
         for variant in variants:
-            self.people.setdefault(parent(variant.name), set()).add(variant.person)
+            self.beside.setdefault(parent(variant.name), []).append(variant)
 
     def find(self, variant: Variant) -> FoundTrial | LeftOut:
         """The trial with its subject, or the reason why it is left out."""
         source = self.tree.root / variant.name
         try:
-            return FoundTrial(source, variant.name, *self._person(variant.name))
+            return FoundTrial(source, variant.name, *self._person(variant))
         except SessionsError as error:
             return LeftOut(source, variant.name, str(error), failed=True)
         except _OutsideError as error:
@@ -107,8 +107,9 @@ class _Finder:
             LeftOut(self.table, self.table.name, reason.format(row.line, row.pattern), failed=False) for row in unused
         ]
 
-    def _person(self, name: str) -> tuple[str, StatedSubject]:
+    def _person(self, variant: Variant) -> tuple[str, StatedSubject]:
         """Name and person of a trial. A row of the table takes precedence over metadata."""
+        name = variant.name
         session = self._session(name)
         row = first_fitting(self.rows, name)
         if row is not None:
@@ -125,9 +126,9 @@ class _Finder:
             )
         if folder.rpartition("/")[2] != POSE2SIM_FOLDER:
             raise _OutsideError(
-                f"Pose2Sim keeps its trials in {POSE2SIM_FOLDER}; to convert it, add a row to subjects.csv"
+                f"Pose2Sim keeps its trials in {POSE2SIM_FOLDER}; to convert it, add a row to {self.table.name}"
             )
-        return self.metadata.pose2sim_person(parent(folder), self.people[folder])
+        return self.metadata.pose2sim_person(parent(folder), variant, self.beside[folder])
 
     def _session(self, name: str) -> str | None:
         """The OpenCap session that has this file as a trial, or None. The nearest metadata file decides."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,26 @@ import yaml
 from trcaugment.errors import SessionsError, SubjectError
 from trcaugment.formats.files import read_file
 from trcaugment.sessions.tree import OPENCAP_FILE, POSE2SIM_FILE, Tree, leads_out, parent, upwards
+from trcaugment.sessions.variants import Variant, pose2sim_order
 from trcaugment.subject import StatedSubject
 
 _LARGEST_BYTES = 65_536  # metadata are a page of text; a malicious file of this size takes 3 s, of 1 MB minutes
+_FILES_SHOWN = 4
 _HEIGHT_KEY, _MASS_KEY = "participant_height", "participant_mass"
 _SECTIONS = ("project", "markerAugmentation")  # markerAugmentation in older versions of Pose2Sim
-_ROW = "a row to subjects.csv for each (columns path, subject, height_m, mass_kg)"
 
 
 class Metadata:
-    """The metadata files of a tree, each read at most once."""
+    """The metadata files of a tree, each read at most once.
 
-    def __init__(self, tree: Tree) -> None:
+    Args:
+        tree: the folder of trials.
+        table: name of the table of subjects, for advice in messages.
+    """
+
+    def __init__(self, tree: Tree, table: str) -> None:
         self._tree = tree
+        self._row = f"a row to {table} for each (columns path, subject, height_m, mass_kg)"
         self._read: dict[str, dict[str, Any] | SessionsError] = {}
 
     def opencap_person(self, session: str) -> tuple[str, StatedSubject]:
@@ -42,42 +49,43 @@ class Metadata:
         height_m, mass_kg = (_number(values[key], f"{source}: {key}") for key in ("height_m", "mass_kg"))
         return self._name(session), _checked(StatedSubject(height_m, mass_kg, source, source))
 
-    def pose2sim_person(self, project: str, people: set[str]) -> tuple[str, StatedSubject]:
-        """Subject name and person of a Pose2Sim project, given by the folder that holds `pose-3d`.
+    def pose2sim_person(self, project: str, own: Variant, all_files: Sequence[Variant]) -> tuple[str, StatedSubject]:
+        """Subject name and person of a trial in a Pose2Sim project, given by the folder that holds `pose-3d`.
+
+        A list of heights or masses belongs to the files in natural order, as Pose2Sim assigns it; every file is then a
+        person of its own.
 
         Args:
             project: the folder.
-            people: Pose2Sim's labels ("P1") of all people in the project's files; "" for files without label.
+            own: the trial's file.
+            all_files: the files of the project that are converted.
 
         Raises:
             SessionsError: a configuration cannot be read, or height or mass is missing, out of range, or not assigned
                 to one of several people.
         """
-        height, height_source = self._nearest(project, _HEIGHT_KEY, people)
-        mass, mass_source = self._nearest(project, _MASS_KEY, people)
+        shared = _Shared(own.name, [each.name for each in pose2sim_order(all_files)], self._row)
+        (height, height_source), (mass, mass_source) = (self._nearest(project, key) for key in (_HEIGHT_KEY, _MASS_KEY))
+        people = sorted({each.person for each in all_files})
+        alone = any(isinstance(value, list) and len(value) > 1 for value in (height, mass))
+        several = alone or len(people) > 1
+        height, height_source = shared.value(height, height_source, people if several else [])
+        mass, mass_source = shared.value(mass, mass_source, people if several else [])
         height_m = None if _is_auto(height) else _number(height, height_source)
         person = StatedSubject(height_m, _number(mass, mass_source), height_source, mass_source)
-        return self._name(self._participant(project)), _checked(person)
+        name = _inside(project, own.trial.rpartition("/")[2]) if alone else self._name(self._participant(project))
+        return name, _checked(person)
 
-    def _nearest(self, project: str, key: str, people: set[str]) -> tuple[object, str]:
+    def _nearest(self, project: str, key: str) -> tuple[object, str]:
         """Value and source of a key, from the nearest configuration that has it."""
-        for folder in upwards(project):
-            if folder not in self._tree.pose2sim:
-                continue
+        folders = [folder for folder in upwards(project) if folder in self._tree.pose2sim]
+        for folder in folders:
             file = _inside(folder, POSE2SIM_FILE)
             values = self._values(file, _parse_toml)
-            if key not in values:
-                continue
-            source, value = f"{file} ({key})", values[key]
-            one = value[0] if isinstance(value, list) and len(value) == 1 else value
-            if isinstance(value, list) and len(value) > 1:
-                raise SessionsError(f"{source}: {len(value)} values cannot be assigned by their order; add {_ROW}")
-            if len(people) > 1 and not _is_auto(one):
-                shown = ", ".join(label or "one without label" for label in sorted(people))
-                raise SessionsError(f"{source}: one value for the files of several people ({shown}); add {_ROW}")
-            return one, source
-        nearest = next(folder for folder in upwards(project) if folder in self._tree.pose2sim)
-        raise SessionsError(f"{_inside(nearest, POSE2SIM_FILE)}: expected {key} in [project]; write it, or add {_ROW}")
+            if key in values:
+                return values[key], f"{file} ({key})"
+        nearest = _inside(folders[0], POSE2SIM_FILE)
+        raise SessionsError(f"{nearest}: expected {key} in [project]; write it, or add {self._row}")
 
     def _participant(self, project: str) -> str:
         """The participant's folder: above the trial's in a hierarchy of session, participant and trial, else itself."""
@@ -108,6 +116,44 @@ class Metadata:
             return SessionsError(f"{file}: expected a page of metadata, found values nested too deeply")
         except (yaml.YAMLError, ValueError) as error:  # ValueError: TOML, and numbers of thousands of digits
             return SessionsError(f"{file}: cannot be read ({_one_line(error)})")
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """A file, the files of its folder in the order in which Pose2Sim shares out a list, and what else can be done."""
+
+    own: str
+    order: list[str]
+    advice: str
+
+    def value(self, value: object, source: str, people: Sequence[str]) -> tuple[object, str]:
+        """The file's own part of a value, and its source.
+
+        Args:
+            value: one for all files, or a list.
+            source: where it comes from.
+            people: labels of the people to whom the files belong, if they are several.
+
+        Raises:
+            SessionsError: it does not say what this file's is.
+        """
+        if not isinstance(value, list) or len(value) < 2:
+            one = value[0] if isinstance(value, list) and value else value
+            if people and not _is_auto(one):
+                shown = ", ".join(label or "one without label" for label in people)
+                raise SessionsError(f"{source}: one value for the files of several people ({shown}); add {self.advice}")
+            return one, source
+        files = [name.rpartition("/")[2] for name in self.order]
+        shown = ", ".join(files[:_FILES_SHOWN]) + (", ..." if len(files) > _FILES_SHOWN else "")
+        if self.own not in self.order:
+            raise SessionsError(f"{source}: Pose2Sim takes this list for other files ({shown}); add {self.advice}")
+        if len(value) != len(files):
+            raise SessionsError(
+                f"{source}: expected a value for each file in their order ({shown}), found {len(value)} for "
+                f"{len(files)}; add {self.advice}"
+            )
+        k = self.order.index(self.own)
+        return value[k], f"{source.removesuffix(')')}, value {k + 1} of {len(value)} in order of the files)"
 
 
 def _inside(folder: str, file: str) -> str:

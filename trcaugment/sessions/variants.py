@@ -82,6 +82,25 @@ def _opencap(parts: list[str], stem: str, name: str) -> Variant:
     return Variant(f"{trial}/{stem.removesuffix('_LSTM')}", stage, name)
 
 
+def pose2sim_order(variants: Iterable[Variant]) -> list[Variant]:
+    """The files among which Pose2Sim shares out a list, in its order: the filtered ones, or the raw ones without any.
+
+    The order is natural, numbers by their value: `natural_sort_key` in Pose2Sim 0.10.49, common.py. It sorts so for
+    `participant_height`, and then takes the files as the disk lists them: elsewhere its order may differ.
+    """
+    stages: dict[Stage, list[Variant]] = {}
+    for each in variants:
+        stages.setdefault(each.stage, []).append(each)
+    taken = stages.get(Stage.FILTERED) or stages.get(Stage.RAW, [])
+    return sorted(taken, key=lambda each: _natural(each.name))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Key that sorts texts by letters without their case, and numbers in them by their value."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), "") if k % 2 else (0, part.lower()) for k, part in enumerate(parts)]
+
+
 def choose(names: Iterable[str]) -> tuple[list[Variant], dict[str, str]]:
     """Choose the versions to convert; returns them, and the reason for every other file by its name."""
     variants = sorted(map(variant_of, names), key=lambda variant: variant.trial)
