@@ -34,6 +34,24 @@ def test_the_trial_that_scales_is_found_for_everybody_who_has_it(tmp_path):
     assert anna.how["static"] == "neutral" and len(anna.how["model"]) == 64
 
 
+def test_a_person_of_several_folders_is_scaled_once():
+    """As a Pose2Sim participant is, whose trials have a folder each; nobody else's trials are drawn in."""
+    outputs = ["anna/day1/walk.trc", "anna/day2/walk.trc", "anna/day2/more/run.trc", "bert/a/b_c.trc", "bert/a_b/c.trc"]
+    anna, bert = plan_people(*planned(*outputs), HowToSolve("walk"))
+    assert anna.person.folder == Path("anna/ik_anna")
+    assert anna.person.trials == {
+        "day1_walk": Path("anna/day1/walk.trc"),
+        "day2_walk": Path("anna/day2/walk.trc"),
+        "day2_more_run": Path("anna/day2/more/run.trc"),
+    }
+    assert anna.person.static == Path("anna/day1/walk.trc")
+    assert anna.sha256 == {name: str(path) for name, path in anna.person.trials.items()}
+    assert bert.person.trials == {"a_b_c": Path("bert/a/b_c.trc"), "a_b_c_2": Path("bert/a_b/c.trc")}
+    (one,) = plan_people(*planned("anna/day1/walk.trc", "anna/day1/walk.1.trc"), HowToSolve())
+    assert one.person.folder == Path("anna/day1/ik_anna")
+    assert set(one.person.trials) == {"walk", "walk.1"}
+
+
 def test_another_choice_is_another_record(tmp_path):
     model = tmp_path / "own.osim"
     records = []

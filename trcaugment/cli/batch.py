@@ -207,6 +207,9 @@ def _people(
     without = [str(each.person.folder) for each in everybody if how.static and each.person.static is None]
     if without:
         summary.say(f"no trial {how.static}, scaled by the others: {', '.join(without)}")
+    for each in (each.person for each in everybody):
+        if how.static and sum(path.stem == how.static for path in each.trials.values()) > 1:
+            summary.say(f"several trials {how.static} of one person, scaled by the first: {each.static}")
     return everybody
 
 

@@ -1,11 +1,13 @@
-"""Joint angles of a batch: one scaled model per subject and output folder, in a folder beside the marker files."""
+"""Joint angles of a batch: one scaled model per subject, in a folder beside the marker files."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from shutil import rmtree
 
@@ -75,26 +77,40 @@ class _State(msgspec.Struct):
 def plan_people(
     trials: Iterable[PlannedTrial], sidecars: Mapping[Path, Sidecar], how: HowToSolve
 ) -> list[PlannedPerson]:
-    """Group the converted trials by output folder and subject.
+    """Group the converted trials by subject; of trials in several folders, the person's lies in the nearest common one.
 
     Raises:
         OSError: a file of the user cannot be read.
     """
-    groups: dict[Path, dict[str, Path]] = {}
+    groups: dict[str, list[Path]] = {}
     for trial in trials:
-        target = trial.conversion.target
-        if target in sidecars:
-            folder = target.parent / f"ik_{trial.subject_name.replace('/', '_')}"
-            groups.setdefault(folder, {})[target.stem] = target
+        if trial.conversion.target in sidecars:
+            groups.setdefault(trial.subject_name, []).append(trial.conversion.target)
     made = how.as_made()
     planned = []
-    for folder, outputs in groups.items():
-        subject = common_subject([sidecars[path] for path in outputs.values()])
-        static = None if how.static is None else outputs.get(how.static)
+    for subject_name, targets in groups.items():
+        home = Path(os.path.commonpath([target.parent for target in targets]))
+        outputs = _named(targets, home)
+        subject = common_subject([sidecars[path] for path in targets])
+        static = next((target for target in targets if target.stem == how.static), None)
+        folder = home / f"ik_{subject_name.replace('/', '_')}"
         person = Person(folder, subject, outputs, static, how.kit, max_gap_s=how.max_gap_s)
         sha256 = {name: sidecars[path].output.sha256 for name, path in outputs.items()}
         planned.append(PlannedPerson(person, sha256, made))
     return planned
+
+
+def _named(targets: Iterable[Path], home: Path) -> dict[str, Path]:
+    """Names of the trials' files: with the folders below the common one, so that trials of several days stay apart."""
+    named: dict[str, Path] = {}
+    for target in sorted(targets):
+        plain = name = "_".join(target.relative_to(home).with_suffix("").parts)
+        for k in count(2):  # a/b_c.trc and a_b/c.trc
+            if name not in named:
+                break
+            name = f"{plain}_{k}"
+        named[name] = target
+    return named
 
 
 def find_angles(
