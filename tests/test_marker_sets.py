@@ -11,11 +11,14 @@ from trcaugment.chain.keypoints import find_keypoints, input_keypoints
 from trcaugment.errors import MarkerSetError
 from trcaugment.marker_sets import (
     ANATOMICAL_MARKERS,
+    ARM_KEYPOINTS,
     ARM_MARKERS,
+    INPUT_SETS,
     KEYPOINTS,
     LANDMARKS,
     OTHER_KEYPOINTS,
     OUTPUT_SETS,
+    TRUNK,
     MarkerSet,
 )
 from trcaugment.markers import Markers
@@ -73,10 +76,20 @@ def test_sizes_and_order_of_the_sets():
 # Weights of released models mean these names in this order: a set that has changed is another set.
 @pytest.mark.parametrize(
     ("markers", "digest"),
-    [(KEYPOINTS, "5b2522191a4255fb"), (ANATOMICAL_MARKERS, "98bc8b987ecc4a2b")],
+    [
+        (KEYPOINTS, "5b2522191a4255fb"),
+        (ANATOMICAL_MARKERS, "98bc8b987ecc4a2b"),
+        (ARM_KEYPOINTS, "2092aebf61a20605"),
+        (ARM_MARKERS, "a8100bc1d34f04be"),
+    ],
 )
 def test_sets_of_released_models_never_change(markers, digest):
     assert hashlib.sha256(" ".join(markers).encode()).hexdigest()[:16] == digest
+
+
+@pytest.mark.parametrize("keypoints", INPUT_SETS.values(), ids=str)
+def test_every_input_set_begins_with_the_trunk(keypoints):
+    assert keypoints.names[:5] == TRUNK == ("Neck", "RShoulder", "LShoulder", "RHip", "LHip")
 
 
 def test_what_a_set_knows_of_its_landmarks():
@@ -86,14 +99,14 @@ def test_what_a_set_knows_of_its_landmarks():
     assert [markers.names[k] for k in markers.both("HJC")] == ["RHJC_study", "LHJC_study"]
     kinds = Counter(mark.kind for mark in markers.landmarks)
     assert kinds == {"bony landmark": 21, "cluster marker": 12, "joint center": 2}
-    assert set(LANDMARKS) == {*KEYPOINTS, *OTHER_KEYPOINTS, *ARM_MARKERS, *(n for s in OUTPUT_SETS.values() for n in s)}
+    assert set(LANDMARKS) == {*KEYPOINTS, *OTHER_KEYPOINTS, *(n for s in OUTPUT_SETS.values() for n in s)}
 
 
 def test_joined_sets_have_every_landmark_once_in_their_order():
     joined = MarkerSet.join("both", [ARM_MARKERS, ANATOMICAL_MARKERS, ARM_MARKERS])
     assert joined.names == (*ARM_MARKERS, *ANATOMICAL_MARKERS)
     shifted = tuple((a + 8, b + 8) for a, b in ANATOMICAL_MARKERS.rigid_pairs)
-    assert joined.rigid_pairs == shifted
+    assert joined.rigid_pairs == (*ARM_MARKERS.rigid_pairs, *shifted)
 
 
 def test_a_set_needs_both_sides_and_every_name_once():

@@ -25,7 +25,7 @@ from trcaugment.evaluation.run import evaluate_trials
 from trcaugment.evaluation.truth import rename
 from trcaugment.figures.errors import draw_errors
 from trcaugment.formats.trc import read_trc
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, ARM_MARKERS, LANDMARKS, OUTPUT_SETS, MarkerSet
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, LANDMARKS, OUTPUT_SETS, MarkerSet
 from trcaugment.model.card import list_models
 from trcaugment.model.folder import load_model
 from trcaugment.subject import Subject
@@ -155,17 +155,20 @@ def test_data_sets_are_written_and_read_with_the_markers_of_the_set(made, tmp_pa
 
 def test_what_cannot_be_is_refused_in_words(tmp_path):
     (tmp_path / "a.toml").write_text(RECIPE.replace("legs and elbows", "fingers"))
-    with pytest.raises(RecipeError, match="expected marker_set anatomical-35 or legs and elbows, found 'fingers'"):
+    with pytest.raises(
+        RecipeError, match="expected marker_set anatomical-35 or arms-8 or legs and elbows, found 'fingers'"
+    ):
         read_recipe(tmp_path / "a.toml")
     with pytest.raises(RecipeError, match="expected recipes of one marker_set"):
         next(run_experiment([Recipe("a"), Recipe("b", marker_set=LEGS.name)], tmp_path / "run", [1], QUICK))
-    with pytest.raises(MarkerSetError, match="marker set arms: the skeleton carries no r_lelbow_study"):
-        WindowGenerator(make_library([], 2, seed=1), Population(), KeypointErrors(), ARM_MARKERS)
+    nose = MarkerSet("noses", (LANDMARKS["C7_study"]._replace(name="Nose", partner="Nose"),))
+    with pytest.raises(MarkerSetError, match="marker set noses: the skeleton carries no Nose"):
+        WindowGenerator(make_library([], 2, seed=1), Population(), KeypointErrors(), nose)
 
 
 def test_a_model_of_a_set_that_is_not_known_here_is_refused(folder, monkeypatch):
     monkeypatch.delitem(OUTPUT_SETS, LEGS.name)
-    with pytest.raises(ModelError, match="expected the marker set anatomical-35, found 'legs and elbows'"):
+    with pytest.raises(ModelError, match="expected the marker set anatomical-35 or arms-8, found 'legs and elbows'"):
         load_model(folder, "cpu")
 
 

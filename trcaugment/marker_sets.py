@@ -1,6 +1,6 @@
 """Marker sets: the names of keypoints and markers, their order, their sides and the aliases that files use.
 
-The sets of a model's inputs and outputs are `KEYPOINTS` and one of `OUTPUT_SETS`. Once a model with a set is released,
+A model's inputs and outputs are one of `INPUT_SETS` and one of `OUTPUT_SETS`. Once a model with a set is released,
 the set's names and their order never change: a model with other names gets a new set.
 
 Names read from public sources: OpenPose BODY_25 and BODY_25B, OpenCap's TRC files, and the marker sets of Pose2Sim
@@ -169,7 +169,7 @@ def _markers(part: str, right: str, left: str, kind: Kind = "bony landmark") -> 
     )
 
 
-# Input of every network. midHip is the origin of a window, so as an input it would always be zero.
+# Input of every body model. midHip is the origin of a window, so as an input it would always be zero.
 KEYPOINTS = MarkerSet(
     "keypoints-15",
     (
@@ -190,6 +190,13 @@ OTHER_KEYPOINTS = MarkerSet(
         *_keypoints("Wrist"),
     ),
 )
+# Every input set begins with the trunk, from which a window's body frame is measured.
+TRUNK = KEYPOINTS.names[:5]
+ARM_KEYPOINTS = MarkerSet(
+    "keypoints-9", (*(KEYPOINTS[name] for name in TRUNK), *(m for m in OTHER_KEYPOINTS.landmarks if m.name != "midHip"))
+)
+# Values of a recipe's `keypoint_set`.
+INPUT_SETS = {each.name: each for each in (KEYPOINTS, ARM_KEYPOINTS)}
 
 _SEGMENTS = {
     "foot": ("calc", "toe", "5meta"),
@@ -250,14 +257,23 @@ ANATOMICAL_MARKERS = MarkerSet(
         *(axis for side in "rL" for axis in _leg_axes(side)),
     ),
 )
-# OpenCap's arm markers, which no shipped model predicts.
-ARM_MARKERS = MarkerSet("arms", _sided(["lelbow", "melbow", "lwrist", "mwrist"]))
+
+
+def _arm_axes(side: str) -> tuple[SegmentAxis, ...]:
+    """Long axis of a forearm, transverse axes of elbow and wrist."""
+    elbow, wrist = (tuple(f"{side}_{end}{joint}_study" for end in "lm") for joint in ("elbow", "wrist"))
+    return (elbow, wrist), (elbow[:1], elbow[1:]), (wrist[:1], wrist[1:])
+
+
+# OpenCap's arm markers: epicondyles and styloid processes, "l" the lateral (radial) and "m" the medial (ulnar) one.
+ARM_MARKERS = MarkerSet(
+    "arms-8",
+    _sided(["lelbow", "melbow", "lwrist", "mwrist"]),
+    tuple(tuple(f"{side}_{end}{joint}_study" for end in "lm") for joint in ("elbow", "wrist") for side in "rL"),
+    tuple(axis for side in "rL" for axis in _arm_axes(side)),
+)
 
 # Values of a recipe's `marker_set`.
-OUTPUT_SETS = {each.name: each for each in (ANATOMICAL_MARKERS,)}
+OUTPUT_SETS = {each.name: each for each in (ANATOMICAL_MARKERS, ARM_MARKERS)}
 
-LANDMARKS = {
-    mark.name: mark
-    for each in (KEYPOINTS, OTHER_KEYPOINTS, *OUTPUT_SETS.values(), ARM_MARKERS)
-    for mark in each.landmarks
-}
+LANDMARKS = {mark.name: mark for each in (KEYPOINTS, OTHER_KEYPOINTS, *OUTPUT_SETS.values()) for mark in each.landmarks}

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from trcaugment.body.soft_tissue import draw_keypoint_shifts
-from trcaugment.marker_sets import KEYPOINTS, SIDES
+from trcaugment.marker_sets import KEYPOINTS, SIDES, TRUNK, MarkerSet
 
 # Standard deviation of a person's constant offset along (forward, up, right), in m; mirrored on the left.
 _OFFSET_SPREAD_M = {
@@ -26,6 +26,8 @@ _OFFSET_SPREAD_M = {
     "Heel": (0.012, 0.008, 0.007),
     "SmallToe": (0.011, 0.007, 0.010),
     "BigToe": (0.012, 0.007, 0.009),
+    "Elbow": (0.010, 0.014, 0.010),  # along the upper arm more than across it
+    "Wrist": (0.010, 0.016, 0.010),
 }
 # Shoulders are often seen nearer to the neck than the joint; never much farther out.
 _SHOULDER_INWARD_M = 0.018
@@ -60,7 +62,9 @@ class KeypointErrors(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     missing_rate: _Rate = 0.20
 
 
-def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def draw_offsets(
+    errors: KeypointErrors, n: int, generator: torch.Generator, keypoints: MarkerSet = KEYPOINTS
+) -> tuple[Tensor, Tensor]:
     """Draw constant offsets and soft-tissue shifts of n people's keypoints.
 
     Half the people are detected well (a third of the spread, hardly any shifts), the other half as in the field.
@@ -72,9 +76,9 @@ def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> 
     well = torch.rand(n, generator=generator) < 0.5
     size = errors.offset * torch.where(well, 0.35, 1.0)
     shift_size = errors.offset * torch.where(well, 0.1, 1.0) * (0.3 + 1.2 * torch.rand(n, generator=generator))
-    shared = {part: torch.randn(n, 3, generator=generator) for part in _OFFSET_SPREAD_M}
-    offsets = torch.zeros(n, len(KEYPOINTS), 3)
-    for k, keypoint in enumerate(KEYPOINTS.landmarks):
+    shared = {part: torch.randn(n, 3, generator=generator) for part in _parts(keypoints)}
+    offsets = torch.zeros(n, len(keypoints), 3)
+    for k, keypoint in enumerate(keypoints.landmarks):
         part = keypoint.part
         own = torch.randn(n, 3, generator=generator)
         mirror = torch.tensor([1.0, 1.0, -1.0 if keypoint.side == "left" else 1.0])
@@ -83,6 +87,10 @@ def draw_offsets(errors: KeypointErrors, n: int, generator: torch.Generator) -> 
             offset[:, 2] -= _SHOULDER_INWARD_M
         offsets[:, k] = offset * mirror * size[:, None]
     return offsets, draw_keypoint_shifts(n, generator) * shift_size[:, None, None, None]
+
+
+def _parts(keypoints: MarkerSet) -> list[str]:
+    return list(dict.fromkeys(mark.part for mark in keypoints.landmarks))
 
 
 def misplace_small_toes(errors: KeypointErrors, places: Tensor, generator: torch.Generator) -> Tensor:
@@ -110,14 +118,26 @@ def misplace_small_toes(errors: KeypointErrors, places: Tensor, generator: torch
     return moved
 
 
-def disturb(errors: KeypointErrors, keypoints: Tensor, generator: torch.Generator) -> Tensor:
-    """Add misjudged depth, drift, noise and accidents to windows of keypoints in m, (n_windows, n_frames, 15, 3)."""
-    seen = _stray(errors.misjudged_rate, keypoints, generator)
-    seen = _shorten_feet(2 * errors.misjudged_rate, seen, generator)
+def disturb(
+    errors: KeypointErrors, keypoints: Tensor, generator: torch.Generator, named: MarkerSet = KEYPOINTS
+) -> Tensor:
+    """Add misjudged depth, drift, noise and accidents to windows of keypoints in m.
+
+    Args:
+        errors: sizes of the errors.
+        keypoints: true places in the lab in m, (n_windows, n_frames, n_keypoints, 3).
+        generator: source of all randomness.
+        named: the keypoints' names, one of `INPUT_SETS`; errors of feet are for sets with feet.
+    """
+    has_feet = "BigToe" in _parts(named)
+    seen = _stray(errors.misjudged_rate, keypoints, generator, named)
+    if has_feet:
+        seen = _shorten_feet(2 * errors.misjudged_rate, seen, generator)
     seen = _flatten(errors.misjudged_rate, seen, generator)
-    seen = _merge_toes(errors.accident_rate, seen, generator)
+    if has_feet:
+        seen = _merge_toes(errors.accident_rate, seen, generator)
     seen = seen + _drift(errors.drift_m, seen, generator) + _noise(errors.noise_m, seen, generator)
-    seen = _swap_legs(errors.accident_rate, seen, generator)
+    seen = _swap_limbs(errors.accident_rate, seen, generator, named)
     seen = _burst(errors.accident_rate, seen, generator)
     seen = _bridge_gap(errors.accident_rate, seen, generator)
     return _neck_from_shoulders(seen, generator)
@@ -152,14 +172,14 @@ def _bump(rate: float, shape: tuple[int, int], generator: torch.Generator) -> Te
     return bump
 
 
-def _stray(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
+def _stray(rate: float, seen: Tensor, generator: torch.Generator, named: MarkerSet) -> Tensor:
     """One kind of joint, similarly on both sides, misplaced by 3-8 cm for a while, like the hips in a deep squat."""
     n, n_frames, n_keypoints, _ = seen.shape
     strayed = seen
-    for part in _OFFSET_SPREAD_M:
-        bump = _bump(rate / len(_OFFSET_SPREAD_M), (n, n_frames), generator)
+    for part in _parts(named):
+        bump = _bump(rate / len(_parts(named)), (n, n_frames), generator)
         away = 0.035 * torch.randn(n, 1, 3, generator=generator) * bump[..., None]
-        for k, keypoint in enumerate(KEYPOINTS.landmarks):
+        for k, keypoint in enumerate(named.landmarks):
             if keypoint.part == part:
                 own = 0.3 + 0.9 * torch.rand(n, 1, 1, generator=generator)
                 strayed = strayed + own[..., None] * away[:, :, None] * (torch.arange(n_keypoints) == k)[:, None]
@@ -240,14 +260,9 @@ def _span(rate: float, shape: tuple[int, int], longest: int, generator: torch.Ge
     return inside
 
 
-_LEG_PAIRS = [KEYPOINTS.both(part) for part in ("Knee", "Ankle", "Heel", "SmallToe", "BigToe")]
-
-
-def _swap_legs(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
-    """Left and right legs exchanged from the knee down, for up to 5 frames, in some windows."""
-    order = list(range(len(KEYPOINTS)))
-    for right, left in _LEG_PAIRS:
-        order[right], order[left] = left, right
+def _swap_limbs(rate: float, seen: Tensor, generator: torch.Generator, named: MarkerSet) -> Tensor:
+    """Left and right legs (arms) exchanged from the knee (elbow) down, for up to 5 frames, in some windows."""
+    order = [*range(len(TRUNK)), *named.mirror_order[len(TRUNK) :]]
     inside = _span(rate, (seen.shape[0], seen.shape[1]), 5, generator)
     return torch.where(inside[:, :, None, None], seen[:, :, order], seen)
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from trcaugment.body.draws import USUAL_INDEX, Draw, MeanDraw
 from trcaugment.body.kinematics import BodySizes
 from trcaugment.body.pelvis import place_pelvis
-from trcaugment.body.skeleton import BODIES, BODY_INDEX, GENERIC_HEIGHT_M, MARKERS, POINTS
+from trcaugment.body.skeleton import BODIES, BODY_INDEX, GENERIC_HEIGHT_M, KEYPOINTS, MARKERS
 from trcaugment.body.soft_tissue import draw_skin_shifts
 from trcaugment.marker_sets import LANDMARKS
 
@@ -113,8 +113,11 @@ def _place_on_flesh(points: Tensor, index: Tensor) -> Tensor:
 
 
 def _misplace(draw: Draw, points: Tensor, deviation_m: float) -> Tensor:
-    """Add the scatter of real marker placement, to the regressed hip joint centers too, but not to keypoints."""
-    scatter = torch.randn(draw.n, len(POINTS), 3, generator=draw.generator) * deviation_m
-    scatter[:, len(MARKERS) :] = 0.0
-    scattered: Tensor = points + scatter
+    """Add the scatter of real marker placement, to the regressed hip joint centers too, but not to keypoints.
+
+    Arm markers get theirs in `arms.py`.
+    """
+    scatter = torch.randn(draw.n, len(MARKERS) + len(KEYPOINTS), 3, generator=draw.generator) * deviation_m
+    scattered = points.clone()
+    scattered[:, : len(MARKERS)] += scatter[:, : len(MARKERS)]
     return scattered

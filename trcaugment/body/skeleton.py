@@ -251,6 +251,16 @@ _RIGHT_MARKERS = (
     Point("RHJC_study", "pelvis", (-0.056276, -0.07849, 0.07726)),
 )
 
+# Epicondyles and styloid processes, for the arms' own models: midpoints of OpenCap's generic places, breadths of bone
+# of the Phantom (Ross & Wilson 1974: humerus 64.8 mm, wrist 52.1 mm at 1.70 m) and two marker radii, at the wrist less
+# because markers sit on its back (a lab subject of 1.68 m has 68-80 and 50-52 mm between marker centers).
+_RIGHT_ARM_MARKERS = (
+    Point("r_lelbow_study", "humerus_r", (0.0160, -0.2810, 0.0330)),
+    Point("r_melbow_study", "humerus_r", (0.0040, -0.2860, -0.0440)),
+    Point("r_lwrist_study", "radius_r", (-0.0020, -0.2250, 0.0425)),
+    Point("r_mwrist_study", "radius_r", (-0.0200, -0.2250, -0.0145)),
+)
+
 # Where pose detectors see their keypoints: OpenCap's generic places for OpenPose, moved half the way to where its
 # HRNet keypoints lie in a scaled model (OpenCap session, MIT licence); detector.py moves them on, per person. The knee
 # stays at its joint center: 5 mm in front of and above it, a thigh grew by 11 mm as it bent; real ones shorten.
@@ -315,7 +325,8 @@ COORDINATES: tuple[Coordinate, ...] = (
 )
 MARKERS: tuple[Point, ...] = _both_sides(_MIDLINE_MARKERS, _RIGHT_MARKERS)
 KEYPOINTS: tuple[Point, ...] = _both_sides(_MIDLINE_KEYPOINTS, _RIGHT_KEYPOINTS)
-POINTS: tuple[Point, ...] = (*MARKERS, *KEYPOINTS)
+ARM_MARKERS: tuple[Point, ...] = _both_sides((), _RIGHT_ARM_MARKERS)
+POINTS: tuple[Point, ...] = (*MARKERS, *KEYPOINTS, *ARM_MARKERS)
 
 BODY_INDEX = {body.name: k for k, body in enumerate(BODIES)}
 JOINT_INDEX = {joint.name: k for k, joint in enumerate(JOINTS)}

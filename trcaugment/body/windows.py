@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trcaugment.body.arms import move_arms, vary_arms
 from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets, misplace_small_toes
 from trcaugment.body.kinematics import BodySizes, forward_kinematics
 from trcaugment.body.motions import MotionLibrary, perturb, read_mot
@@ -17,10 +18,8 @@ from trcaugment.body.population import Population, draw_bodies
 from trcaugment.body.procedural import ACTIVITIES, make_motion
 from trcaugment.body.skeleton import GENERIC_HEIGHT_M, POINT_INDEX
 from trcaugment.errors import MarkerSetError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, MarkerSet
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, ARM_KEYPOINTS, KEYPOINTS, MarkerSet
 from trcaugment.markers import WINDOW_FRAMES
-
-_KEYPOINT_INDEX = [POINT_INDEX[name] for name in KEYPOINTS]
 
 
 @dataclass(frozen=True)
@@ -28,11 +27,12 @@ class Windows:
     """Windows at 60 Hz, generated or read from a data set.
 
     Attributes:
-        keypoints: what the detector reports in m, (n_windows, 30, 15, 3).
+        keypoints: what the detector reports in m, (n_windows, 30, n_keypoints, 3).
         markers: where the anatomical markers are in m, (n_windows, 30, n_markers, 3).
         height_m: height of the person, (n_windows,).
         mass_kg: mass of the person, (n_windows,).
         marker_set: names of the markers.
+        keypoint_set: names of the keypoints.
     """
 
     keypoints: Tensor
@@ -40,11 +40,16 @@ class Windows:
     height_m: Tensor
     mass_kg: Tensor
     marker_set: MarkerSet = ANATOMICAL_MARKERS
+    keypoint_set: MarkerSet = KEYPOINTS
 
     def select(self, index: Tensor) -> Windows:
         """The windows at `index`, (n_selected,)."""
-        return Windows(
-            self.keypoints[index], self.markers[index], self.height_m[index], self.mass_kg[index], self.marker_set
+        return replace(
+            self,
+            keypoints=self.keypoints[index],
+            markers=self.markers[index],
+            height_m=self.height_m[index],
+            mass_kg=self.mass_kg[index],
         )
 
     @classmethod
@@ -56,6 +61,7 @@ class Windows:
             torch.cat([part.height_m for part in parts]),
             torch.cat([part.mass_kg for part in parts]),
             parts[0].marker_set,
+            parts[0].keypoint_set,
         )
 
 
@@ -68,6 +74,7 @@ class WindowGenerator:
         population: the people to draw.
         errors: sizes of the detector's errors.
         marker_set: the markers of the windows.
+        keypoint_set: the keypoints of the windows; with those of the arms, arms vary and move more.
 
     Raises:
         MarkerSetError: the skeleton does not have one of the markers.
@@ -77,6 +84,7 @@ class WindowGenerator:
     population: Population
     errors: KeypointErrors
     marker_set: MarkerSet = ANATOMICAL_MARKERS
+    keypoint_set: MarkerSet = KEYPOINTS
 
     def __post_init__(self) -> None:
         lost = [name for name in self.marker_set if name not in POINT_INDEX]
@@ -91,11 +99,15 @@ class WindowGenerator:
     def draw_people(self, n: int, generator: torch.Generator) -> BodySizes:
         """Draw n people whose keypoints have a detector's constant offsets and soft-tissue shifts."""
         sizes = draw_bodies(self.population, n, generator)
+        if self._with_arms:
+            sizes = vary_arms(sizes, self.population.placement_m, generator)
         size = sizes.height_m / GENERIC_HEIGHT_M
-        offsets, shifts = draw_offsets(self.errors, n, generator)
-        seen_points, size_m = sizes.points.clone(), size[:, None, None]
-        placed = seen_points[:, _KEYPOINT_INDEX] / size_m + offsets
-        seen_points[:, _KEYPOINT_INDEX] = misplace_small_toes(self.errors, placed, generator) * size_m
+        offsets, shifts = draw_offsets(self.errors, n, generator, self.keypoint_set)
+        seen_points, size_m, index = sizes.points.clone(), size[:, None, None], self._keypoint_index
+        placed = seen_points[:, index] / size_m + offsets
+        if not self._with_arms:
+            placed = misplace_small_toes(self.errors, placed, generator)
+        seen_points[:, index] = placed * size_m
         return replace(sizes, points=seen_points, shifts=sizes.shifts + shifts * size_m[..., None])
 
     def draw_windows(self, people: BodySizes, motions: Tensor, generator: torch.Generator) -> Windows:
@@ -107,11 +119,21 @@ class WindowGenerator:
             generator: source of all randomness.
         """
         coordinates = perturb(self.library.play(motions, WINDOW_FRAMES, generator), generator)
+        if self._with_arms:
+            coordinates = move_arms(coordinates, generator)
         marker_index = [POINT_INDEX[name] for name in self.marker_set]
-        points = forward_kinematics(people, coordinates, _KEYPOINT_INDEX + marker_index)
-        keypoints, markers = points[:, :, : len(KEYPOINTS)], points[:, :, len(KEYPOINTS) :]
-        seen = disturb(self.errors, keypoints, generator)
-        return Windows(seen, markers, people.height_m, people.mass_kg, self.marker_set)
+        points = forward_kinematics(people, coordinates, self._keypoint_index + marker_index)
+        keypoints, markers = points[:, :, : len(self.keypoint_set)], points[:, :, len(self.keypoint_set) :]
+        seen = disturb(self.errors, keypoints, generator, self.keypoint_set)
+        return Windows(seen, markers, people.height_m, people.mass_kg, self.marker_set, self.keypoint_set)
+
+    @property
+    def _with_arms(self) -> bool:
+        return self.keypoint_set is ARM_KEYPOINTS
+
+    @property
+    def _keypoint_index(self) -> list[int]:
+        return [POINT_INDEX[name] for name in self.keypoint_set]
 
 
 def make_library(motion_files: list[Path], n_generated: int, seed: int) -> MotionLibrary:

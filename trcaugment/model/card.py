@@ -10,7 +10,7 @@ import msgspec
 
 from trcaugment.errors import ModelError
 from trcaugment.formats.files import read_file
-from trcaugment.marker_sets import KEYPOINTS, OUTPUT_SETS, MarkerSet
+from trcaugment.marker_sets import INPUT_SETS, OUTPUT_SETS, MarkerSet
 from trcaugment.markers import WINDOW_FRAMES
 
 FORMAT_VERSION = 2
@@ -99,7 +99,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     @property
     def keypoints(self) -> MarkerSet:
         """The marker set that the model reads."""
-        return KEYPOINTS
+        return INPUT_SETS[self.input_set]
 
     @property
     def markers(self) -> MarkerSet:
@@ -135,7 +135,7 @@ def read_card(folder: Path) -> Card:
         raise ModelError(f"{path}: expected the card of a model, cannot read it ({error.strerror})") from error
     except (msgspec.DecodeError, msgspec.ValidationError, RecursionError) as error:
         raise ModelError(f"{path}: not a model card of this version ({error})") from error
-    _check_set(path, (card.input_set, card.inputs), {KEYPOINTS.name: KEYPOINTS})
+    _check_set(path, (card.input_set, card.inputs), INPUT_SETS)
     _check_set(path, (card.output_set, card.outputs), OUTPUT_SETS)
     if (card.origin, card.alignment) != (ORIGIN, ALIGNMENT):
         raise ModelError(f"{path}: made for another way of centering or turning windows; use its own trcaugment")

@@ -15,13 +15,9 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from trcaugment.marker_sets import KEYPOINTS, MarkerSet
+from trcaugment.marker_sets import TRUNK, MarkerSet
 
-_NECK, (_R_SHOULDER, _L_SHOULDER), (_R_HIP, _L_HIP) = (
-    KEYPOINTS.index("Neck"),
-    KEYPOINTS.both("Shoulder"),
-    KEYPOINTS.both("Hip"),
-)
+_NECK, _R_SHOULDER, _L_SHOULDER, _R_HIP, _L_HIP = range(len(TRUNK))  # every input set begins with these
 _ORIGIN_DEGREE = 2
 _SHORTEST_AXIS_M = 1e-4  # a shorter axis has no meaningful direction
 
@@ -42,7 +38,7 @@ class BodyFrame:
 
 
 def body_frame(keypoints: Tensor, height_m: Tensor) -> BodyFrame:
-    """Body frame of windows of keypoints in m, (n_windows, n_frames, 15, 3).
+    """Body frame of windows of keypoints in m, (n_windows, n_frames, n_keypoints, 3), of one of `INPUT_SETS`.
 
     The rotation is NaN where it is undefined: if hips and neck, or left and right, coincide.
     """
@@ -71,10 +67,10 @@ def to_lab(points: Tensor, frame: BodyFrame) -> Tensor:
 
 
 def make_features(keypoints: Tensor, frame: BodyFrame, mass_kg: Tensor) -> Tensor:
-    """Network input of windows of keypoints in m, (n_windows, n_frames, 15, 3).
+    """Network input of windows of keypoints in m, (n_windows, n_frames, n_keypoints, 3).
 
     Returns:
-        x, y, z of every keypoint in the body frame, height in m and mass in kg, (n_windows, n_frames, 47).
+        x, y, z of every keypoint in the body frame, height in m and mass in kg, (n_windows, n_frames, n_features).
     """
     coordinates = to_body(keypoints, frame).flatten(start_dim=2)
     person = torch.stack([frame.height_m, mass_kg], dim=-1).to(coordinates)

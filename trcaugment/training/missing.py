@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from trcaugment.body.windows import Windows
+from trcaugment.chain.arms import fold
 from trcaugment.chain.filling import carry, most_likely
 from trcaugment.chain.signals import BoolArray
-from trcaugment.marker_sets import KEYPOINTS, SIDES, Side
+from trcaugment.marker_sets import ARM_KEYPOINTS, KEYPOINTS, SIDES, Side
 from trcaugment.markers import RATE_HZ, FloatArray
 
 _LONGEST_GAP = 60  # frames; twice a window
@@ -57,6 +58,8 @@ def lose_keypoints(windows: Windows, rate: float, generator: torch.Generator) ->
     """
     if not rate:
         return windows
+    if windows.keypoint_set is ARM_KEYPOINTS:
+        return _lose_arms(windows, rate, generator)
     n, n_frames = windows.keypoints.shape[:2]
     lost = torch.rand(n, generator=generator) < rate
     group = torch.multinomial(torch.tensor(list(_GROUPS.values())), n, replacement=True, generator=generator)
@@ -68,6 +71,17 @@ def lose_keypoints(windows: Windows, rate: float, generator: torch.Generator) ->
         of_group = (values[chosen].numpy() for values in (windows.keypoints, windows.height_m, inside, absent))
         keypoints[chosen] = torch.from_numpy(fill_windows(_MISSING[k], *of_group)).to(keypoints)
     return replace(windows, keypoints=keypoints)
+
+
+def _lose_arms(windows: Windows, rate: float, generator: torch.Generator) -> Windows:
+    """Remove one arm from some windows, in half of them from all frames, as prediction treats missing arms."""
+    n, n_frames = windows.keypoints.shape[:2]
+    lost = torch.rand(n, generator=generator) < rate
+    right = torch.rand(n, generator=generator) < 0.5
+    absent = torch.rand(n, generator=generator) < 0.5
+    inside = (absent[:, None] | _gaps(n, n_frames, generator)) & lost[:, None]
+    gone = torch.stack([inside & right[:, None], inside & ~right[:, None]], dim=2)
+    return replace(windows, keypoints=torch.from_numpy(fold(windows.keypoints.numpy(), gone.numpy())))
 
 
 def _gaps(n: int, n_frames: int, generator: torch.Generator) -> Tensor:

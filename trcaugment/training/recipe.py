@@ -11,7 +11,7 @@ import msgspec
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.errors import RecipeError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, OUTPUT_SETS, MarkerSet
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, INPUT_SETS, KEYPOINTS, OUTPUT_SETS, MarkerSet
 from trcaugment.model.card import Count, NetworkSizes
 from trcaugment.training.recipe_keys import explain_unknown_key
 
@@ -116,6 +116,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         name: name of the model and of its folder.
         description: one line for people.
         seed: seed of all random numbers; the same recipe repeats the same run.
+        keypoint_set: name of the marker set that the model reads; only generated windows have another than the usual.
         marker_set: name of the marker set that the model predicts.
         licences: sources and licences of motions and data, for the model card.
         generated: relative frequency of generated windows, compared with the weights of the data sets; 0 for none.
@@ -125,6 +126,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
     description: str = ""
     seed: Seed = 1
+    keypoint_set: str = KEYPOINTS.name
     marker_set: str = ANATOMICAL_MARKERS.name
     licences: tuple[str, ...] = ()
     generated: Annotated[float, msgspec.Meta(ge=0, le=1e6)] = 1.0
@@ -136,6 +138,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     network: NetworkSizes = NetworkSizes()
     loss: Loss = Loss()
     optimization: Optimization = msgspec.field(default_factory=Optimization)
+
+    @property
+    def keypoints(self) -> MarkerSet:
+        """The marker set that the model reads."""
+        return INPUT_SETS[self.keypoint_set]
 
     @property
     def markers(self) -> MarkerSet:
@@ -171,8 +178,11 @@ def read_recipe(path: Path) -> Recipe:
         low, high = getattr(recipe.population, name)
         if low > high:
             raise RecipeError(f"{path}: expected population.{name} from low to high, found {low:g} before {high:g}")
-    if recipe.marker_set not in OUTPUT_SETS:
-        raise RecipeError(f"{path}: expected marker_set {' or '.join(OUTPUT_SETS)}, found {recipe.marker_set!r}")
+    for name, known in (("keypoint_set", INPUT_SETS), ("marker_set", OUTPUT_SETS)):
+        if getattr(recipe, name) not in known:
+            raise RecipeError(f"{path}: expected {name} {' or '.join(known)}, found {getattr(recipe, name)!r}")
+    if recipe.datasets and recipe.keypoints is not KEYPOINTS:
+        raise RecipeError(f"{path}: data sets have the keypoints of {KEYPOINTS.name}, not of {recipe.keypoint_set}")
     if recipe.loss.attention_distance_weight and not recipe.network.spatial_attention:
         raise RecipeError(f"{path}: loss.attention_distance_weight needs network.spatial_attention")
     if not recipe.split.leave_out and recipe.split.validation + recipe.split.test >= 1:

@@ -22,7 +22,6 @@ from lightning.pytorch.callbacks import EarlyStopping, EMAWeightAveraging, Model
 
 from trcaugment.errors import RecipeError, TrainingError
 from trcaugment.formats.files import why_not_written
-from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.model.card import ALIGNMENT, FORMAT_VERSION, HOP_FRAMES, ORIGIN, Card
 from trcaugment.model.folder import save_model
 from trcaugment.model.network import MarkerNetwork
@@ -122,7 +121,7 @@ def new_network(recipe: Recipe) -> MarkerNetwork:
     """A network with initial weights from the recipe's seed; the caller's random state is left unchanged."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(recipe.seed)
-        return MarkerNetwork(recipe.network, len(KEYPOINTS), len(recipe.markers))
+        return MarkerNetwork(recipe.network, len(recipe.keypoints), len(recipe.markers))
 
 
 def _train_beside(job: Job, base: Path, ready: Callable[[], object]) -> None:
@@ -266,8 +265,8 @@ def _card(recipe: Recipe, sources: Sources, validation_mse: float) -> Card:
         name=recipe.name,
         description=recipe.description,
         created=datetime.now(UTC).date().isoformat(),
-        input_set=KEYPOINTS.name,
-        inputs=KEYPOINTS.names,
+        input_set=recipe.keypoints.name,
+        inputs=recipe.keypoints.names,
         output_set=recipe.markers.name,
         outputs=recipe.markers.names,
         origin=ORIGIN,

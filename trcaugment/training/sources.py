@@ -49,7 +49,7 @@ class Sources:
 def make_generator(recipe: Recipe, base: Path) -> WindowGenerator:
     """Make the recipe's generator; relative motion folders start at `base`."""
     library = make_library(motion_files(recipe, base), recipe.motions.procedural, recipe.seed)
-    return WindowGenerator(library, recipe.population, recipe.keypoint_errors, recipe.markers)
+    return WindowGenerator(library, recipe.population, recipe.keypoint_errors, recipe.markers, recipe.keypoints)
 
 
 def make_sources(recipe: Recipe, base: Path) -> Sources:
