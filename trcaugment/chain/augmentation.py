@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from trcaugment.chain.checks import Finding
+from trcaugment.chain.dependence import added_errors_m
 from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.chain.preparation import AS_USUAL, Preparation, PreparedTrial, prepare
 from trcaugment.chain.signals import BoolArray, Span, find_gaps, resample
@@ -19,8 +20,10 @@ from trcaugment.chain.windows import add_windows, cut
 from trcaugment.errors import ModelError
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import WINDOW_FRAMES, FloatArray, Markers
+from trcaugment.model.card import N_AXES
 from trcaugment.model.folder import Model
 from trcaugment.model.normalization import body_frame, make_features, to_lab
+from trcaugment.model.uncertainty import Uncertainty
 from trcaugment.subject import Subject
 
 # Windows in memory at once, so that memory does not grow with the length of a trial.
@@ -29,6 +32,19 @@ BLOCK_WINDOWS = 1024
 # A function of keypoints in m, (n_windows, n_frames, 15, 3), heights in m and masses in kg, (n_windows,); it returns
 # values of every frame, (n_windows, n_frames, ...).
 _Windowed = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Spread:
+    """Standard deviations of the errors of predicted markers along forward, up and outward of the marker's segment.
+
+    Attributes:
+        constant_m: of the part that is the same in all trials of the person, in m, (n_markers, 3).
+        moving_m: of the rest, frame by frame, in m, (n_frames, n_markers, 3); NaN where a marker is not predicted.
+    """
+
+    constant_m: FloatArray
+    moving_m: FloatArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +64,7 @@ class Augmentation:
         lost: marker -> spans of frames where it cannot be predicted, and is NaN.
         without_body: spans of frames whose keypoints do not form a body of this height; all markers are NaN there.
         findings: what the guards found: reasons to check the keypoints, or height and mass.
+        spread: how far the markers may be off; None if that was not asked for.
     """
 
     markers: Markers
@@ -62,9 +79,12 @@ class Augmentation:
     lost: dict[str, list[Span]]
     without_body: list[Span]
     findings: tuple[Finding, ...]
+    spread: Spread | None = None
 
 
-def augment(markers: Markers, subject: Subject, model: Model, how: Preparation = AS_USUAL) -> Augmentation:
+def augment(
+    markers: Markers, subject: Subject, model: Model, how: Preparation = AS_USUAL, *, uncertainty: bool = False
+) -> Augmentation:
     """Predict the anatomical markers of a trial.
 
     Args:
@@ -72,6 +92,7 @@ def augment(markers: Markers, subject: Subject, model: Model, how: Preparation =
         subject: the person's height and mass.
         model: from `load_model`.
         how: how the keypoints are prepared.
+        uncertainty: whether to say how far the markers may be off, too.
 
     Returns:
         The markers at the trial's own time stamps, with an account of derived, filled and missing keypoints.
@@ -80,15 +101,20 @@ def augment(markers: Markers, subject: Subject, model: Model, how: Preparation =
         MarkerSetError: keypoints that the model needs are not in the file.
         MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
             no frame has all keypoints.
+        ModelError: the model does not know how far its markers may be off.
     """
-    return augment_prepared([_prepared(markers, subject, model, how)], model)[0]
+    return augment_prepared([_prepared(markers, subject, model, how)], model, uncertainty=uncertainty)[0]
 
 
-def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augmentation]:
+def augment_prepared(trials: Sequence[PreparedTrial], model: Model, *, uncertainty: bool = False) -> list[Augmentation]:
     """Predict the anatomical markers of trials; their windows share the network's batches.
 
     A trial's markers are the same to the last bit whichever trials go with it.
+
+    Raises:
+        ModelError: the model does not know how far its markers may be off.
     """
+    spreads = _spreads(trials, model) if uncertainty else [None] * len(trials)
     predicted = _through_windows(trials, model, partial(predict_windows, model=model))
     return [
         Augmentation(
@@ -107,9 +133,43 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model) -> list[Augm
             _spans(trial.lost, model.card.outputs),
             find_gaps(trial.without_body),
             trial.findings,
+            spread,
         )
-        for trial, positions in zip(trials, predicted, strict=True)
+        for trial, positions, spread in zip(trials, predicted, spreads, strict=True)
     ]
+
+
+def _spreads(trials: Sequence[PreparedTrial], model: Model) -> list[Spread]:
+    """How far the markers of trials may be off; errors that filled keypoints add are independent of the others."""
+    known = check_uncertainty(model)
+    of_trials = []
+    windowed = _through_windows(trials, model, partial(_log_moving_windows, model=model))
+    for trial, log_moving in zip(trials, windowed, strict=True):
+        added_m = added_errors_m(trial.missing, trial.never, model.card.outputs) / np.sqrt(N_AXES)  # along each axis
+        moving_m = np.hypot(np.exp(log_moving) * trial.subject.height_m, added_m[:, :, None])
+        of_trials.append(Spread(known.constant_m, _without(moving_m, trial.lost)))
+    return of_trials
+
+
+def check_uncertainty(model: Model) -> Uncertainty:
+    """How far a model's markers may be off.
+
+    Raises:
+        ModelError: the model does not know.
+    """
+    if model.uncertainty is None:
+        raise ModelError(
+            f"expected a model that knows how far its markers may be off, {model.card.name} does not; choose another, "
+            "or make its file with benchmarks/make_uncertainty.py"
+        )
+    return model.uncertainty
+
+
+def _log_moving_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model: Model) -> Tensor:
+    """Logarithm of the moving part of windows in multiples of height, (n_windows, n_frames, n_markers, 3)."""
+    features = make_features(keypoints, body_frame(keypoints, height_m), mass_kg).numpy()
+    log_moving = check_uncertainty(model).log_moving(features, model.card.keypoints, model.card.markers)
+    return torch.from_numpy(log_moving)
 
 
 def attend(markers: Markers, subject: Subject, model: Model) -> FloatArray:

@@ -16,6 +16,7 @@ import numpy as np
 
 from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.markers import FloatArray
 
 _FOOT = ("Heel", "SmallToe", "BigToe")
 _OF_FOOT = ("ankle", "mankle", "calc", "toe", "5meta")
@@ -38,13 +39,21 @@ def lost_markers(missing: BoolArray, never: BoolArray, outputs: Sequence[str]) -
         never: keypoints that are missing in nearly all of the trial, (15,).
         outputs: names of the markers.
     """
+    return np.asarray(added_errors_m(missing, never, outputs) > MOST_ADDED_MM / 1000)
+
+
+def added_errors_m(missing: BoolArray, never: BoolArray, outputs: Sequence[str]) -> FloatArray:
+    """Root mean square error that each marker gains by filled keypoints, in m, (n_frames, n_markers).
+
+    Infinite for a marker that cannot be predicted without them whatever its error. Arguments as for `lost_markers`.
+    """
     patterns, which = np.unique(missing, axis=0, return_inverse=True)
-    lost = np.array([_lost(pattern, never, tuple(outputs)) for pattern in patterns])
-    return np.asarray(lost[which.reshape(-1)])
+    added_mm = np.array([_added_mm(pattern, never, tuple(outputs)) for pattern in patterns])
+    return np.asarray(added_mm[which.reshape(-1)] / 1000)
 
 
-def _lost(missing: BoolArray, never: BoolArray, outputs: tuple[str, ...]) -> list[bool]:
-    """`lost_markers` for one frame: (15,) and (15,) to (n_markers,)."""
+def _added_mm(missing: BoolArray, never: BoolArray, outputs: tuple[str, ...]) -> list[float]:
+    """`added_errors_m` for one frame in mm: (15,) and (15,) to (n_markers,)."""
     gone, unseen = (frozenset(np.compress(each, KEYPOINTS.names).tolist()) for each in (missing, missing & never))
     parts = [part for region in REGIONS if (part := gone.intersection(region))]
     tables = [_table()[part, "never" if part & unseen else "elsewhere"] for part in parts]
@@ -55,7 +64,7 @@ def _lost(missing: BoolArray, never: BoolArray, outputs: tuple[str, ...]) -> lis
     }
     # A marker that is not in the table is lost if any keypoint is missing.
     added_mm = {name: np.hypot.reduce([each.get(name, np.inf) for each in tables], initial=0.0) for name in outputs}
-    return [name in without_foot or bool(added_mm[name] > MOST_ADDED_MM) for name in outputs]
+    return [np.inf if name in without_foot else float(added_mm[name]) for name in outputs]
 
 
 @cache

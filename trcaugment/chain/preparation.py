@@ -102,6 +102,11 @@ class PreparedTrial:
     findings: tuple[Finding, ...]
     segments: tuple[Segment, ...]
 
+    @property
+    def never(self) -> BoolArray:
+        """Keypoints that are missing in nearly all of the trial, (15,)."""
+        return never_seen(self.missing, self.markers.rate_hz)
+
 
 def prepare(
     markers: Markers, keypoints: Keypoints, *, subject: Subject, card: Card, how: Preparation = AS_USUAL
@@ -143,7 +148,6 @@ def prepare(
         *watch_leaps(leaps),
         *odd_up,
     )
-    never = np.asarray((~missing).sum(axis=0) < SEEN_S * markers.rate_hz)
     return PreparedTrial(
         subject=subject,
         markers=markers,
@@ -154,11 +158,16 @@ def prepare(
         outliers=outliers,
         filled=filled,
         missing=missing,
-        lost=lost_markers(missing, never, card.outputs) | ~enough[:, None],
+        lost=lost_markers(missing, never_seen(missing, markers.rate_hz), card.outputs) | ~enough[:, None],
         without_body=without_body,
         findings=findings,
         segments=tuple(_segment(positions[a:b], frames[a:b], (a, b), card) for a, b in spans),
     )
+
+
+def never_seen(missing: BoolArray, rate_hz: float) -> BoolArray:
+    """Keypoints that are missing in nearly all frames, (15,), from missing samples, (n_frames, 15)."""
+    return np.asarray((~missing).sum(axis=0) < SEEN_S * rate_hz)
 
 
 def _fill(

@@ -64,6 +64,12 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
     help="Where the network runs.",
 )
 @click.option("--with-keypoints", is_flag=True, help="Also write the input's keypoints.")
+@click.option(
+    "--uncertainty",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="CSV",
+    help="Also write how far each marker may be off, in every frame (one input).",
+)
 @click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim; the output is a folder.")
 @click.option("--static", type=_FOUND, metavar="TRC", help="With --ik: the input, or a marker file, that scales.")
 @preparation_options
@@ -81,6 +87,7 @@ def predict(
     model_name: str | None,
     device: str,
     with_keypoints: bool,
+    uncertainty: Path | None,
     with_ik: bool,
     static: Path | None,
     prepared: dict[str, Any],
@@ -106,12 +113,20 @@ def predict(
         try:
             person.check()
             files, notes = find_inputs(inputs)
+            if uncertainty and len(files) > 1:
+                raise click.UsageError("--uncertainty is a table of one trial; give one input.")
             folder = with_ik or len(files) > 1 or output.endswith(("/", os.sep)) or Path(output).is_dir()
             conversions = stack.enter_context(plan(files, output, person, folder=folder))
-            check_files(conversions, [json_file] if json_file else [], folder=folder, overwrite=overwrite)
+            others = [path for path in (json_file, uncertainty) if path]
+            check_files(conversions, others, folder=folder, overwrite=overwrite)
             if with_ik:
                 prepare([each.target for each in conversions], Path(output), overwrite, [static] if static else [])
             model = _load_model(model_name, device)
+            if uncertainty:
+                from trcaugment.chain.augmentation import check_uncertainty
+
+                check_uncertainty(model)
+                conversions = [replace(conversions[0], uncertainty=uncertainty)]
             if folder:
                 Path(output).mkdir(parents=True, exist_ok=True)
         except (SubjectError, TrcError, ModelError, OsimError, OutputError) as error:

@@ -12,7 +12,7 @@ from trcaugment.cli.frame_ranges import by_ranges, common, listed, others
 from trcaugment.marker_sets import KEYPOINTS
 
 if TYPE_CHECKING:
-    from trcaugment.conversion.sidecar import FrameRange, Sidecar
+    from trcaugment.conversion.sidecar import FrameRange, Sidecar, UsedSpread
     from trcaugment.conversion.trials import Outcome
 
 _RANGES_SHOWN = 4
@@ -58,6 +58,8 @@ def account(sidecar: Sidecar) -> Iterator[str]:
     ):
         for names, ranges in by_ranges(gaps):
             yield f"{title}: {listed(names)} in {_count(ranges)} ({_list(ranges)})"
+    if sidecar.uncertainty:
+        yield from _spread(sidecar.uncertainty)
     for part, ranges in sidecar.repaired.items():
         yield f"left and right exchanged back: {part} in {_count(ranges)} ({_list(ranges)})"
     if sidecar.up not in (None, "y"):
@@ -67,6 +69,17 @@ def account(sidecar: Sidecar) -> Iterator[str]:
     for finding in sidecar.findings:
         where = f" ({_list(finding.frames)})" if finding.frames else ""
         yield f"{click.style('look twice', fg='yellow')}, {finding.guard}: {finding.message}{where}"
+
+
+def _spread(known: UsedSpread) -> Iterator[str]:
+    """The sizes of both parts, over all markers and of the best and the worst one."""
+    for what, parts in (("constant for this person", known.constant_mm), ("moving with the frame", known.moving_mm)):
+        sizes = {name: sum(mm**2 for mm in each) ** 0.5 for name, each in parts.items()}
+        if sizes:
+            best, worst = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+            middle = (sum(mm**2 for mm in sizes.values()) / len(sizes)) ** 0.5
+            ends = f"{best} {sizes[best]:.0f}, {worst} {sizes[worst]:.0f}"
+            yield f"uncertainty, {what}: {middle:.0f} mm, one standard deviation in space ({ends})"
 
 
 def _frames(n: int) -> str:

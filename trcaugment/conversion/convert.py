@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import msgspec
 import numpy as np
 
 from trcaugment.chain.augmentation import Augmentation, augment_prepared
@@ -28,9 +29,17 @@ from trcaugment.conversion.sidecar import (
     sha256_of,
     was_made_so,
 )
+from trcaugment.conversion.spread_table import spread_csv, summarize
 from trcaugment.conversion.trials import Conversion, Outcome, Settings
 from trcaugment.errors import ConversionError, TrcAugmentError
-from trcaugment.formats.files import as_json, read_file, replace_with_sidecar, sidecar_path, why_not_written
+from trcaugment.formats.files import (
+    as_json,
+    read_file,
+    replace_file,
+    replace_with_sidecar,
+    sidecar_path,
+    why_not_written,
+)
 from trcaugment.formats.outputs import in_the_way
 from trcaugment.formats.trc import format_trc, parse_trc, read_trc_bytes
 from trcaugment.markers import Markers
@@ -164,7 +173,8 @@ def _subject(keypoints: Keypoints, person: StatedSubject) -> tuple[Subject, floa
 def _predict(batch: Sequence[_Loaded | Outcome], model: Model) -> list[tuple[_Loaded, Augmentation] | Outcome]:
     """Predict the markers of the batch's prepared trials; outcomes of the others pass through."""
     loaded = [each for each in batch if isinstance(each, _Loaded)]
-    results = iter(augment_prepared([each.trial for each in loaded], model) if loaded else [])
+    uncertainty = any(each.conversion.uncertainty for each in loaded)
+    results = iter(augment_prepared([each.trial for each in loaded], model, uncertainty=uncertainty) if loaded else [])
     return [(each, next(results)) if isinstance(each, _Loaded) else each for each in batch]
 
 
@@ -184,6 +194,11 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
             output=_output_file(written, result.markers, data, settings),
             made=_made(conversion),
         )
+        if conversion.uncertainty and result.spread:
+            table = spread_csv(result.markers, result.spread)
+            replace_file(conversion.uncertainty, table)
+            summary = summarize(result.markers, result.spread, sha256_of(table))
+            sidecar = msgspec.structs.replace(sidecar, uncertainty=summary)
         replace_with_sidecar(conversion.target, data, as_json(sidecar))
     except TrcAugmentError as error:
         return _failed(conversion, error)

@@ -82,6 +82,20 @@ class GuardFinding(_Part, frozen=True):
     frames: tuple[FrameRange, ...]
 
 
+class UsedSpread(_Part, frozen=True):
+    """How far the markers may be off: standard deviations in mm along forward, up and outward of the marker's segment.
+
+    Attributes:
+        sha256: checksum of the table with every frame.
+        constant_mm: marker -> of the part that is the same in all trials of the person.
+        moving_mm: marker -> of the rest, the root mean square over the frames.
+    """
+
+    sha256: str
+    constant_mm: dict[str, tuple[float, ...]]
+    moving_mm: dict[str, tuple[float, ...]]
+
+
 class Made(_Part, frozen=True):
     """When (UTC) the output was made, and the paths of input and output."""
 
@@ -112,6 +126,7 @@ class Sidecar(_Part, frozen=True):
         without_body: frames whose keypoints do not form a body of this height; all markers are NaN there.
         findings: what the guards found.
         made: when the output was made, and the paths of input and output.
+        uncertainty: how far the markers may be off; None if that was not asked for.
     """
 
     format_version: int
@@ -132,6 +147,7 @@ class Sidecar(_Part, frozen=True):
     without_body: tuple[FrameRange, ...]
     findings: tuple[GuardFinding, ...]
     made: Made
+    uncertainty: UsedSpread | None = None
 
 
 class _AnyOutput(msgspec.Struct, frozen=True):
@@ -178,7 +194,7 @@ def sha256_of(data: bytes) -> str:
 def make_sidecar(
     card: Card, result: Augmentation, *, source: InputFile, subject: UsedSubject, output: OutputFile, made: Made
 ) -> Sidecar:
-    """The sidecar of a prediction; its frames are counted from 1."""
+    """The sidecar of a prediction, without uncertainty; its frames are counted from 1."""
     return Sidecar(
         format_version=FORMAT_VERSION,
         tool=this_tool(),

@@ -21,12 +21,14 @@ class Conversion:
         target: marker file; its folder must exist.
         person: height and mass.
         content: of the source, where it is no file and stands for where the trial comes from.
+        uncertainty: the table that says how far the markers may be off; None if it is not wanted.
     """
 
     source: Path
     target: Path
     person: StatedSubject
     content: bytes | None = None
+    uncertainty: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from trcaugment.markers import WINDOW_FRAMES
 FORMAT_VERSION = 2
 DEFAULT_MODEL = "bilstm-attention-v3"
 WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
+UNCERTAINTY_FILE = "uncertainty.safetensors"
 HOP_FRAMES = 5  # of new models: a longer hop gives jerkier markers, a shorter one gains nothing (benchmarks/choices.py)
 N_AXES = 3
 N_PERSON_FEATURES = 2  # height and mass
@@ -76,6 +77,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         body_mass_index: lowest and highest body mass index in kg/m² in the training data.
         validation_mse: mean squared error on validation windows of other people, in squared multiples of height.
         sha256: SHA-256 of the weights file.
+        uncertainty_sha256: SHA-256 of the file that says how far the markers may be off; None without one.
     """
 
     format_version: int
@@ -95,6 +97,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     body_mass_index: tuple[float, float]
     validation_mse: float
     sha256: str
+    uncertainty_sha256: str | None = None
 
     @property
     def keypoints(self) -> MarkerSet:

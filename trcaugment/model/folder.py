@@ -32,6 +32,7 @@ from trcaugment.model.card import (
 )
 from trcaugment.model.network import MarkerNetwork
 from trcaugment.model.normalization import mirror
+from trcaugment.model.uncertainty import Uncertainty, read_uncertainty
 
 # Every batch is padded to this size: matrix products of other sizes may round differently, and a window's prediction
 # must not depend on the other windows. Larger batches are no faster.
@@ -41,11 +42,12 @@ _HEADER_BYTES = 1_000_000  # names and shapes, in front of the weights
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A loaded model: its card and its network, on one device."""
+    """A loaded model: its card and its network, on one device, and how far its markers may be off, where known."""
 
     card: Card
     network: MarkerNetwork
     device: torch.device
+    uncertainty: Uncertainty | None = None
 
     def predict(self, features: Tensor) -> Tensor:
         """Predict markers in the body frame: the mean of the predictions for each window and for its mirror image.
@@ -104,7 +106,7 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL, device: str = "auto")
     network = _make_network(card)
     _load_weights(network, folder / WEIGHTS_FILE, card.sha256)
     place = _device(device)
-    return Model(card, network.eval().to(place), place)
+    return Model(card, network.eval().to(place), place, read_uncertainty(folder, card))
 
 
 def save_model(folder: Path, card: Card, network: MarkerNetwork, *, recipe: bytes | None = None) -> Card:

@@ -1,0 +1,104 @@
+"""People of laboratories, whose optical markers are the truth for predicted ones; used by other benchmarks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from trcaugment import Augmentation, Markers, Model, Subject, augment, read_trc
+from trcaugment.evaluation.budget import segment_axes
+from trcaugment.markers import FloatArray
+
+MOST_FRAMES = 400  # of a trial
+# Folders of one laboratory have names that begin alike, but for these.
+LABORATORY = {"subject3": "opencap", "subject4": "opencap", "subject5": "opencap"}
+
+
+@dataclass(frozen=True, eq=False)
+class LabTrial:
+    """A trial: what was predicted, and the errors.
+
+    Attributes:
+        name: of its files.
+        result: the prediction.
+        error_m: true minus predicted along the axes of segments, (n_frames, n_markers, 3), NaN where unknown.
+    """
+
+    name: str
+    result: Augmentation
+    error_m: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class LabPerson:
+    """A person with trials."""
+
+    name: str
+    trials: tuple[LabTrial, ...]
+
+    @property
+    def laboratory(self) -> str:
+        """Where the person was recorded."""
+        return LABORATORY.get(self.name, self.name.rstrip("0123456789"))
+
+    @property
+    def constant_m(self) -> FloatArray:
+        """Mean error in all trials, (n_markers, 3)."""
+        return _mean(np.concatenate([trial.error_m for trial in self.trials]))
+
+
+def _mean(values: FloatArray) -> FloatArray:
+    """Mean over the first axis without NaN; NaN where there is nothing."""
+    seen = np.isfinite(values)
+    total, n = np.where(seen, values, 0).sum(axis=0), seen.sum(axis=0)
+    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
+
+
+def lab_people(folder: Path, model: Model, *, noise_m: float = 0.0, uncertainty: bool = False) -> list[LabPerson]:
+    """Everybody in a folder of people, predicted by a model; nobody if there is no such folder.
+
+    Args:
+        folder: holds a folder a person, as docs/accuracy.md describes.
+        model: from `load_model`.
+        noise_m: white noise that is added to the keypoints, along every axis.
+        uncertainty: whether to ask for it.
+    """
+    people = []
+    for about in sorted(folder.glob("*/subject.json")):
+        trials = tuple(_trials(about, model, noise_m, uncertainty))
+        if trials:
+            people.append(LabPerson(about.parent.name, trials))
+    return people
+
+
+def _trials(about: Path, model: Model, noise_m: float, uncertainty: bool) -> Iterator[LabTrial]:
+    known = json.loads(about.read_text(encoding="utf-8"))
+    subject = Subject(known["height_m"], known["mass_kg"])
+    for k, name in enumerate(known["trials"]):
+        files = [about.with_name(f"{name}_{kind}.trc") for kind in ("keypoints", "optical")]
+        if not all(file.exists() for file in files):
+            continue
+        keypoints, optical = (_first_frames(read_trc(file)) for file in files)
+        noise = noise_m * np.random.default_rng(k).standard_normal(keypoints.positions.shape)
+        noisy = replace(keypoints, positions=keypoints.positions + noise)
+        result = (
+            augment(noisy, subject, model, uncertainty=uncertainty) if uncertainty else augment(noisy, subject, model)
+        )
+        yield LabTrial(name, result, _errors(result.markers, optical))
+
+
+def _first_frames(trial: Markers) -> Markers:
+    return replace(trial, positions=trial.positions[:MOST_FRAMES], time_s=trial.time_s[:MOST_FRAMES])
+
+
+def _errors(predicted: Markers, optical: Markers) -> FloatArray:
+    true = np.full(predicted.positions.shape, np.nan)
+    for name in set(predicted.names) & set(optical.names):
+        true[:, predicted.names.index(name)] = optical.positions[:, optical.names.index(name)]
+    made = torch.tensor(predicted.positions)
+    return torch.einsum("...ij,...j->...i", segment_axes(made), torch.from_numpy(true) - made).numpy()

@@ -1,0 +1,153 @@
+"""How far predicted markers may be from the true ones: two standard deviations per marker and axis.
+
+The constant part is the same in all trials of a person: anatomy and marker placement, which no keypoint shows. It is a
+table. The moving part changes from frame to frame with the posture and with how much the keypoints shake; a small
+network of its own maps these to a standard deviation. Both are along the axes of the marker's segment
+(`trcaugment.evaluation.budget`). `benchmarks/make_uncertainty.py` makes the file of a model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from trcaugment.errors import ModelError
+from trcaugment.marker_sets import MarkerSet
+from trcaugment.markers import FloatArray
+from trcaugment.model.card import N_AXES, UNCERTAINTY_FILE, Card, read_at_most
+
+AXES = ("forward", "up", "outward")  # of the marker's segment; outward of a marker in the middle is to the right
+_MOST_BYTES = 5_000_000
+_LEAST_SHAKING = 1e-5  # in multiples of height; below it, keypoints are smoother than any detector's
+_FARTHEST = 5.0  # standard deviations; beyond the training data the network would only extrapolate
+_MIRROR = np.array([1.0, 1.0, -1.0])
+
+
+@dataclass(frozen=True, eq=False)
+class Uncertainty:
+    """Standard deviations of a model's errors.
+
+    Attributes:
+        constant_m: of the part that is constant for a person, in m along `AXES`, (n_markers, 3).
+        mean: mean of the inputs of the network for the moving part, (n_inputs,).
+        deviation: their standard deviation, (n_inputs,).
+        first_weight: first layer, (n_hidden, n_inputs).
+        first_bias: (n_hidden,).
+        last_weight: last layer, (3 n_markers, n_hidden).
+        last_bias: (3 n_markers,).
+    """
+
+    constant_m: FloatArray
+    mean: FloatArray
+    deviation: FloatArray
+    first_weight: FloatArray
+    first_bias: FloatArray
+    last_weight: FloatArray
+    last_bias: FloatArray
+
+    def log_moving(self, features: FloatArray, keypoints: MarkerSet, markers: MarkerSet) -> FloatArray:
+        """Logarithm of the moving part in multiples of height; the mean over a window and its mirror image.
+
+        Args:
+            features: of `trcaugment.model.normalization.make_features`, (n_windows, n_frames, n_features).
+            keypoints: the model's input set.
+            markers: the model's output set.
+
+        Returns:
+            Along `AXES` of every marker, (n_windows, n_frames, n_markers, 3).
+        """
+        inputs = posture_and_shaking(features, keypoints)
+        mirrored = posture_and_shaking(mirror_features(features, keypoints), keypoints)
+        swapped = self._run(mirrored)[..., markers.mirror_order, :]
+        return np.asarray((self._run(inputs) + swapped) / 2)
+
+    def _run(self, inputs: FloatArray) -> FloatArray:
+        scaled = np.clip((inputs - self.mean) / self.deviation, -_FARTHEST, _FARTHEST)
+        hidden = np.maximum(scaled @ self.first_weight.T + self.first_bias, 0.0)
+        return np.asarray((hidden @ self.last_weight.T + self.last_bias).reshape(*inputs.shape[:-1], -1, N_AXES))
+
+
+def posture_and_shaking(features: FloatArray, keypoints: MarkerSet) -> FloatArray:
+    """Inputs of the network for the moving part.
+
+    Args:
+        features: keypoints in the body frame in multiples of height, height and mass, (n_windows, n_frames,
+            n_features).
+        keypoints: the set of these keypoints.
+
+    Returns:
+        The features, and for every keypoint the logarithm of the root mean square second difference over the window,
+        (n_windows, n_frames, n_features + n_keypoints).
+    """
+    places = features[..., : N_AXES * len(keypoints)].reshape(*features.shape[:2], -1, N_AXES)
+    second = places[:, 2:] - 2 * places[:, 1:-1] + places[:, :-2]
+    shaking = np.log(np.maximum(np.sqrt(np.square(second).mean(axis=(1, 3))), _LEAST_SHAKING))
+    of_frames = np.broadcast_to(shaking[:, None], (*features.shape[:2], len(keypoints)))
+    return np.concatenate([features, of_frames], axis=-1)
+
+
+def mirror_features(features: FloatArray, keypoints: MarkerSet) -> FloatArray:
+    """Features with left and right exchanged, (n_windows, n_frames, n_features)."""
+    n = N_AXES * len(keypoints)
+    places = features[..., :n].reshape(*features.shape[:2], -1, N_AXES)[..., keypoints.mirror_order, :] * _MIRROR
+    return np.concatenate([places.reshape(*features.shape[:2], n), features[..., n:]], axis=-1)
+
+
+def read_uncertainty(folder: Path, card: Card) -> Uncertainty | None:
+    """The uncertainty of a model; None if its card names none.
+
+    Raises:
+        ModelError: the file is missing, damaged, or of another model.
+    """
+    if card.uncertainty_sha256 is None:
+        return None
+    path = folder / UNCERTAINTY_FILE
+    try:
+        content = read_at_most(path, _MOST_BYTES, "the uncertainty of a model,")
+    except OSError as error:
+        raise ModelError(f"{path}: expected the uncertainty of the model, cannot read it ({error.strerror})") from error
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != card.uncertainty_sha256:
+        raise ModelError(
+            f"{path}: SHA-256 is {actual[:12]}…, the card says {card.uncertainty_sha256[:12]}…; get the folder anew"
+        )
+    try:
+        arrays = load_arrays(content)
+        return _checked(Uncertainty(**{name: array.astype(np.float64) for name, array in arrays.items()}), card)
+    except (SafetensorError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: not the uncertainty of this model ({str(error)[:200]})") from error
+
+
+def _checked(made: Uncertainty, card: Card) -> Uncertainty:
+    """The same if its shapes fit the model.
+
+    Raises:
+        ValueError: they do not, or a value is no number.
+    """
+    n_inputs, n_hidden = (N_AXES + 1) * len(card.inputs) + 2, len(made.first_bias)
+    expected = {
+        "constant_m": (len(card.outputs), N_AXES),
+        "mean": (n_inputs,),
+        "deviation": (n_inputs,),
+        "first_weight": (n_hidden, n_inputs),
+        "last_weight": (N_AXES * len(card.outputs), n_hidden),
+        "last_bias": (N_AXES * len(card.outputs),),
+    }
+    for name, shape in expected.items():
+        array = getattr(made, name)
+        if array.shape != shape or not np.isfinite(array).all():
+            raise ValueError(f"expected {name} with {shape} numbers, found {array.shape}")
+    return made
+
+
+def write_uncertainty(folder: Path, made: Uncertainty) -> str:
+    """Write the file into a model folder; returns its SHA-256, for the card."""
+    content = save_arrays({name: array.astype(np.float32) for name, array in vars(made).items()})
+    (folder / UNCERTAINTY_FILE).write_bytes(content)
+    return hashlib.sha256(content).hexdigest()
