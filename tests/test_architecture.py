@@ -14,7 +14,7 @@ PACKAGE = Path(trcaugment.__file__).parent
 # Every module or folder of the package, lowest first: each may import from those before it.
 ORDER = (
     *("errors", "subject", "markers", "marker_sets", "formats", "model", "sessions", "body", "chain", "osim"),
-    *("datasets", "evaluation", "training", "figures", "conversion", "cli", "__main__"),
+    *("datasets", "evaluation", "training", "figures", "conversion", "pages", "cli", "__main__"),
 )
 WITH_OPENSIM = {"osim/build.py", "osim/package.py"}
 ALLOWED_IN_BODY = {"body", "markers", "marker_sets", "errors", "formats"}

@@ -18,6 +18,7 @@ STEPS = {
     "cards": "assert trcaugment.list_models()",
     "models": "run('models')",
     "osim compare": "run('osim', 'compare', 'a.mot', 'b.mot')",
+    "view": "run('view', 'study/walk.trc')",
     "osim check": "import trcaugment.osim.check",
     "batch --dry-run": "run('batch', 'study', '-o', 'out', '--dry-run')",
     "--help": "show_help(main, [])",

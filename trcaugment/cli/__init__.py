@@ -17,6 +17,7 @@ _COMMANDS = {
     "data": "data",
     "evaluate": "evaluate",
     "attention": "attention",
+    "view": "view",
     "experiment": "experiment",
     "osim": "osim",
     "models": "models",

@@ -1,0 +1,71 @@
+"""`trcaugment view`: a page with the moving body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trcaugment.cli.outputs import check_outputs, write_output
+from trcaugment.errors import TrcAugmentError
+
+if TYPE_CHECKING:
+    from trcaugment.pages.scene import Layer
+
+_FILE = click.Path(path_type=Path)
+PAGE_END = ".html"
+
+
+@click.command()
+@click.argument("source", metavar="TRC", type=_FILE)
+@click.option(
+    "--with", "other", type=_FILE, metavar="TRC", help="Another file of the recording, such as optical markers."
+)
+@click.option("--motion", type=_FILE, metavar="MOT", help="Joint angles, of which --model shows the pose.")
+@click.option("--model", type=_FILE, metavar="OSIM", help="The scaled OpenSim model for --motion.")
+@click.option("-o", "--output", type=_FILE, metavar="HTML", help="The page; else TRC with the end .html.")
+@click.option("--open", "open_it", is_flag=True, help="Show it in the browser.")
+@click.option("--overwrite", is_flag=True, help="Replace the page if it exists.")
+def view(
+    source: Path,
+    other: Path | None,
+    motion: Path | None,
+    model: Path | None,
+    output: Path | None,
+    open_it: bool,
+    overwrite: bool,
+) -> None:
+    """Write a page that shows a trial's markers as a moving body, in any browser and without a network.
+
+    Beside an output of predict, the keypoints that it was made from are shown if they are still there, and what was
+    found. With another file, marker by marker, the distance of the two.
+    """
+    from trcaugment.pages.trial import open_trial
+    from trcaugment.pages.viewer import make_page, show
+
+    if (motion is None) != (model is None):
+        raise click.UsageError("--motion needs --model, and --model needs --motion: give both.")
+    page = source.with_suffix(PAGE_END) if output is None else output
+    read = [each for each in (source, other, motion, model) if each is not None]
+    check_outputs([page], read, overwrite)
+    try:
+        trial = open_trial(source)
+        beside = open_trial(other) if other else None
+        models = _model_layers(model, motion) if model and motion else ()
+        shown = show(trial, beside, models)
+    except TrcAugmentError as error:
+        raise click.ClickException(str(error)) from error
+    write_output(page, make_page(shown, source.stem))
+    click.echo(f"{source} -> {page}")
+    if open_it:
+        click.launch(str(page))
+
+
+def _model_layers(model: Path, motion: Path) -> Sequence[Layer]:
+    from trcaugment.osim.posing import pose
+    from trcaugment.pages.scene import Layer
+
+    joints, bones = pose(model, motion)
+    return [Layer(f"{model.name} moved by {motion.name}", "model", joints, segments=bones)]

@@ -1,0 +1,79 @@
+"""Where the joints and markers of a model are in every frame of a motion, for pages that show it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trcaugment.errors import OsimError
+from trcaugment.formats.mot import read_table
+from trcaugment.markers import FloatArray, Markers
+from trcaugment.osim.log import opensim_log
+from trcaugment.osim.model import open_model
+from trcaugment.osim.package import load_opensim
+
+
+def pose(model_file: Path, motion_file: Path) -> tuple[Markers, list[tuple[int, int]]]:
+    """Pose a model as a motion says.
+
+    Args:
+        model_file: a model, scaled to the person.
+        motion_file: its coordinates over time.
+
+    Returns:
+        Centers of the joints under the names of their child bodies, then the model's markers under their names and a
+        prime, in m in the ground; and pairs of indices of joints that a body connects.
+
+    Raises:
+        OsimError: opensim is not installed, the model cannot be opened, or the motion has none of its coordinates.
+        MotionError: the motion cannot be read.
+    """
+    table = read_table(motion_file).with_unit(motion_file)
+    with opensim_log() as log:
+        model = open_model(model_file, None, log)
+        joints = _members(model.getJointSet())
+        markers = _members(model.getMarkerSet())
+        names = [_body(each.getChildFrame()) for each in joints]
+        values = _coordinates(model, table.labels, table.values, in_degrees=bool(table.in_degrees))
+        if not values:
+            raise OsimError(f"{motion_file}: expected coordinates of {model_file.name}, found none of them")
+        state = model.initSystem()
+        places = np.empty((len(table.values), len(joints) + len(markers), 3))
+        for frame, own in enumerate(places):
+            for coordinate, column in values:
+                coordinate.setValue(state, float(column[frame]), False)
+            model.realizePosition(state)
+            for k, joint in enumerate(joints):
+                own[k] = joint.getChildFrame().getPositionInGround(state).to_numpy()
+            for k, marker in enumerate(markers, len(joints)):
+                own[k] = marker.getLocationInGround(state).to_numpy()
+        parents = [_body(each.getParentFrame()) for each in joints]
+        marker_names = [f"{each.getName()}′" for each in markers]
+    bones = [(names.index(parent), k) for k, parent in enumerate(parents) if parent in names]
+    return Markers((*names, *marker_names), places, table.values[:, 0]), bones
+
+
+def _members(listed: Any) -> list[Any]:
+    return [listed.get(k) for k in range(listed.getSize())]
+
+
+def _body(frame: Any) -> str:
+    """Name of the body that a frame is fixed to."""
+    return str(frame.findBaseFrame().getName())
+
+
+def _coordinates(model: Any, labels: list[str], table: FloatArray, *, in_degrees: bool) -> list[tuple[Any, FloatArray]]:
+    """The model's coordinates that the motion has, with their values in rad or m, (n_frames,)."""
+    rotational = load_opensim().Coordinate.Rotational
+    columns = {
+        label.removesuffix("/value").rsplit("/", 1)[-1]: column for label, column in zip(labels, table.T, strict=True)
+    }
+    found = []
+    for coordinate in _members(model.getCoordinateSet()):
+        column = columns.get(coordinate.getName())
+        if column is not None and not coordinate.isConstrained(model.getWorkingState()):
+            in_rad = in_degrees and coordinate.getMotionType() == rotational
+            found.append((coordinate, np.deg2rad(column) if in_rad else column))
+    return found
