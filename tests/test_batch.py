@@ -28,9 +28,10 @@ import trcaugment.conversion.pools
 import trcaugment.conversion.run
 from trcaugment.cli import main
 from trcaugment.cli.batch_progress import BatchProgress
-from trcaugment.conversion.angles import PlannedPerson, find_angles
+from trcaugment.conversion.angles import find_angles
 from trcaugment.conversion.folder import claimed
 from trcaugment.conversion.ik import Person
+from trcaugment.conversion.people import PlannedPerson
 from trcaugment.conversion.pools import _check_workers, local_pool
 from trcaugment.conversion.report import Angles
 from trcaugment.conversion.run import Work, run

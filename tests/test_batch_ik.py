@@ -7,9 +7,11 @@ import pytest
 from click.testing import CliRunner
 
 from trcaugment.cli import main
-from trcaugment.conversion.angles import HowToSolve, plan_people
+from trcaugment.conversion.people import HowToSolve, plan_people
+from trcaugment.conversion.plan import PlannedTrial
 from trcaugment.osim.pipeline import Kit, _scaling_trials
 from trcaugment.osim.setups import ScaleSetup
+from trcaugment.sessions.layouts import places
 from trcaugment.subject import Subject
 
 
@@ -19,7 +21,10 @@ def planned(*targets):
         Path(target): SimpleNamespace(subject=Subject(1.7, 70), output=SimpleNamespace(sha256=target))
         for target in targets
     }
-    trials = [SimpleNamespace(subject_name=path.parts[0], conversion=SimpleNamespace(target=path)) for path in sidecars]
+    trials = [
+        PlannedTrial(str(path), path.parts[0], SimpleNamespace(target=path), places(Path(), str(path), "own", ""))
+        for path in sidecars
+    ]
     return trials, sidecars
 
 

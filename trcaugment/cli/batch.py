@@ -19,14 +19,16 @@ from trcaugment.cli.preparing import preparation_options
 from trcaugment.cli.screen import Summary, say
 from trcaugment.errors import ClusterError, ConversionError, ModelError, OsimError, SessionsError, SubjectsError
 from trcaugment.formats.files import as_json, why_not_written
+from trcaugment.sessions.layouts import LAYOUTS
 
 if TYPE_CHECKING:
-    from trcaugment.conversion.angles import HowToSolve, PlannedPerson
+    from trcaugment.conversion.people import HowToSolve, PlannedPerson
     from trcaugment.conversion.plan import Plan
     from trcaugment.conversion.pools import Pool
     from trcaugment.conversion.report import Angles, Row
     from trcaugment.conversion.run import Work
     from trcaugment.conversion.trials import Outcome
+    from trcaugment.sessions.layouts import Layout
 
 _FOLDER = click.Path(path_type=Path)
 _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -37,6 +39,7 @@ _WRONG_USAGE = (SessionsError, SubjectsError, ModelError, ConversionError, Clust
 @click.argument("cohort", metavar="FOLDER", type=_FOLDER)
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Folder to fill.")
 @click.option("--subjects", type=_FOLDER, metavar="CSV", help="Whose the trials are; else FOLDER/subjects.csv.")
+@click.option("--layout", type=click.Choice(LAYOUTS), help="Fill its folders: FOLDER itself may be the output.")
 @click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim.")
 @click.option("--static", metavar="NAME", help="With --ik: the trial of each person that scales, such as neutral.")
 @click.option("--osim-model", type=_FOUND, metavar="OSIM", help="With --ik: your own OpenSim model.")
@@ -66,6 +69,7 @@ def batch(
     cohort: Path,
     output: Path,
     subjects: Path | None,
+    layout: Layout | None,
     with_ik: bool,
     static: str | None,
     osim_model: Path | None,
@@ -93,6 +97,7 @@ def batch(
     """
     from trcaugment.cli.batch_tables import show_plan
     from trcaugment.conversion.plan import make_plan
+    from trcaugment.osim.model import SHIPPED_NAME
 
     keypoint_names = keypoint_map(names)
     summary = make_summary(quiet, json_file)
@@ -106,13 +111,14 @@ def batch(
     if address:  # its workers run in other folders
         cohort, output = cohort.absolute(), output.absolute()
     try:
-        plan = make_plan(cohort, subjects, output)
+        scaled_name = SHIPPED_NAME if osim_model is None else osim_model.stem
+        plan = make_plan(cohort, subjects, output, layout or "own", scaled_name)
         if dry_run:
             show_plan(plan, Summary())
             failed = any(each.failed for each in plan.left_out)
         else:
             from trcaugment.chain.preparation import Preparation
-            from trcaugment.conversion.angles import HowToSolve
+            from trcaugment.conversion.people import HowToSolve
             from trcaugment.conversion.report import account, went_well
             from trcaugment.conversion.run import Work
             from trcaugment.conversion.trials import Settings
@@ -120,7 +126,7 @@ def batch(
             from trcaugment.osim.pipeline import Kit
 
             settings = Settings(
-                with_keypoints,
+                with_keypoints or layout is not None,  # both programs expect them there
                 strict,
                 resume=True,
                 overwrite=overwrite,
@@ -198,7 +204,7 @@ def _people(
     plan: Plan, how: HowToSolve, outcomes: dict[Path, Outcome], angles: dict[Path, Angles], summary: Summary
 ) -> list[PlannedPerson]:
     """The people whose angles are to be found; says who has no trial of the name that is to scale."""
-    from trcaugment.conversion.angles import plan_people
+    from trcaugment.conversion.people import plan_people
     from trcaugment.conversion.report import Angles
 
     sidecars = {target: each.sidecar for target, each in outcomes.items() if each.sidecar is not None}
@@ -207,9 +213,10 @@ def _people(
     without = [str(each.person.folder) for each in everybody if how.static and each.person.static is None]
     if without:
         summary.say(f"no trial {how.static}, scaled by the others: {', '.join(without)}")
-    for each in (each.person for each in everybody):
-        if how.static and sum(path.stem == how.static for path in each.trials.values()) > 1:
-            summary.say(f"several trials {how.static} of one person, scaled by the first: {each.static}")
+    called_so = {each.conversion.target for each in plan.trials if Path(each.name).stem == how.static}
+    for each in everybody:
+        if len(called_so & set(each.person.trials.values())) > 1:
+            summary.say(f"several trials {how.static} of one person, scaled by the first: {each.person.static}")
     return everybody
 
 

@@ -1,62 +1,28 @@
-"""Joint angles of a batch: one scaled model per subject, in a folder beside the marker files."""
+"""Joint angles of a batch: of each person a folder with the scaled model and the motions, kept while it is current."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from shutil import rmtree
 
 import msgspec
 
-from trcaugment.conversion.ik import Person, ScaledPerson, SolvedTrial, common_subject, scale_and_solve
-from trcaugment.conversion.plan import PlannedTrial
+from trcaugment.conversion.copies import Copies
+from trcaugment.conversion.ik import ScaledPerson, SolvedTrial, scale_and_solve
+from trcaugment.conversion.people import PlannedPerson
 from trcaugment.conversion.pools import Pool
 from trcaugment.conversion.report import Angles
-from trcaugment.conversion.sidecar import Sidecar, this_tool
+from trcaugment.conversion.sidecar import this_tool
 from trcaugment.errors import OsimError
 from trcaugment.formats.files import TEMPORARY_END, as_json, read_file, replace_file, why_not_written
 from trcaugment.formats.outputs import in_the_way
-from trcaugment.markers import MAX_GAP_S
-from trcaugment.osim.pipeline import SCALING_FILES, Kit, trial_files
+from trcaugment.osim.pipeline import SCALING_FILES, trial_files
+from trcaugment.sessions.layouts import IK_RECORD
 
-STATE_FILE = "ik.json"
 _TEMPORARY_FOLDER = re.compile(r"\.[a-z0-9_]{8}")  # as tempfile names them
-
-
-@dataclass(frozen=True)
-class HowToSolve:
-    """What a batch may choose for inverse kinematics.
-
-    Attributes:
-        static: name of the trial that scales everybody who has it, without .trc; None for the usual choice.
-        kit: OpenSim files of the user.
-        max_gap_s: as in `Person`.
-    """
-
-    static: str | None = None
-    kit: Kit = field(default_factory=Kit)
-    max_gap_s: float = MAX_GAP_S
-
-    def as_made(self) -> dict[str, str]:
-        """The same for the record: the trial's name, checksums of the files, and the longest gap."""
-        files = {name: path for name, path in vars(self.kit).items() if isinstance(path, Path)}
-        chosen = {} if self.static is None else {"static": self.static}
-        chosen |= {} if self.max_gap_s == MAX_GAP_S else {"max_gap_s": f"{self.max_gap_s:g}"}
-        return chosen | {name: hashlib.sha256(read_file(path)).hexdigest() for name, path in files.items()}
-
-
-@dataclass(frozen=True)
-class PlannedPerson:
-    """A person to scale, the SHA-256 of each marker file (trial name -> checksum), and what was chosen."""
-
-    person: Person
-    sha256: dict[str, str]
-    how: dict[str, str] = field(default_factory=dict)
 
 
 class _State(msgspec.Struct):
@@ -66,51 +32,15 @@ class _State(msgspec.Struct):
         tool: name and version of the program that made the folder.
         markers: trial name -> SHA-256 of its marker file.
         angles: trial name -> result; empty until every trial is solved.
+        how: what was chosen.
+        copies: files that were copied elsewhere: path from the folder -> SHA-256.
     """
 
     tool: str
     markers: dict[str, str]
     angles: dict[str, Angles] = {}
     how: dict[str, str] = {}
-
-
-def plan_people(
-    trials: Iterable[PlannedTrial], sidecars: Mapping[Path, Sidecar], how: HowToSolve
-) -> list[PlannedPerson]:
-    """Group the converted trials by subject; of trials in several folders, the person's lies in the nearest common one.
-
-    Raises:
-        OSError: a file of the user cannot be read.
-    """
-    groups: dict[str, list[Path]] = {}
-    for trial in trials:
-        if trial.conversion.target in sidecars:
-            groups.setdefault(trial.subject_name, []).append(trial.conversion.target)
-    made = how.as_made()
-    planned = []
-    for subject_name, targets in groups.items():
-        home = Path(os.path.commonpath([target.parent for target in targets]))
-        outputs = _named(targets, home)
-        subject = common_subject([sidecars[path] for path in targets])
-        static = next((target for target in targets if target.stem == how.static), None)
-        folder = home / f"ik_{subject_name.replace('/', '_')}"
-        person = Person(folder, subject, outputs, static, how.kit, max_gap_s=how.max_gap_s)
-        sha256 = {name: sidecars[path].output.sha256 for name, path in outputs.items()}
-        planned.append(PlannedPerson(person, sha256, made))
-    return planned
-
-
-def _named(targets: Iterable[Path], home: Path) -> dict[str, Path]:
-    """Names of the trials' files: with the folders below the common one, so that trials of several days stay apart."""
-    named: dict[str, Path] = {}
-    for target in sorted(targets):
-        plain = name = "_".join(target.relative_to(home).with_suffix("").parts)
-        for k in count(2):  # a/b_c.trc and a_b/c.trc
-            if name not in named:
-                break
-            name = f"{plain}_{k}"
-        named[name] = target
-    return named
+    copies: dict[str, str] = {}
 
 
 def find_angles(
@@ -120,32 +50,70 @@ def find_angles(
 
     A folder that this version made from the same marker files is kept, and nothing is solved again.
     """
-    waiting: dict[Path, PlannedPerson] = {}
+    at_work: dict[Path, _AtWork] = {}
     for planned in people:
         person = planned.person
         try:
-            kept = _earlier_angles(planned, overwrite)
+            earlier = _begin(planned, overwrite)
         except OsimError as error:
             yield from ((path, Angles(angles="failed", angles_reason=str(error))) for path in person.trials.values())
             continue
-        if kept:
-            yield from ((path, kept[name]) for name, path in person.trials.items())
+        if isinstance(earlier, _AtWork):
+            at_work[person.folder] = earlier
         else:
-            waiting[person.folder] = planned
-    solved: dict[Path, dict[str, Angles]] = {folder: {} for folder in waiting}
-    notes: dict[Path, tuple[str, ...]] = {}
-    for done in scale_and_solve([each.person for each in waiting.values()], pool, n_workers):
+            yield from ((path, earlier[name]) for name, path in person.trials.items())
+    for done in scale_and_solve([each.planned.person for each in at_work.values()], pool, n_workers):
+        mine = at_work[done.person.folder]
         if isinstance(done, ScaledPerson):
-            notes[done.person.folder] = (*done.scaling.notes, *done.scaling.warnings)
-            continue
-        person, angles = done.person, _angles(done, notes.get(done.person.folder, ()))
+            mine.scaled(done)
+        else:
+            yield done.person.trials[done.name], mine.solved(done)
+
+
+@dataclass
+class _AtWork:
+    """A person whose trials are being solved.
+
+    Attributes:
+        planned: the person.
+        copies: of the results.
+        notes: on scaling.
+        angles: results by trial; of failed ones too.
+    """
+
+    planned: PlannedPerson
+    copies: Copies
+    notes: tuple[str, ...] = ()
+    angles: dict[str, Angles] = field(default_factory=dict)
+
+    def scaled(self, done: ScaledPerson) -> None:
+        """Take note of a scaled model."""
+        self.notes = (*done.scaling.notes, *done.scaling.warnings)
+
+    def solved(self, done: SolvedTrial) -> Angles:
+        """Copy a trial's motions and, with the first, the model; record what was done, and return the result."""
+        angles = _angles(done, self.notes)
+        files = {**self.planned.models(), **self.planned.motions(done.name, angles.ik_parts or 1)}
         if done.errors is not None:
-            solved[person.folder][done.name] = angles
-            if len(solved[person.folder]) == len(person.trials):
-                made = waiting[person.folder]
-                state = _State(this_tool(), made.sha256, solved[person.folder], made.how)
-                replace_file(person.folder / STATE_FILE, as_json(state))
-        yield person.trials[done.name], angles
+            try:
+                self.copies.put(files, self.record)
+            except OsimError as error:
+                angles = msgspec.structs.replace(angles, angles="failed", angles_reason=str(error))
+        self.angles[done.name] = angles
+        if self.angles.keys() == self.planned.sha256.keys():
+            self.record()
+        return angles
+
+    def record(self) -> None:
+        """Write `ik.json`."""
+        person, angles = self.planned.person, {}
+        if self.angles.keys() == self.planned.sha256.keys() and not any(
+            each.angles == "failed" for each in self.angles.values()
+        ):
+            self.copies.clear()
+            angles = self.angles
+        state = _State(this_tool(), self.planned.sha256, angles, self.planned.how, self.copies.recorded())
+        replace_file(person.folder / IK_RECORD, as_json(state))
 
 
 def _angles(done: SolvedTrial, notes: tuple[str, ...]) -> Angles:
@@ -162,28 +130,33 @@ def _angles(done: SolvedTrial, notes: tuple[str, ...]) -> Angles:
     )
 
 
-def _earlier_angles(planned: PlannedPerson, overwrite: bool) -> dict[str, Angles] | None:
-    """The results of an earlier run if they are complete and current; else None, and the folder is made ready.
+def _begin(planned: PlannedPerson, overwrite: bool) -> dict[str, Angles] | _AtWork:
+    """The results of an earlier run if they are complete and current; else the folder is made ready.
 
     Raises:
-        OsimError: the folder holds files that this program did not make, or it cannot be written.
+        OsimError: the folder holds files that this program did not make, a copy would replace one, or it cannot be
+            written.
     """
-    person = planned.person
-    folder = person.folder
+    folder = planned.person.folder
     try:
         state = _read_state(folder, overwrite)
+        copies = Copies(folder, overwrite, {} if state is None else state.copies)
         if (
             state is not None
             and (state.tool, state.markers, state.how) == (this_tool(), planned.sha256, planned.how)
             and state.angles.keys() == planned.sha256.keys()
             and all((folder / file).is_file() for file in _files(state))
+            and copies.is_intact()
         ):
             return {name: msgspec.structs.replace(each, angles="kept") for name, each in state.angles.items()}
-        folder.mkdir(exist_ok=True)
-        replace_file(folder / STATE_FILE, as_json(_State(this_tool(), {})))
+        copies.check(planned.models())
+        for name in planned.person.trials:
+            copies.check(planned.motions(name))
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / IK_RECORD, as_json(_State(this_tool(), {}, copies=copies.recorded())))
     except OSError as error:
         raise OsimError(f"{folder} {why_not_written(error)}") from error
-    return None
+    return _AtWork(planned, copies)
 
 
 def _files(state: _State) -> list[str]:
@@ -200,7 +173,7 @@ def _read_state(folder: Path, overwrite: bool) -> _State | None:
     """
     _clear(folder)
     try:
-        return msgspec.json.decode(read_file(folder / STATE_FILE), type=_State)
+        return msgspec.json.decode(read_file(folder / IK_RECORD), type=_State)
     except (OSError, msgspec.DecodeError) as error:
         if not overwrite and folder.exists() and any(folder.iterdir()):
             raise OsimError(in_the_way(folder, "it holds files that were not made here")) from error

@@ -13,6 +13,7 @@ from trcaugment.conversion.trials import Conversion
 from trcaugment.formats.files import sidecar_path
 from trcaugment.formats.outputs import find_clashes
 from trcaugment.sessions.finding import FoundTrial, find_trials
+from trcaugment.sessions.layouts import Layout, Places, places
 from trcaugment.sessions.tree import LeftOut
 
 
@@ -24,11 +25,13 @@ class PlannedTrial:
         name: the file's path relative to the folder of trials, with `/`.
         subject_name: name of the subject.
         conversion: source, target and person.
+        places: where its results lie.
     """
 
     name: str
     subject_name: str
     conversion: Conversion
+    places: Places
 
 
 @dataclass(frozen=True)
@@ -44,31 +47,36 @@ class Plan:
     left_out: list[LeftOut]
 
 
-def make_plan(root: Path, subjects: Path | None, outputs: Path) -> Plan:
-    """Find the trials of a folder; each output gets the trial's relative path, in the output folder.
+def make_plan(root: Path, subjects: Path | None, outputs: Path, layout: Layout = "own", model_name: str = "") -> Plan:
+    """Find the trials of a folder; each output gets the trial's relative path in the output folder, or the layout's.
 
     Args:
         root: folder of trials.
         subjects: table of subjects to use instead of the one in `root`.
-        outputs: output folder.
+        outputs: output folder; with a layout of others, the folder of trials too.
+        layout: where the results lie.
+        model_name: name of the model that is scaled, for layouts that name files by it.
 
     Raises:
         SessionsError: as `find_trials` does.
         SubjectsError: as `find_trials` does.
     """
-    found = find_trials(root, subjects, outputs)
+    inside = layout != "own" and os.path.realpath(root) == os.path.realpath(outputs)
+    found = find_trials(root, subjects, None if inside else outputs)
     trials = [each for each in found if isinstance(each, FoundTrial)]
-    planned = [
-        PlannedTrial(each.name, each.subject_name, Conversion(each.source, outputs / each.name, each.person))
-        for each in trials
-    ]
+    planned = []
+    for each in trials:
+        lie = places(outputs, each.name, layout, model_name)
+        conversion = Conversion(each.source, lie.markers, each.person)
+        planned.append(PlannedTrial(each.name, each.subject_name, conversion, lie))
     clashing = _clashing(planned, outputs)
-    left_out = [each for each in found if isinstance(each, LeftOut)] + [
+    made_here = {each.conversion.target for each in planned}
+    left_out = [each for each in found if isinstance(each, LeftOut) and each.source not in made_here] + [
         LeftOut(each.conversion.source, each.name, clashing[each.name], failed=True)
         for each in planned
         if each.name in clashing
     ]
-    left_out += _without_trial(outputs, {each.conversion.target for each in planned})
+    left_out += [] if inside else _without_trial(outputs, made_here)
     return Plan([each for each in planned if each.name not in clashing], sorted(left_out, key=lambda each: each.name))
 
 

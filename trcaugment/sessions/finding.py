@@ -11,6 +11,7 @@ import msgspec
 from trcaugment.errors import SessionsError
 from trcaugment.formats.files import read_file
 from trcaugment.formats.subjects_csv import SUBJECTS_FILE, SubjectRow, first_fitting, read_subjects
+from trcaugment.sessions.layouts import IK_RECORD
 from trcaugment.sessions.metadata import Metadata
 from trcaugment.sessions.tree import OPENCAP_FILE, LeftOut, Tree, leads_out, parent, upwards, walk
 from trcaugment.sessions.variants import OPENCAP_FOLDER, POSE2SIM_FOLDER, Variant, choose
@@ -34,13 +35,14 @@ class FoundTrial:
     person: StatedSubject
 
 
-def find_trials(root: Path, subjects: Path | None, outputs: Path) -> list[FoundTrial | LeftOut]:
+def find_trials(root: Path, subjects: Path | None, outputs: Path | None) -> list[FoundTrial | LeftOut]:
     """List all TRC files below a folder by name: the trials, and the files left out with the reason. Reads no TRC file.
 
     Args:
         root: the folder of trials.
         subjects: a table of subjects used instead of the folder's `subjects.csv`, with paths relative to `root`.
-        outputs: the output folder; files in it are not trials.
+        outputs: the output folder; files in it are not trials. None if outputs lie among the trials: they are known by
+            their sidecars, and folders of inverse kinematics by their record.
 
     Raises:
         SessionsError: `root` is no folder, holds no TRC file, or is inside `outputs`.
@@ -49,8 +51,10 @@ def find_trials(root: Path, subjects: Path | None, outputs: Path) -> list[FoundT
     tree = walk(root, outputs)
     table = subjects or root / SUBJECTS_FILE
     rows = read_subjects(table) if subjects or os.path.lexists(table) else []
-    own = {name for name in tree.trc_names if _is_own_output(tree, name)}
-    chosen, others = choose([name for name in tree.trc_names if name not in own])
+    solved = {parent(name) for name in tree.json_names if name.endswith(f"/{IK_RECORD}") and _is_ours(tree, name)}
+    names = [name for name in tree.trc_names if parent(name) not in solved]
+    own = {name for name in names if _is_ours(tree, name[: -len(".trc")] + ".json")}
+    chosen, others = choose([name for name in names if name not in own])
     others |= dict.fromkeys(own, "an output of trcaugment, whose sidecar lies beside it")
     finder = _Finder(tree, table, rows, chosen)
     items: list[FoundTrial | LeftOut] = [finder.find(variant) for variant in chosen]
@@ -59,18 +63,18 @@ def find_trials(root: Path, subjects: Path | None, outputs: Path) -> list[FoundT
     return sorted(items, key=lambda item: item.name)
 
 
-class _Sidecar(msgspec.Struct):
-    """The key that identifies a sidecar of this program; conversion/sidecar.py has all keys, but needs torch."""
+class _Record(msgspec.Struct):
+    """The key that identifies a sidecar or record of this program; conversion/ has all keys, but needs torch."""
 
     tool: str
 
 
-def _is_own_output(tree: Tree, name: str) -> bool:
-    sidecar = name[: -len(".trc")] + ".json"
-    if sidecar not in tree.json_names or leads_out(tree.root / sidecar, tree.root):
+def _is_ours(tree: Tree, name: str) -> bool:
+    """Whether there is such a JSON file, written by this program."""
+    if name not in tree.json_names or leads_out(tree.root / name, tree.root):
         return False
     try:
-        tool = msgspec.json.decode(read_file(tree.root / sidecar), type=_Sidecar).tool
+        tool = msgspec.json.decode(read_file(tree.root / name), type=_Record).tool
     except (OSError, msgspec.DecodeError, RecursionError):
         return False
     return tool.startswith("trcaugment ")

@@ -69,8 +69,8 @@ def leads_out(path: str | Path, folder: str | Path) -> bool:
     return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
-def walk(root: Path, outputs: Path) -> Tree:
-    """Walk through all files below a folder, except hidden ones and the output folder.
+def walk(root: Path, outputs: Path | None) -> Tree:
+    """Walk through all files below a folder, except hidden ones and the output folder, if there is one of its own.
 
     Raises:
         SessionsError: `root` is no folder, cannot be read, is inside the output folder, or holds no TRC file.
@@ -78,7 +78,7 @@ def walk(root: Path, outputs: Path) -> Tree:
     if not root.is_dir():
         found = "a file" if root.exists() else "nothing"
         raise SessionsError(f"{root}: expected a folder of trials, found {found}")
-    if not leads_out(root, outputs):
+    if outputs is not None and not leads_out(root, outputs):
         raise SessionsError(f"{root}: expected another output folder than the folder of trials or one that holds it")
     walker = _Walker(root, outputs)
     walker.run()
@@ -90,9 +90,10 @@ def walk(root: Path, outputs: Path) -> Tree:
 
 
 class _Walker:
-    def __init__(self, root: Path, outputs: Path) -> None:
+    def __init__(self, root: Path, outputs: Path | None) -> None:
         self.root = root
-        self.real_root, self.real_outputs = Path(os.path.realpath(root)), Path(os.path.realpath(outputs))
+        self.real_root = Path(os.path.realpath(root))
+        self.real_outputs = None if outputs is None else Path(os.path.realpath(outputs))
         self.trc_names: list[str] = []
         self.json_names: list[str] = []
         self.links: list[str] = []
@@ -171,7 +172,7 @@ class _Walker:
             self._leave(name, reason, failed=is_trc)
         elif is_folder:
             self._leave(name, "a link to a folder is not followed; trials are found where they lie", failed=False)
-        elif target.is_relative_to(self.real_outputs):
+        elif self.real_outputs is not None and target.is_relative_to(self.real_outputs):
             self._leave(name, "a link into the output folder is no input", failed=False)
         elif not entry.is_file():
             self._leave(name, "a link that leads to no file", failed=True)
