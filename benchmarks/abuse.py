@@ -75,12 +75,10 @@ def _cases() -> Iterator[tuple[str, str]]:
 
 def _measure(path: str) -> str:
     """Time and memory of reading and augmenting one file, with what came of it."""
-    import torch
 
     from trcaugment import Subject, augment, load_model
 
     warnings.simplefilter("error")
-    torch.set_num_threads(1)
     model = load_model(device="cpu")
     before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     started_s, read_s = time.process_time(), float("nan")

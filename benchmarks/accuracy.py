@@ -16,9 +16,9 @@ from trcaugment import Markers, Model, Subject, augment, load_model, read_trc
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
+from trcaugment.chain.augmentation import predict_windows
 from trcaugment.evaluation.metrics import coordinate_rmse, mpme
 from trcaugment.model.card import DEFAULT_MODEL
-from trcaugment.model.normalization import body_frame, make_features, to_lab
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"
 N_WINDOWS, SEED = 4096, 20_261_122
@@ -57,9 +57,8 @@ def on_generated_people(model: Model) -> None:
         generator = torch.Generator().manual_seed(SEED)
         for noise_mm in NOISE_MM:
             keypoints = exact.keypoints + noise_mm / 1000 * torch.randn(exact.keypoints.shape, generator=generator)
-            frame = body_frame(keypoints, exact.height_m)
-            targets = model.predict(make_features(keypoints, frame, exact.mass_kg))
-            predicted = to_lab(targets.reshape(exact.markers.shape), frame)
+            given = (each.double().numpy() for each in (keypoints, exact.height_m, exact.mass_kg))
+            predicted = torch.from_numpy(predict_windows(*given, model)).float()
             cells = [
                 f"{1000 * float(coordinate_rmse(predicted, true)):10.1f}{1000 * float(mpme(predicted, true)):10.1f}   "
                 for true in (exact.markers, palpated.markers)

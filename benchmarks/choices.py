@@ -15,14 +15,15 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from torch import Tensor
 
 from trcaugment import Model, Subject, augment, load_model, read_trc
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.evaluation.metrics import coordinate_rmse, mpme
+from trcaugment.markers import FloatArray
 from trcaugment.model.card import DEFAULT_MODEL
+from trcaugment.model.graph import MARKERS
 from trcaugment.model.normalization import body_frame, make_features, to_lab
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -37,14 +38,18 @@ def on_generated_people(model: Model) -> None:
     """With and without the mirror image, on procedural motions of people who were never trained on."""
     generator = WindowGenerator(make_library([], 160, SEED), Population(placement_m=0.0), KeypointErrors())
     windows = generator.draw(N_WINDOWS, torch.Generator().manual_seed(SEED))
-    frame = body_frame(windows.keypoints, windows.height_m)
-    features = make_features(windows.keypoints, frame, windows.mass_kg)
-    ways: dict[str, Callable[[Tensor], Tensor]] = {"network alone": model.network, "with mirror image": model.predict}
+    keypoints, height_m, mass_kg = (
+        each.double().numpy() for each in (windows.keypoints, windows.height_m, windows.mass_kg)
+    )
+    frame = body_frame(keypoints, height_m)
+    features = make_features(keypoints, frame, mass_kg)
+    ways: dict[str, Callable[[FloatArray], FloatArray]] = {
+        "network alone": lambda each: model.engine.run(each.astype(np.float32), (MARKERS,))[0],
+        "with mirror image": model.predict,
+    }
     print(f"{'generated people (mm)':28s}{'RMSE':>8s}{'MPME':>8s}")
     for title, way in ways.items():
-        with torch.inference_mode():
-            targets = way(features)
-        predicted = to_lab(targets.reshape(windows.markers.shape), frame)
+        predicted = torch.from_numpy(to_lab(way(features).reshape(windows.markers.shape), frame)).float()
         rmse_mm, mpme_mm = (1000 * float(metric(predicted, windows.markers)) for metric in (coordinate_rmse, mpme))
         print(f"{title:28s}{rmse_mm:8.2f}{mpme_mm:8.2f}")
 

@@ -32,11 +32,10 @@ def body_keypoints(n: int, seed: int) -> FloatArray:
         make_library([], 480, seed), Population(), KeypointErrors(accident_rate=0.0, misjudged_rate=0.0)
     )
     windows = generator.draw(n, torch.Generator().manual_seed(seed))
-    frames = windows.keypoints[:, ::EVERY].double().flatten(0, 1)[:, None]
-    height_m = windows.height_m.double().repeat_interleave(len(frames) // n)
-    keypoints = to_body(frames, body_frame(frames, height_m)).flatten(start_dim=2)
-    both = torch.cat([keypoints, mirror(keypoints, KEYPOINTS)])
-    return both[:, 0].numpy()
+    frames = windows.keypoints[:, ::EVERY].double().flatten(0, 1)[:, None].numpy()
+    height_m = windows.height_m.double().repeat_interleave(len(frames) // n).numpy()
+    keypoints = to_body(frames, body_frame(frames, height_m)).reshape(len(frames), 1, -1)
+    return np.concatenate([keypoints, mirror(keypoints, KEYPOINTS)])[:, 0]
 
 
 def main() -> None:

@@ -32,8 +32,8 @@ from trcaugment.formats.files import as_json, replace_file
 from trcaugment.markers import FloatArray
 from trcaugment.model.card import CARD_FILE
 from trcaugment.model.folder import Model, load_model
-from trcaugment.model.normalization import body_frame, make_features
-from trcaugment.model.uncertainty import Uncertainty, mirror_features, posture_and_shaking, write_uncertainty
+from trcaugment.model.normalization import body_frame, make_features, mirror
+from trcaugment.model.uncertainty import Uncertainty, posture_and_shaking, write_uncertainty
 
 SEED, N_PEOPLE, N_WINDOWS = 15, 1600, 6
 AT_ONCE = 100  # people
@@ -86,14 +86,15 @@ def _repeated(people: BodySizes, times: int) -> BodySizes:
 
 
 def _predicted(model: Model, windows: Windows) -> Sample:
-    people = windows.height_m.double(), windows.mass_kg.double()
-    keypoints = windows.keypoints.double()
-    features = make_features(keypoints, body_frame(keypoints, people[0]), people[1])
-    predicted = predict_windows(keypoints, *people, model)
+    keypoints, height_m, mass_kg = (
+        each.double().numpy() for each in (windows.keypoints, windows.height_m, windows.mass_kg)
+    )
+    features = make_features(keypoints, body_frame(keypoints, height_m), mass_kg)
+    predicted = torch.from_numpy(predict_windows(keypoints, height_m, mass_kg, model))
     error = segment_errors(predicted, windows.markers.double())
     by_person = (len(error) // N_WINDOWS, N_WINDOWS)
-    shaped = [each.reshape(*by_person, *each.shape[1:]).astype(np.float32) for each in (features.numpy(), error)]
-    return Sample(shaped[0], shaped[1], people[0].numpy()[::N_WINDOWS])
+    shaped = [each.reshape(*by_person, *each.shape[1:]).astype(np.float32) for each in (features, error)]
+    return Sample(shaped[0], shaped[1], height_m[::N_WINDOWS])
 
 
 def segment_errors(predicted: Tensor, true: Tensor) -> FloatArray:
@@ -108,7 +109,7 @@ def fit(model: Model, sample: Sample, constant_m: FloatArray) -> Uncertainty:
     flat = sample.features.reshape(-1, *sample.features.shape[2:]).astype(np.float64)
     sides = [
         posture_and_shaking(each, model.card.keypoints)[:, ::EVERY].reshape(*moving.shape[:3], -1)
-        for each in (flat, mirror_features(flat, model.card.keypoints))
+        for each in (flat, mirror(flat, model.card.keypoints))
     ]
     mean, deviation = sides[0].mean(axis=(0, 1, 2)), sides[0].std(axis=(0, 1, 2)) + 1e-6
     inputs = [torch.from_numpy(np.clip((each - mean) / deviation, -5, 5)).float() for each in sides]

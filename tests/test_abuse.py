@@ -9,7 +9,6 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from tiny_models import CARD, random_network
 
-import trcaugment.model.folder
 from trcaugment import Markers, Subject, augment, load_model, read_trc
 from trcaugment.chain.checks import watch
 from trcaugment.chain.checks.findings import lasting
@@ -33,8 +31,8 @@ from trcaugment.cli import main
 from trcaugment.errors import MarkersError, ModelError, TrcAugmentError, TrcError
 from trcaugment.formats.trc import parse_trc
 from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.model.card import CARD_FILE, WEIGHTS_FILE, NetworkSizes
-from trcaugment.model.folder import Model, save_model
+from trcaugment.model.card import CARD_FILE, GRAPH_FILE, WEIGHTS_FILE, NetworkSizes
+from trcaugment.model.folder import Model, add_graph, save_model
 
 SQUAT = Path(__file__).parents[1] / "examples" / "squat_mm_with_gaps.trc"
 SUBJECT = Subject(1.584, 58.32)
@@ -163,12 +161,10 @@ def test_gaps_beside_tiny_slopes_can_be_filled() -> None:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     folder = tmp_path_factory.mktemp("model") / "tiny"
     save_model(folder, CARD, random_network())
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(trcaugment.model.folder, "_BATCH_WINDOWS", 4)  # filled up, and the trials are short
-        yield load_model(folder, "cpu")
+    return load_model(folder, "cpu")
 
 
 SMALL = SQUAT.read_bytes().split(b"\n")[:20]
@@ -261,7 +257,10 @@ def test_guards_are_fast_at_50_khz() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    """A model folder without a graph, so that the weights are read."""
     save_model(tmp_path / "tiny", CARD, random_network())
+    (tmp_path / "tiny" / GRAPH_FILE).unlink()
+    edit_card(tmp_path / "tiny", graph_sha256=None)
     return tmp_path / "tiny"
 
 
@@ -329,16 +328,20 @@ def test_files_that_are_not_cards_are_refused(folder: Path, card: bytes) -> None
     assert "not a model card" in refusal(folder)
 
 
-@pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE])
+@pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE, GRAPH_FILE])
 def test_files_that_promise_a_terabyte_are_not_read(folder: Path, name: str) -> None:
+    if name == GRAPH_FILE:
+        add_graph(folder)
     with (folder / name).open("r+b") as file:
         file.truncate(10**12)
     assert "bytes at most, found 1,000,000,000,000" in refusal(folder)
 
 
-@pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE])
+@pytest.mark.parametrize("name", [CARD_FILE, WEIGHTS_FILE, GRAPH_FILE])
 @pytest.mark.parametrize("what", ["folder", "pipe", "link to itself", "link to nowhere", "device"])
 def test_folders_pipes_and_devices_are_refused_at_once(folder: Path, name: str, what: str) -> None:
+    if name == GRAPH_FILE:
+        add_graph(folder)
     path = folder / name
     path.unlink()
     if what == "folder":

@@ -21,6 +21,7 @@ from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.model.folder import save_model
 from trcaugment.model.network import MarkerNetwork
 from trcaugment.model.normalization import body_frame, make_features
+from trcaugment.model.torch_engine import TorchEngine, load_network
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 WALK, SQUAT = EXAMPLES / "walk.trc", EXAMPLES / "squat_mm_with_gaps.trc"
@@ -51,14 +52,14 @@ def test_weights_sum_to_one_in_every_frame_and_choose(model: Model, walk: Marker
 
 def test_one_window_has_the_weights_of_the_network_and_its_mirror_image(model: Model, walk: Markers) -> None:
     window = part(walk, 100, 130)
-    keypoints = torch.from_numpy(window.select(KEYPOINTS))[None]
-    images = [keypoints, keypoints[:, :, KEYPOINTS.mirror_order] * torch.tensor([1.0, 1.0, -1.0])]
+    keypoints = window.select(KEYPOINTS)[None]
+    images = [keypoints, keypoints[:, :, KEYPOINTS.mirror_order] * np.array([1.0, 1.0, -1.0])]
     given = []
     for image in images:
-        frame = body_frame(image, torch.tensor([SUBJECT.height_m]))
-        features = make_features(image, frame, torch.tensor([SUBJECT.mass_kg]))
+        frame = body_frame(image, np.array([SUBJECT.height_m]))
+        features = make_features(image, frame, np.array([SUBJECT.mass_kg]))
         with torch.no_grad():
-            given.append(model.network.attention(features.float())[0].numpy())
+            given.append(load_network(model.card.name).attention(torch.from_numpy(features).float())[0].numpy())
     expected = (given[0] + given[1][:, KEYPOINTS.mirror_order]) / 2
     np.testing.assert_allclose(attend(window, SUBJECT, model), expected, atol=1e-5)
 
@@ -98,12 +99,12 @@ def test_weights_are_at_the_trials_own_frames(model: Model, walk: Markers, rate_
 
 def test_planted_attention_is_found(model: Model, walk: Markers) -> None:
     network = MarkerNetwork(model.card.sizes, 15, 35)
-    network.load_state_dict(model.network.state_dict())
+    network.load_state_dict(load_network(model.card.name).state_dict())
     assert network.score is not None
     with torch.no_grad():
         network.score.weight.zero_()
         network.score.bias.copy_(torch.tensor([5.0 if name.endswith("Heel") else -5.0 for name in KEYPOINTS]))
-    weights = attend(part(walk, 0, 40), SUBJECT, replace(model, network=network.eval()))
+    weights = attend(part(walk, 0, 40), SUBJECT, replace(model, engine=TorchEngine(network, "cpu")))
     heel, other = np.exp(1.0), np.exp(-1.0)  # tanh of the scores is all but 1 and -1
     expected = [heel if name.endswith("Heel") else other for name in KEYPOINTS] / (2 * heel + 13 * other)
     np.testing.assert_allclose(weights, np.tile(expected, (40, 1)), rtol=1e-3)

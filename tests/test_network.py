@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from trcaugment.model.card import NetworkSizes, models_folder
-from trcaugment.model.folder import load_model
 from trcaugment.model.network import FrameAttention, MarkerNetwork, SelfAttention
+from trcaugment.model.torch_engine import load_network
 
 SMALL = NetworkSizes(hidden=8, n_layers=1)
 N_FEATURES = 47
@@ -205,7 +205,7 @@ def test_the_sizes_of_a_card_without_newer_parts_are_those_of_the_first_network(
     sizes = msgspec.convert(card["sizes"], NetworkSizes)
     parts = (sizes.bidirectional, sizes.spatial_attention, sizes.temporal_attention, sizes.linear_path)
     assert parts == (True, True, "none", True)
-    assert load_model("bilstm-attention-v1", "cpu").network.lstm.bidirectional
+    assert load_network("bilstm-attention-v1").lstm.bidirectional
 
 
 @every_variant

@@ -15,7 +15,7 @@ from training_runs import TINY, PowerCut, Stop, assert_same_weights, logged, rai
 
 from trcaugment.cli import main
 from trcaugment.errors import TrainingError
-from trcaugment.model.folder import load_model
+from trcaugment.model.torch_engine import load_network
 from trcaugment.training import recipe
 from trcaugment.training.data import DrawnData
 from trcaugment.training.prefetch import Prefetched
@@ -74,7 +74,7 @@ def test_training_in_bf16_ends_near_that_in_32_bits_and_is_validated_in_32(tmp_p
     assert card.validation_mse == pytest.approx(exact_card.validation_mse, rel=0.05)
     sources = make_sources(read_recipe(recipe), tmp_path)
     data = DrawnData(sources.training, read_recipe(recipe), sources.validation)
-    network = load_model(tmp_path / "run" / "model", "cpu").network
+    network = load_network(tmp_path / "run" / "model")
     errors = [(network(features).detach() - targets).square().mean() for features, targets, _ in data.val_dataloader()]
     assert card.validation_mse == pytest.approx(float(torch.stack(errors).mean()), rel=1e-5)
 

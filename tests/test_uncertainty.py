@@ -20,9 +20,9 @@ from trcaugment.cli import main
 from trcaugment.errors import ModelError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.model.card import UNCERTAINTY_FILE
+from trcaugment.model.normalization import mirror
 from trcaugment.model.uncertainty import (
     Uncertainty,
-    mirror_features,
     posture_and_shaking,
     read_uncertainty,
     write_uncertainty,
@@ -85,7 +85,7 @@ def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
 
 def test_the_mirror_image_has_the_same_uncertainty_on_the_other_side() -> None:
     made, seen = some_uncertainty(), features()
-    sides = [made.log_moving(each, KEYPOINTS, ANATOMICAL_MARKERS) for each in (seen, mirror_features(seen, KEYPOINTS))]
+    sides = [made.log_moving(each, KEYPOINTS, ANATOMICAL_MARKERS) for each in (seen, mirror(seen, KEYPOINTS))]
     np.testing.assert_allclose(sides[1], sides[0][..., ANATOMICAL_MARKERS.mirror_order, :], atol=1e-12)
     assert np.abs(sides[0] - sides[1]).max() > 0.1
 

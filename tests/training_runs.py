@@ -5,7 +5,7 @@ import csv
 import torch
 from lightning.pytorch import Callback
 
-from trcaugment.model.folder import load_model
+from trcaugment.model.torch_engine import load_network
 
 TINY = """
 name = "tiny"
@@ -38,7 +38,7 @@ def write_recipe(folder, text=TINY):
 
 
 def weights_of(folder):
-    return load_model(folder / "model", "cpu").network.state_dict()
+    return load_network(folder / "model").state_dict()
 
 
 def assert_same_weights(first, second):

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from trcaugment.chain.checks import Finding
 from trcaugment.chain.dependence import added_errors_m
@@ -31,7 +29,7 @@ BLOCK_WINDOWS = 1024
 
 # A function of keypoints in m, (n_windows, n_frames, 15, 3), heights in m and masses in kg, (n_windows,); it returns
 # values of every frame, (n_windows, n_frames, ...).
-_Windowed = Callable[[Tensor, Tensor, Tensor], Tensor]
+_Windowed = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,11 +163,10 @@ def check_uncertainty(model: Model) -> Uncertainty:
     return model.uncertainty
 
 
-def _log_moving_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model: Model) -> Tensor:
+def _log_moving_windows(keypoints: FloatArray, height_m: FloatArray, mass_kg: FloatArray, model: Model) -> FloatArray:
     """Logarithm of the moving part of windows in multiples of height, (n_windows, n_frames, n_markers, 3)."""
-    features = make_features(keypoints, body_frame(keypoints, height_m), mass_kg).numpy()
-    log_moving = check_uncertainty(model).log_moving(features, model.card.keypoints, model.card.markers)
-    return torch.from_numpy(log_moving)
+    features = make_features(keypoints, body_frame(keypoints, height_m), mass_kg)
+    return check_uncertainty(model).log_moving(features, model.card.keypoints, model.card.markers)
 
 
 def attend(markers: Markers, subject: Subject, model: Model) -> FloatArray:
@@ -198,7 +195,7 @@ def _prepared(markers: Markers, subject: Subject, model: Model, how: Preparation
     return prepare(markers, find_keypoints(markers), subject=subject, card=model.card, how=how)
 
 
-def predict_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model: Model) -> Tensor:
+def predict_windows(keypoints: FloatArray, height_m: FloatArray, mass_kg: FloatArray, model: Model) -> FloatArray:
     """Markers of windows, each on its own.
 
     Args:
@@ -215,7 +212,7 @@ def predict_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model:
     return to_lab(targets.reshape(*targets.shape[:2], -1, 3), frame)
 
 
-def _attend_windows(keypoints: Tensor, height_m: Tensor, mass_kg: Tensor, model: Model) -> Tensor:
+def _attend_windows(keypoints: FloatArray, height_m: FloatArray, mass_kg: FloatArray, model: Model) -> FloatArray:
     """Attention weights of windows, (n_windows, n_frames, 15)."""
     return model.attention(make_features(keypoints, body_frame(keypoints, height_m), mass_kg))
 
@@ -230,8 +227,7 @@ def _through_windows(trials: Sequence[PreparedTrial], model: Model, apply: _Wind
         counts = [len(each) for each in windows]
         height_m = np.repeat([people[k].height_m for k, _ in parts], counts)
         mass_kg = np.repeat([people[k].mass_kg for k, _ in parts], counts)
-        arguments = (torch.from_numpy(each) for each in (np.concatenate(windows), height_m, mass_kg))
-        values = np.split(apply(*arguments).numpy(), np.cumsum(counts)[:-1])
+        values = np.split(apply(np.concatenate(windows), height_m, mass_kg), np.cumsum(counts)[:-1])
         for (k, part), own in zip(parts, values, strict=True):
             if part.start == 0:
                 blended.append(np.zeros((len(segments[k].grid), *own.shape[2:])))

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS
@@ -182,12 +181,23 @@ def _align(
         pull = change.transpose(0, 2, 1) @ trust
         away = (placed - mean).reshape(len(arm), 3 * len(mean), 1)
         step = -_solve(pull @ change, pull @ away)[..., 0]
-        by = Rotation.from_rotvec(step[:, :3]).as_matrix().transpose(0, 2, 1)
+        by = _turned_by(step[:, :3]).transpose(0, 2, 1)
         rotation = rotation @ by
         shift = (shift - middle) @ by + middle + step[:, None, 3:]
         if np.abs(step).max(initial=0.0) < _SMALL_STEP:
             break
     return rotation, shift
+
+
+def _turned_by(vectors: FloatArray) -> FloatArray:
+    """Matrices of rotations about axes by their lengths in rad, (n, 3) to (n, 3, 3) (Rodrigues' formula)."""
+    angle = np.linalg.norm(vectors, axis=1)[:, None, None]
+    x, y, z = vectors.T
+    zero = np.zeros(len(vectors))
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=1).reshape(-1, 3, 3)
+    # sin(a) / a and (1 - cos(a)) / a², which have no division by zero in this form: sinc(t) is sin(pi t) / (pi t)
+    turned = np.eye(3) + np.sinc(angle / np.pi) * cross + np.sinc(angle / (2 * np.pi)) ** 2 / 2 * cross @ cross
+    return np.asarray(turned, dtype=np.float64)
 
 
 def _solve(matrices: FloatArray, values: FloatArray) -> FloatArray:

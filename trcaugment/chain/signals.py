@@ -12,8 +12,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator, make_interp_spline
-from scipy.signal import butter, sosfiltfilt
 
 from trcaugment.markers import MAX_GAP_S, FloatArray
 
@@ -73,6 +71,8 @@ def fill_gaps(positions: FloatArray, time_s: FloatArray, max_gap_s: float = MAX_
         for start, stop in find_short_gaps(~seen, time_s, max_gap_s):
             new[start:stop] = True
         if new.any():
+            from scipy.interpolate import PchipInterpolator  # slow to import
+
             with np.errstate(over="ignore"):  # 1 / slope may overflow, and the harmonic mean is then rightly zero
                 filled[new, point] = PchipInterpolator(time_s[seen], positions[seen, point])(time_s[new])
     return filled, is_filled
@@ -168,11 +168,31 @@ def to_model_grid(values: FloatArray, positions: FloatArray, grid: FloatArray) -
     # Frames per model frame: how many times faster than the model this segment was recorded.
     rate = (n_frames - 1) / span
     even = np.linspace(positions[0], positions[-1], n_frames)
-    low_pass = butter(4, _CUT_OFF, fs=rate, output="sos")
+    return resample(low_pass(resample(values, positions, even), rate), even, grid)
+
+
+def low_pass(values: FloatArray, rate: float) -> FloatArray:
+    """Filter evenly spaced frames forth and back with the low-pass of `to_model_grid`.
+
+    A filter that runs forth and back multiplies the spectrum by its squared gain, for a digital Butterworth filter of
+    order n 1 / (1 + (tan(pi f / rate) / tan(pi f_c / rate))^2n) (Oppenheim & Schafer, Discrete-Time Signal Processing,
+    3rd ed., section 7.3).
+
+    Args:
+        values: (n_frames, ...).
+        rate: frames per model frame, above 1.
+    """
     # Odd (point-symmetric) padding at the ends, as long as the filter's response.
+    n_frames = len(values)
     pad = min(n_frames - 1, int(np.ceil(15 * rate)))
-    smooth = sosfiltfilt(low_pass, resample(values, positions, even), axis=0, padtype="odd", padlen=pad)
-    return resample(np.asarray(smooth, dtype=np.float64), even, grid)
+    before = 2 * values[:1] - values[pad:0:-1]
+    after = 2 * values[-1:] - values[-2 : -pad - 2 : -1]
+    padded = np.concatenate([before, values, after])
+    frequency = np.fft.rfftfreq(len(padded), 1 / rate)
+    with np.errstate(over="ignore"):  # at half the rate the tangent is infinite, and the gain zero
+        gain = 1 / (1 + (np.tan(np.pi * frequency / rate) / np.tan(np.pi * _CUT_OFF / rate)) ** 8)
+    spectrum = np.fft.rfft(padded, axis=0) * gain.reshape(-1, *[1] * (values.ndim - 1))
+    return np.fft.irfft(spectrum, len(padded), axis=0)[pad : pad + n_frames]
 
 
 def resample(values: FloatArray, positions: FloatArray, new_positions: FloatArray) -> FloatArray:
@@ -193,6 +213,8 @@ def resample(values: FloatArray, positions: FloatArray, new_positions: FloatArra
         return values.copy()
     if len(values) == 1:
         return np.repeat(values, len(new_positions), axis=0)
+    from scipy.interpolate import make_interp_spline  # slow to import
+
     spline = make_interp_spline(positions, values, k=min(3, len(values) - 1))
     return np.asarray(spline(new_positions), dtype=np.float64)
 

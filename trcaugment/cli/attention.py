@@ -38,13 +38,10 @@ def attention(
     kind = check_figure(output)
     check_outputs([output, *([table] if table else [])], [source], overwrite)
     try:
-        import torch
-
         from trcaugment.model.card import DEFAULT_MODEL
         from trcaugment.model.folder import load_model
 
         subject = Subject(height, mass)
-        torch.set_num_threads(1)  # as for predict: on a busy machine several wait for each other
         model = load_model(DEFAULT_MODEL if model_name is None else model_name)
     except (SubjectError, ModelError) as error:
         raise click.UsageError(str(error)) from error

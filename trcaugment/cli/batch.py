@@ -54,9 +54,9 @@ _WRONG_USAGE = (SessionsError, SubjectsError, ModelError, ConversionError, Clust
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
 @click.option(
     "--device",
-    default="auto",
+    default="cpu",
     show_default=True,
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    type=click.Choice(["cpu", "cuda", "mps"]),
     help="Where the network runs.",
 )
 @click.option("--with-keypoints", is_flag=True, help="Also write the inputs' keypoints.")

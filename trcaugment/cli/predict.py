@@ -58,9 +58,9 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
 @click.option(
     "--device",
-    default="auto",
+    default="cpu",
     show_default=True,
-    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    type=click.Choice(["cpu", "cuda", "mps"]),
     help="Where the network runs.",
 )
 @click.option("--with-keypoints", is_flag=True, help="Also write the input's keypoints.")
@@ -164,13 +164,9 @@ def predict(
 
 
 def _load_model(name: str | None, device: str) -> Model:
-    import torch
-
     from trcaugment.model.card import DEFAULT_MODEL
     from trcaugment.model.folder import load_model
 
-    # One thread is fast enough (over 4,000 frames a second), and on a busy machine several wait for each other.
-    torch.set_num_threads(1)
     return load_model(DEFAULT_MODEL if name is None else name, device)
 
 

@@ -8,8 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
-import torch
-
 from trcaugment.conversion.convert import convert
 from trcaugment.conversion.pools import Pool
 from trcaugment.conversion.trials import Conversion, Outcome, Settings
@@ -27,7 +25,7 @@ class Work:
 
     Attributes:
         model: name of a shipped model, or folder.
-        device: "auto", "cpu", "cuda" or "mps".
+        device: "cpu", "cuda" or "mps".
         settings: how to convert.
     """
 
@@ -79,7 +77,6 @@ def _unforeseen(error: BaseException) -> str:
 
 
 def _do(task: Sequence[Conversion], work: Work) -> list[Outcome]:
-    torch.set_num_threads(1)  # the processes already use all cores
     return list(convert(task, loaded_model(work.model, work.device), work.settings))
 
 

@@ -13,6 +13,7 @@ from trcaugment.model.card import ALIGNMENT, FORMAT_VERSION, HOP_FRAMES, N_AXES,
 from trcaugment.model.folder import Model
 from trcaugment.model.network import MarkerNetwork
 from trcaugment.model.normalization import body_frame, make_features, to_body
+from trcaugment.model.torch_engine import TorchEngine
 
 MEAN_OFFSETS, LINEAR_MAP = "mean offsets", "linear map"
 _SEED, _N_MOTIONS, _N_WINDOWS = 7, 160, 4096
@@ -24,10 +25,13 @@ def make_baselines(marker_set: MarkerSet) -> list[Model]:
     library = make_library([], _N_MOTIONS, _SEED)
     random = torch.Generator().manual_seed(_SEED)
     windows = WindowGenerator(library, Population(), KeypointErrors(), marker_set).draw(_N_WINDOWS, random)
-    frame = body_frame(windows.keypoints, windows.height_m)
-    features = make_features(windows.keypoints, frame, windows.mass_kg)[:, ::_EVERY].flatten(0, 1)
-    targets = to_body(windows.markers, frame)[:, ::_EVERY].flatten(0, 1)
-    return fit_baselines(features.double(), targets.double(), marker_set)
+    keypoints, height_m = windows.keypoints.numpy(), windows.height_m.numpy()
+    frame = body_frame(keypoints, height_m)
+    features, targets = (
+        torch.from_numpy(each[:, ::_EVERY]).flatten(0, 1).double()
+        for each in (make_features(keypoints, frame, windows.mass_kg.numpy()), to_body(windows.markers.numpy(), frame))
+    )
+    return fit_baselines(features, targets, marker_set)
 
 
 def fit_baselines(features: Tensor, targets: Tensor, marker_set: MarkerSet) -> list[Model]:
@@ -86,4 +90,4 @@ def _model(name: str, network: MarkerNetwork, marker_set: MarkerSet) -> Model:
         validation_mse=float("nan"),
         sha256="",
     )
-    return Model(card, network, torch.device("cpu"))
+    return Model(card, TorchEngine(network, "cpu"))

@@ -79,8 +79,11 @@ def evaluate_windows(dataset: Dataset, models: Mapping[str, Model], track: Track
 
 def predict_arranged(windows: Windows, model: Model) -> Tensor:
     """Predicted markers in m in the lab, in the order of the windows' set, NaN for markers that it lacks."""
-    keypoints, height_m, mass_kg = windows.keypoints.double(), windows.height_m.double(), windows.mass_kg.double()
-    return arrange(predict_windows(keypoints, height_m, mass_kg, model), model.card.outputs, windows.marker_set)
+    keypoints, height_m, mass_kg = (
+        each.double().numpy() for each in (windows.keypoints, windows.height_m, windows.mass_kg)
+    )
+    predicted = torch.from_numpy(predict_windows(keypoints, height_m, mass_kg, model))
+    return arrange(predicted, model.card.outputs, windows.marker_set)
 
 
 def evaluate_trials(

@@ -15,11 +15,12 @@ from trcaugment.markers import WINDOW_FRAMES
 
 FORMAT_VERSION = 2
 DEFAULT_MODEL = "bilstm-attention-v3"
-WEIGHTS_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "card.json", "recipe.toml"
+WEIGHTS_FILE, GRAPH_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "model.onnx", "card.json", "recipe.toml"
 UNCERTAINTY_FILE = "uncertainty.safetensors"
 HOP_FRAMES = 5  # of new models: a longer hop gives jerkier markers, a shorter one gains nothing (benchmarks/choices.py)
 N_AXES = 3
 N_PERSON_FEATURES = 2  # height and mass
+N_HEADS = 4  # of self-attention; fewer if the number of hidden states is not divisible by 4
 # Description of the normalization in a card. Change the text whenever the steps change: other texts are refused.
 ORIGIN = "midpoint of RHip and LHip, smoothed by a parabola over the window"
 ALIGNMENT = "mean midHip-Neck axis is Y, mean left-to-right axis of hips and shoulders lies in +Z"
@@ -77,6 +78,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         body_mass_index: lowest and highest body mass index in kg/m² in the training data.
         validation_mse: mean squared error on validation windows of other people, in squared multiples of height.
         sha256: SHA-256 of the weights file.
+        graph_sha256: SHA-256 of the graph file; None if the folder has none.
         uncertainty_sha256: SHA-256 of the file that says how far the markers may be off; None without one.
     """
 
@@ -97,6 +99,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     body_mass_index: tuple[float, float]
     validation_mse: float
     sha256: str
+    graph_sha256: str | None = None
     uncertainty_sha256: str | None = None
 
     @property

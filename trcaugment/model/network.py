@@ -11,11 +11,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from trcaugment.model.card import N_AXES, N_PERSON_FEATURES, NetworkSizes
+from trcaugment.model.card import N_AXES, N_HEADS, N_PERSON_FEATURES, NetworkSizes
 
 _RIDGE = 1e-3  # ridge penalty, relative to the variance of the standardized features
 _SMALLEST_DEVIATION = 1e-4  # in multiples of height, m or kg; avoids division by zero for a constant feature
-_HEADS = 4  # of self-attention; fewer if the number of hidden states is not divisible by 4
 
 
 class Prediction(NamedTuple):
@@ -168,7 +167,7 @@ class SelfAttention(nn.Module):
 
     def __init__(self, n_states: int) -> None:
         super().__init__()
-        self.heads = nn.MultiheadAttention(n_states, math.gcd(n_states, _HEADS), batch_first=True)
+        self.heads = nn.MultiheadAttention(n_states, math.gcd(n_states, N_HEADS), batch_first=True)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """Hidden states plus attention, (n_windows, n_frames, n_states), from hidden states of the same shape."""

@@ -20,13 +20,14 @@ from safetensors.numpy import save as save_arrays
 from trcaugment.errors import ModelError
 from trcaugment.marker_sets import MarkerSet
 from trcaugment.markers import FloatArray
-from trcaugment.model.card import N_AXES, UNCERTAINTY_FILE, Card, read_at_most
+from trcaugment.model.card import N_AXES, UNCERTAINTY_FILE, Card
+from trcaugment.model.normalization import mirror
+from trcaugment.model.weights import read_vouched
 
 AXES = ("forward", "up", "outward")  # of the marker's segment; outward of a marker in the middle is to the right
 _MOST_BYTES = 5_000_000
 _LEAST_SHAKING = 1e-5  # in multiples of height; below it, keypoints are smoother than any detector's
 _FARTHEST = 5.0  # standard deviations; beyond the training data the network would only extrapolate
-_MIRROR = np.array([1.0, 1.0, -1.0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ class Uncertainty:
             Along `AXES` of every marker, (n_windows, n_frames, n_markers, 3).
         """
         inputs = posture_and_shaking(features, keypoints)
-        mirrored = posture_and_shaking(mirror_features(features, keypoints), keypoints)
+        mirrored = posture_and_shaking(mirror(features, keypoints), keypoints)
         swapped = self._run(mirrored)[..., markers.mirror_order, :]
         return np.asarray((self._run(inputs) + swapped) / 2)
 
@@ -92,13 +93,6 @@ def posture_and_shaking(features: FloatArray, keypoints: MarkerSet) -> FloatArra
     return np.concatenate([features, of_frames], axis=-1)
 
 
-def mirror_features(features: FloatArray, keypoints: MarkerSet) -> FloatArray:
-    """Features with left and right exchanged, (n_windows, n_frames, n_features)."""
-    n = N_AXES * len(keypoints)
-    places = features[..., :n].reshape(*features.shape[:2], -1, N_AXES)[..., keypoints.mirror_order, :] * _MIRROR
-    return np.concatenate([places.reshape(*features.shape[:2], n), features[..., n:]], axis=-1)
-
-
 def read_uncertainty(folder: Path, card: Card) -> Uncertainty | None:
     """The uncertainty of a model; None if its card names none.
 
@@ -108,15 +102,7 @@ def read_uncertainty(folder: Path, card: Card) -> Uncertainty | None:
     if card.uncertainty_sha256 is None:
         return None
     path = folder / UNCERTAINTY_FILE
-    try:
-        content = read_at_most(path, _MOST_BYTES, "the uncertainty of a model,")
-    except OSError as error:
-        raise ModelError(f"{path}: expected the uncertainty of the model, cannot read it ({error.strerror})") from error
-    actual = hashlib.sha256(content).hexdigest()
-    if actual != card.uncertainty_sha256:
-        raise ModelError(
-            f"{path}: SHA-256 is {actual[:12]}…, the card says {card.uncertainty_sha256[:12]}…; get the folder anew"
-        )
+    content = read_vouched(path, card.uncertainty_sha256, _MOST_BYTES, "uncertainty of the model,")
     try:
         arrays = load_arrays(content)
         return _checked(Uncertainty(**{name: array.astype(np.float64) for name, array in arrays.items()}), card)

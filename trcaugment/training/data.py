@@ -67,9 +67,11 @@ class Batch(NamedTuple):
 
 def make_batch(windows: Windows) -> Batch:
     """Features and targets in the body frame of the (noisy) keypoints, as in prediction."""
-    frame = body_frame(windows.keypoints, windows.height_m)
-    features = make_features(windows.keypoints, frame, windows.mass_kg)
-    return Batch(features, to_body(windows.markers, frame).flatten(start_dim=2), windows.height_m)
+    keypoints = windows.keypoints.numpy()
+    frame = body_frame(keypoints, windows.height_m.numpy())
+    features = torch.from_numpy(make_features(keypoints, frame, windows.mass_kg.numpy()))
+    targets = torch.from_numpy(to_body(windows.markers.numpy(), frame))
+    return Batch(features, targets.flatten(start_dim=2), windows.height_m)
 
 
 class DrawnBatches:

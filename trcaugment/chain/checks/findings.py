@@ -7,7 +7,6 @@ from typing import Literal
 
 import msgspec
 import numpy as np
-from scipy.ndimage import grey_closing, grey_opening
 
 from trcaugment.chain.signals import BoolArray, Span, find_gaps
 from trcaugment.markers import FloatArray
@@ -42,17 +41,24 @@ def frames_in(duration_s: float, time_s: FloatArray) -> int:
 
 def lasting(odd: BoolArray, n_least: int) -> BoolArray:
     """Keep only runs of at least `n_least` odd frames, (n_frames, ...)."""
-    # Grey opening: the time that scipy's binary opening takes grows with n_least, to a minute at 50 kHz.
-    size = (n_least, *[1] * (odd.ndim - 1))
-    return np.asarray(grey_opening(odd.astype(np.uint8), size, mode="constant"), dtype=np.bool_)
+    columns = odd.reshape(len(odd), -1).T
+    edges = np.diff(np.pad(columns.astype(np.int8), ((0, 0), (1, 1))), axis=1)  # 1 at a run's start, -1 after its end
+    starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    short = stops - starts < n_least
+    edges.flat[starts[short]] = edges.flat[stops[short]] = 0
+    return np.cumsum(edges[:, :-1], axis=1, dtype=np.int8).T.reshape(odd.shape).astype(np.bool_)
 
 
 def spans_of(odd: BoolArray, time_s: FloatArray) -> list[Span]:
     """Runs of odd frames, (n_frames,); runs less than half a second apart are joined."""
     n_joined = frames_in(_JOINED_S, time_s)
-    padded = np.pad(odd.astype(np.uint8), n_joined)
-    joined = grey_closing(padded, n_joined, mode="constant")[n_joined:-n_joined]
-    return find_gaps(np.asarray(joined, dtype=np.bool_))
+    joined: list[Span] = []
+    for start, stop in find_gaps(odd):
+        if joined and start - joined[-1][1] < n_joined:
+            joined[-1] = (joined[-1][0], stop)
+        else:
+            joined.append((start, stop))
+    return joined
 
 
 def listed(things: Sequence[str]) -> str:
