@@ -176,23 +176,23 @@ def low_pass(values: FloatArray, rate: float) -> FloatArray:
 
     A filter that runs forth and back multiplies the spectrum by its squared gain, for a digital Butterworth filter of
     order n 1 / (1 + (tan(pi f / rate) / tan(pi f_c / rate))^2n) (Oppenheim & Schafer, Discrete-Time Signal Processing,
-    3rd ed., section 7.3).
+    3rd ed., section 7.3). Beyond its ends the signal goes on as its point reflection.
 
     Args:
-        values: (n_frames, ...).
+        values: (n_frames, ...), two frames or more.
         rate: frames per model frame, above 1.
     """
-    # Odd (point-symmetric) padding at the ends, as long as the filter's response.
     n_frames = len(values)
-    pad = min(n_frames - 1, int(np.ceil(15 * rate)))
-    before = 2 * values[:1] - values[pad:0:-1]
-    after = 2 * values[-1:] - values[-2 : -pad - 2 : -1]
-    padded = np.concatenate([before, values, after])
-    frequency = np.fft.rfftfreq(len(padded), 1 / rate)
+    share = np.linspace(0, 1, n_frames).reshape(-1, *[1] * (values.ndim - 1))
+    line = values[:1] + share * (values[-1:] - values[:1])
+    # From the line between its ends, the signal and its point reflection are one period of an odd function.
+    away = values - line
+    period = np.concatenate([away, -away[-2:0:-1]])
+    frequency = np.fft.rfftfreq(len(period))
     with np.errstate(over="ignore"):  # at half the rate the tangent is infinite, and the gain zero
-        gain = 1 / (1 + (np.tan(np.pi * frequency / rate) / np.tan(np.pi * _CUT_OFF / rate)) ** 8)
-    spectrum = np.fft.rfft(padded, axis=0) * gain.reshape(-1, *[1] * (values.ndim - 1))
-    return np.fft.irfft(spectrum, len(padded), axis=0)[pad : pad + n_frames]
+        gain = 1 / (1 + (np.tan(np.pi * frequency) / np.tan(np.pi * _CUT_OFF / rate)) ** 8)
+    spectrum = np.fft.rfft(period, axis=0) * gain.reshape(-1, *[1] * (values.ndim - 1))
+    return line + np.fft.irfft(spectrum, len(period), axis=0)[:n_frames]
 
 
 def resample(values: FloatArray, positions: FloatArray, new_positions: FloatArray) -> FloatArray:
