@@ -19,7 +19,7 @@ from trcaugment.model.card import Card
 from trcaugment.subject import StatedSubject
 
 if TYPE_CHECKING:
-    from trcaugment.chain.augmentation import Augmentation  # which loads torch
+    from trcaugment.chain.augmentation import Augmentation
 
 FORMAT_VERSION = 2
 _PROGRAM = "trcaugment"

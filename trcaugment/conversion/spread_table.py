@@ -13,7 +13,7 @@ from trcaugment.markers import FloatArray, Markers
 from trcaugment.model.uncertainty import AXES
 
 if TYPE_CHECKING:
-    from trcaugment.chain.augmentation import Spread  # which loads torch
+    from trcaugment.chain.augmentation import Spread
 
 CONSTANT, MOVING = "constant", "moving"
 

@@ -119,7 +119,7 @@ def save_model(folder: Path, card: Card, network: MarkerNetwork, *, recipe: byte
         raise ModelError(f"{folder}: holds a model already; a released model never changes, choose another name")
     weights = weights_of(network)
     content = save(dict(weights))
-    card = msgspec.structs.replace(card, sha256=hashlib.sha256(content).hexdigest())
+    card = msgspec.structs.replace(card, sha256=hashlib.sha256(content).hexdigest(), uncertainty_sha256=None)
     graph = make_graph(card, weights)
     card = _vouching_for(card, graph)
     recipes = {} if recipe is None else {RECIPE_FILE: recipe}
