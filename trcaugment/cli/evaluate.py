@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
@@ -11,14 +12,16 @@ from typing import TYPE_CHECKING
 import click
 from rich.console import Console
 
+from trcaugment.cli.evaluate_beside import check_beside, read_others, with_angles
 from trcaugment.cli.options import make_summary, report_options
 from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.cli.screen import track
-from trcaugment.errors import MarkersError, ModelError, SubjectError, TrcAugmentError
+from trcaugment.errors import MarkersError, ModelError, OsimError, SubjectError, TrcAugmentError
 from trcaugment.formats.files import as_csv, as_json
 
 if TYPE_CHECKING:
     from trcaugment.datasets.dataset import Dataset
+    from trcaugment.evaluation.predicted import PredictedFiles, Predictor
     from trcaugment.evaluation.run import Evaluation
     from trcaugment.evaluation.trials import TrialSet
     from trcaugment.marker_sets import MarkerSet
@@ -53,6 +56,21 @@ class _Question:
 @click.option(
     "--names", multiple=True, metavar="CSV|OURS=THEIRS", help="A true marker's name, or a CSV file of them; repeat."
 )
+@click.option(
+    "--predicted",
+    multiple=True,
+    metavar="NAME=TRC|FOLDER",
+    help="Another program's markers for the same trials; repeat.",
+)
+@click.option("--angles", is_flag=True, help="Also compare joint angles, by OpenSim.")
+@click.option(
+    "--jobs",
+    type=click.IntRange(1),
+    default=os.cpu_count() or 1,
+    show_default=True,
+    metavar="N",
+    help="With --angles: trials solved at once.",
+)
 @click.option("--test-of", type=_FOUND, metavar="SPLIT", help="Only the test subjects in a training run's split.json.")
 @click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="Write all scores as a tidy table.")
 @click.option(
@@ -67,6 +85,9 @@ def evaluate(
     height: float | None,
     mass: float | None,
     names: tuple[str, ...],
+    predicted: tuple[str, ...],
+    angles: bool,
+    jobs: int,
     test_of: Path | None,
     csv_file: Path | None,
     figure_file: Path | None,
@@ -77,18 +98,21 @@ def evaluate(
     """Measure models on people whose anatomical markers are known, beside two simple baselines.
 
     PATH is a data set of any layout, or, with --truth, a TRC of keypoints or a folder of them. Prints MPME, coordinate
-    RMSE, steadiness of rigid distances and jitter, overall and by marker, activity and subject.
+    RMSE, steadiness of rigid distances and jitter, overall and by marker, activity and subject. With --angles
+    predicted and true markers, and the keypoints alone, go through the same scaling and inverse kinematics.
     """
     targets = [target for target in (json_file, csv_file, figure_file) if target]
-    check_outputs(targets, [path, *([truth] if truth else [])], overwrite)
+    others = read_others(predicted)
+    check_outputs(targets, [path, *([truth] if truth else []), *(each.place for each in others.values())], overwrite)
     figure_kind = check_figure(figure_file) if figure_file else ""
     summary = make_summary(quiet, json_file)
     console = Console(stderr=True)
     try:
         subject = _person(path, truth, (height, mass))
         models = _load_models(model_names)
+        check_beside(path, truth, models, others, angles=angles)
         question = _ask(path, truth, subject, names, models)
-    except (SubjectError, ModelError, MarkersError) as error:
+    except (SubjectError, ModelError, MarkersError, OsimError) as error:
         raise click.UsageError(str(error)) from error
     try:
         with console.status("Reading"):
@@ -98,8 +122,10 @@ def evaluate(
         with console.status("Fitting the baselines"):
             from trcaugment.evaluation.baselines import make_baselines
 
-            everything = models | {model.card.name: model for model in make_baselines(question.marker_set)}
-        found = _evaluate(data, everything)
+            baselines = {model.card.name: model for model in make_baselines(question.marker_set)}
+        found = _evaluate(data, models, others, baselines)
+        if angles:
+            found = with_angles(found, data, {**models, **others}, jobs)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
     if found.scores:
@@ -198,15 +224,21 @@ def _only_test(data: TrialSet | Dataset, split_file: Path) -> TrialSet | Dataset
     return data
 
 
-def _evaluate(data: TrialSet | Dataset, models: dict[str, Model]) -> Evaluation:
+def _evaluate(
+    data: TrialSet | Dataset,
+    models: dict[str, Model],
+    others: dict[str, PredictedFiles],
+    baselines: dict[str, Model],
+) -> Evaluation:
     from trcaugment.evaluation.run import evaluate_trials, evaluate_windows
     from trcaugment.evaluation.trials import TrialSet
 
     progress = track("Evaluating")
     if isinstance(data, TrialSet):
-        found = evaluate_trials(data.trials, models, data.marker_set, progress)
+        everything: dict[str, Predictor] = {**models, **others, **baselines}
+        found = evaluate_trials(data.trials, everything, data.marker_set, progress)
         return replace(found, failed=data.failed | found.failed, notes=(*data.notes, *found.notes))
-    return evaluate_windows(data, models, progress)
+    return evaluate_windows(data, models | baselines, progress)
 
 
 def _as_csv(found: Evaluation) -> bytes:

@@ -8,6 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from trcaugment.cli.screen import Summary
+from trcaugment.evaluation.angles import ANGLE_RMSE, COORDINATE, OFFSET_FREE
 from trcaugment.evaluation.baselines import LINEAR_MAP, MEAN_OFFSETS
 from trcaugment.evaluation.budget import ALL_MARKERS, BIASES, BUDGET, COMMON, CONSTANT, MOVING
 from trcaugment.evaluation.run import TRUTH, Evaluation
@@ -20,6 +21,7 @@ _MEASURES = {
     "rigid distance SD (mm)": RIGID,
     "acceleration (m/s²)": JITTER,
 }
+_ANGLES = {"RMSE (deg)": ANGLE_RMSE, "offset-free RMSE (deg)": OFFSET_FREE}
 _GROUPS = ("part", "marker", "activity", "subject")
 _MOST_ROWS = 40
 
@@ -38,6 +40,7 @@ def show(summary: Summary, found: Evaluation) -> None:
     for name in found.models:
         if name not in (LINEAR_MAP, MEAN_OFFSETS):
             _show_budget(summary, scores, name)
+    _show_angles(summary, scores)
     for note in found.notes:
         summary.say(f"note: {note}")
 
@@ -52,6 +55,25 @@ def _show_overall(summary: Summary, found: Evaluation, scores: _Scores) -> None:
         table.add_row(title, *(_cell(scores.get((name, "overall", "all", metric))) for name in columns))
     table.add_row("not predicted", *(_missed(scores.get((name, "overall", "all", NOT_PREDICTED))) for name in columns))
     summary.show(table)
+
+
+def _show_angles(summary: Summary, scores: _Scores) -> None:
+    """RMSE of joint angles, with and without offset, by coordinate and by subject."""
+    models = tuple(dict.fromkeys(model for model, _, _, metric in scores if metric == ANGLE_RMSE))
+    if not models:
+        return
+    summary.say("joint angles of predicted beside true markers, both through the same scaling and inverse kinematics")
+    for title, metric in _ANGLES.items():
+        for kind in (COORDINATE, "subject"):
+            names = list(dict.fromkeys(group for _, of, group, what in scores if (of, what) == (kind, metric)))
+            if kind == "subject" and len(names) == 1:
+                continue
+            table = _table(f"{title} by {kind}", models)
+            for name in names:
+                table.add_row(name, *(_cell(scores.get((model, kind, name, metric))) for model in models))
+            table.add_section()
+            table.add_row("mean", *(_cell(scores.get((model, "overall", "all", metric))) for model in models))
+            summary.show(table)
 
 
 def _show_groups(summary: Summary, found: Evaluation, scores: _Scores, groups: tuple[str, list[str]]) -> None:

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from trcaugment.body.windows import Windows
-from trcaugment.chain.augmentation import augment, predict_windows
+from trcaugment.chain.augmentation import predict_windows
 from trcaugment.chain.signals import JITTER_S, BoolArray, has_rate
 from trcaugment.datasets.dataset import Dataset
 from trcaugment.datasets.paired import Pair
 from trcaugment.errors import TrcAugmentError
 from trcaugment.evaluation.budget import SegmentSums, error_budget, sum_segment_errors
 from trcaugment.evaluation.notes import on_clocks, on_distance, on_intervals, on_truth
+from trcaugment.evaluation.predicted import Predictor, predicted_markers
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import MPME, NOT_PREDICTED, RMSE, Sums, join, sum_errors
 from trcaugment.evaluation.truth import arrange, at_times, time_difference
@@ -87,15 +88,15 @@ def predict_arranged(windows: Windows, model: Model) -> Tensor:
 
 
 def evaluate_trials(
-    trials: Sequence[Pair], models: Mapping[str, Model], marker_set: MarkerSet, track: Track = iter
+    trials: Sequence[Pair], models: Mapping[str, Predictor], marker_set: MarkerSet, track: Track = iter
 ) -> Evaluation:
-    """Evaluate models on whole trials, each through the same chain as `trcaugment predict`.
+    """Evaluate models and other programs' predictions on whole trials.
 
-    If the time stamps of truth and input differ, predictions are interpolated to those of the truth.
+    If the time stamps of the truth differ, predictions are interpolated to those of the truth.
 
     Args:
         trials: the trials.
-        models: models by name.
+        models: models and other programs' files by name.
         marker_set: the markers to compare.
         track: wraps the iterable of numbers to show progress.
     """
@@ -122,10 +123,10 @@ def evaluate_trials(
     return Evaluation(scores, tuple(models), "trials", len(done), len(set(people)), failed, notes)
 
 
-def predict_trial(trial: Pair, model: Model, marker_set: MarkerSet) -> Tensor:
+def predict_trial(trial: Pair, model: Predictor, marker_set: MarkerSet) -> Tensor:
     """Predicted markers in m at the truth's time stamps, in the order of the set, (1, n_frames, n_markers, 3)."""
-    markers = augment(trial.keypoints, trial.subject, model).markers
-    if time_difference(trial.keypoints, trial.markers):
+    markers = predicted_markers(trial, model)
+    if time_difference(markers, trial.markers):
         markers = at_times(markers, trial.markers.time_s)
     return as_piece(markers, marker_set)
 

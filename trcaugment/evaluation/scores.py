@@ -23,13 +23,14 @@ class Score:
 
     Attributes:
         model: name of the model.
-        group_kind: "overall", "marker", "activity", "part" (of a data set's own split), "subject" or "budget".
-        group: name of the marker, activity, part or subject; "all" overall.
+        group_kind: "overall", "marker", "activity", "part" (of a data set's own split), "subject", "budget" or
+            "coordinate" (of a model of the body).
+        group: name of the marker, activity, part, subject or coordinate; "all" overall.
         metric: name of the measure with its unit, such as "mpme_mm".
         value: value of the measure.
         low: lower end of the 95 % interval; None if there is only one subject.
         high: upper end of the interval.
-        n: number of samples (one marker or rigid pair in one frame) behind the value.
+        n: number of samples (one marker, rigid pair or coordinate in one frame) behind the value.
     """
 
     model: str
@@ -113,13 +114,13 @@ def _resample(people: Sums) -> Sums | None:
     Frames and trials of one person are not independent, so people are resampled.
     """
     n_people = len(people.n)
-    if n_people < 2:
-        return None
+    return None if n_people < 2 else join([people.weigh(weights) for weights in draw_people(n_people)])
+
+
+def draw_people(n_people: int) -> Iterator[FloatArray]:
+    """How often each person is drawn, in blocks of draws, (n_draws, n_people); the same draws each time."""
     rng = np.random.default_rng(_SEED)
     block = max(1, _WEIGHTS_AT_ONCE // n_people)
-    parts = []
     for first in range(0, N_RESAMPLES, block):
         n_draws = min(block, N_RESAMPLES - first)
-        weights: FloatArray = rng.multinomial(n_people, np.full(n_people, 1 / n_people), n_draws).astype(np.float64)
-        parts.append(people.weigh(weights))
-    return join(parts)
+        yield rng.multinomial(n_people, np.full(n_people, 1 / n_people), n_draws).astype(np.float64)

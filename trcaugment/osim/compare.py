@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,18 @@ def read_motion(path: Path) -> Motion:
         column = column * 1000 if unit_of(name) == MILLIMETERS else column if in_degrees else np.rad2deg(column)
         values[name] = np.asarray(column, dtype=np.float64)
     return Motion(time_s, values, notes)
+
+
+def join_motions(parts: Sequence[Motion]) -> Motion:
+    """The motion of a trial that gaps part: its parts one after the other, with a frame of NaN in every gap."""
+    time_s = [parts[0].time_s]
+    values = {name: [column] for name, column in parts[0].values.items()}
+    for before, part in pairwise(parts):
+        time_s += [np.array([(before.time_s[-1] + part.time_s[0]) / 2]), part.time_s]
+        for name, columns in values.items():
+            columns += [np.array([np.nan]), part.values[name]]
+    joined = {name: np.concatenate(columns) for name, columns in values.items()}
+    return Motion(np.concatenate(time_s), joined, tuple(note for part in parts for note in part.notes))
 
 
 def compare(first: Motion, second: Motion) -> Comparison:

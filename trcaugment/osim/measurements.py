@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, SIDES, Side
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, SIDES, Side
 from trcaugment.markers import FloatArray
 
 # The mean position of some markers; (medial, lateral) gives a joint center.
@@ -65,6 +65,31 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement("shoulder width", ((_SHOULDERS[:1], _SHOULDERS[1:]),), (("torso", "Z"),)),
     *_leg("r", "right"),
     *_leg("l", "left"),
+)
+
+_HIP_KEYPOINTS, _SHOULDER_KEYPOINTS = (
+    tuple(KEYPOINTS.named(part, side) for side in SIDES) for part in ("Hip", "Shoulder")
+)
+
+
+def _leg_of_keypoints(side: str, keypoint_side: Side) -> tuple[Measurement, ...]:
+    hip, knee, ankle, heel, small_toe, big_toe = (
+        (KEYPOINTS.named(part, keypoint_side),) for part in ("Hip", "Knee", "Ankle", "Heel", "SmallToe", "BigToe")
+    )
+    sizes = {each.name: each.sizes for each in MEASUREMENTS}
+    lengths = {"thigh": (hip, knee), "shank": (knee, ankle), "foot": (heel, small_toe + big_toe)}
+    return tuple(
+        Measurement(f"{part} length_{side}", (pair,), sizes[f"{part} length_{side}"]) for part, pair in lengths.items()
+    )
+
+
+# The same for keypoints of video without augmentation: they show fewer distances, so a factor sizes more axes.
+KEYPOINT_MEASUREMENTS: tuple[Measurement, ...] = (
+    Measurement("hip width", ((_HIP_KEYPOINTS[:1], _HIP_KEYPOINTS[1:]),), (("pelvis", "XYZ"),)),
+    Measurement("trunk height", ((_HIP_KEYPOINTS, ("Neck", *_SHOULDER_KEYPOINTS)),), (("torso", "XY"),)),
+    Measurement("shoulder width", ((_SHOULDER_KEYPOINTS[:1], _SHOULDER_KEYPOINTS[1:]),), (("torso", "Z"),)),
+    *_leg_of_keypoints("r", "right"),
+    *_leg_of_keypoints("l", "left"),
 )
 
 

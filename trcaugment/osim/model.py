@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from trcaugment.body.skeleton import MARKERS
+from trcaugment.body.skeleton import MARKERS, Point
 from trcaugment.errors import OsimError
 from trcaugment.formats.files import replace_file, why_not_written
 from trcaugment.osim.documents import open_document
@@ -15,8 +16,12 @@ from trcaugment.osim.log import OpensimLog, opensim_log
 SHIPPED_NAME = "trcaugment_full_body"
 
 
-def write_shipped_model(path: Path) -> None:
-    """Write the full-body model without muscles: an average adult of 1.70 m with the anatomical markers.
+def write_shipped_model(path: Path, points: Sequence[Point] = MARKERS) -> None:
+    """Write the full-body model without muscles: an average adult of 1.70 m.
+
+    Args:
+        path: the file.
+        points: what it carries as markers: the anatomical markers, or other points of the skeleton.
 
     Raises:
         OsimError: opensim is not installed, or the file cannot be written.
@@ -26,7 +31,7 @@ def write_shipped_model(path: Path) -> None:
         from trcaugment.osim.build import build_model
 
         printed = Path(folder) / "model.osim"
-        log.checked(lambda: build_model(average_adult(), SHIPPED_NAME, MARKERS).printToXML(str(printed)), str(path))
+        log.checked(lambda: build_model(average_adult(), SHIPPED_NAME, points).printToXML(str(printed)), str(path))
         data = printed.read_bytes()
     try:
         replace_file(path, data)

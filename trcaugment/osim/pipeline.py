@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trcaugment.body.skeleton import GENERIC_HEIGHT_M
+from trcaugment.body.skeleton import GENERIC_HEIGHT_M, KEYPOINTS, MARKERS
 from trcaugment.chain.time_range import WHOLE, cut_time
 from trcaugment.errors import MarkersError, OsimError
 from trcaugment.formats.files import as_csv, why_not_written
@@ -20,6 +20,7 @@ from trcaugment.markers import MAX_GAP_S, Markers
 from trcaugment.osim.factors import Scaling, factors_csv
 from trcaugment.osim.ik import MAX_LIMIT_M, RMS_LIMIT_M, MarkerErrors, Tasks, make_tasks
 from trcaugment.osim.log import OpensimLog, opensim_log
+from trcaugment.osim.measurements import KEYPOINT_MEASUREMENTS, MEASUREMENTS
 from trcaugment.osim.model import open_model, write_shipped_model
 from trcaugment.osim.parts import part_names
 from trcaugment.osim.placement import place_markers
@@ -52,6 +53,7 @@ class Kit:
         scale_setup: a ScaleTool set-up, for its measurements, manual factors and time range.
         ik_setup: an InverseKinematicsTool set-up, for its weights, time range and other settings.
         is_scaled: whether the model is the person's already and stays as it is.
+        of_keypoints: whether the shipped model carries the keypoints of video instead of anatomical markers.
     """
 
     model: Path | None = None
@@ -59,6 +61,17 @@ class Kit:
     scale_setup: Path | None = None
     ik_setup: Path | None = None
     is_scaled: bool = False
+    of_keypoints: bool = False
+
+    def read_scale_setup(self, log: OpensimLog) -> ScaleSetup:
+        """What the user's set-up says, or our measurements.
+
+        Raises:
+            OsimError: the file is no scaling set-up, or would scale nothing.
+        """
+        if self.scale_setup is None:
+            return ScaleSetup(KEYPOINT_MEASUREMENTS if self.of_keypoints else MEASUREMENTS)
+        return read_scale_setup(self.scale_setup, log)
 
 
 @dataclass(frozen=True)
@@ -106,7 +119,7 @@ def scale_person(
             log.checked(lambda: model.printToXML(str(work / SCALED)), SCALED)
             scaling = Scaling((), {}, (), (), notes=(f"not scaled: {model.getName()} stays as it is, its mass too",))
         else:
-            setup = ScaleSetup() if kit.scale_setup is None else read_scale_setup(kit.scale_setup, log)
+            setup = kit.read_scale_setup(log)
             used, notes = _scaling_trials(trials, static, setup)
             scaling = scale(used, setup, tasks, subject.mass_kg, work, log)
             if kit.model is None:
@@ -127,7 +140,7 @@ def _unmeasured(tasks: Tasks) -> Iterator[str]:
 def _write_unscaled(kit: Kit, work: Path, log: OpensimLog) -> Any:
     """The model to be scaled, with its markers."""
     if kit.model is None:
-        write_shipped_model(work / UNSCALED)
+        write_shipped_model(work / UNSCALED, KEYPOINTS if kit.of_keypoints else MARKERS)
         model = open_model(work / UNSCALED, kit.marker_set, log)
         _let_loose(model)
     else:
