@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import click
+from sphinx.application import Sphinx
+
 import trcaugment
+from trcaugment.cli import main
 
 project = "trcaugment"
 author = "The trcaugment authors"
@@ -32,3 +38,25 @@ html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#2b5fa8", "color-brand-content": "#2b5fa8"},
     "dark_css_variables": {"color-brand-primary": "#9db4d6", "color-brand-content": "#9db4d6"},
 }
+
+
+def helps(command: click.Command, context: click.Context) -> Iterator[str]:
+    """The help of a command and of those below it, each a section."""
+    yield f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from helps(below, click.Context(below, parent=context, info_name=name))
+
+
+def write_helps(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Put what `--help` prints in place of {{ helps }}."""
+    if docname == "reference/commands":
+        context = click.Context(main, info_name="trcaugment", terminal_width=100, max_content_width=100)
+        source[0] = source[0].replace("{{ helps }}", "\n".join(helps(main, context)))
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what is made while the site is built."""
+    app.connect("source-read", write_helps)

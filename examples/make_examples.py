@@ -2,14 +2,14 @@
 
     python examples/make_examples.py
 
-The stored files were made by the generator of version 0.2.0; run again,
-the script makes trials of the people of today.
+Files that exist stay as they are: the walk and the squat with gaps are of the generator of version 0.2.0.
 Each NAME.trc holds the 20 keypoints that a video pose detector would report, each NAME_markers.trc the 35 anatomical
 markers where they truly are. Height and mass are those of the report's example: 1.584 m and 58.32 kg.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,14 +79,40 @@ def with_gaps(markers: Markers) -> Markers:
     return replace(markers, positions=positions)
 
 
-def main() -> None:
-    """Write all examples."""
+def z_up(markers: Markers) -> Markers:
+    """The same trial in a laboratory whose Z axis points up: X to the right of somebody who walks along Y."""
+    x, y, z = np.moveaxis(markers.positions, -1, 0)
+    return replace(markers, positions=np.stack([z, x, y], axis=-1))
+
+
+def in_coco(markers: Markers) -> Markers:
+    """The same trial under the names of COCO, which has no neck, no hip center and no feet."""
+    parts = ("Shoulder", "Elbow", "Wrist", "Hip", "Knee", "Ankle")
+    names = {f"{side[0].upper()}{part}": f"{side}_{part.lower()}" for part in parts for side in ("left", "right")}
+    return Markers(tuple(names.values()), markers.select(names), markers.time_s)
+
+
+def make_files() -> Iterator[tuple[str, Markers, str]]:
+    """Name, markers and unit of every example file."""
     keypoints, markers = trial("walk", 10.0, seed=3)
-    write_trc(FOLDER / "walk.trc", keypoints)
-    write_trc(FOLDER / "walk_markers.trc", markers)
+    yield "walk", keypoints, "m"
+    yield "walk_markers", markers, "m"
     keypoints, markers = trial("squat", 3.0, seed=5)
-    write_trc(FOLDER / "squat_mm_with_gaps.trc", with_gaps(keypoints), unit="mm")
-    write_trc(FOLDER / "squat_mm_with_gaps_markers.trc", markers, unit="mm")
+    yield "squat_mm_with_gaps", with_gaps(keypoints), "mm"
+    yield "squat_mm_with_gaps_markers", markers, "mm"
+    for activity, name, seconds, seed in (("jump", "jump", 2.5, 7), ("lie", "lying", 4.0, 9)):
+        keypoints, markers = trial(activity, seconds, seed)
+        yield name, keypoints, "m"
+        yield f"{name}_markers", markers, "m"
+    yield "squat_mm_z_up", z_up(trial("squat", 3.0, seed=11)[0]), "mm"
+    yield "walk_coco", in_coco(trial("walk", 3.0, seed=13)[0]), "m"
+
+
+def main() -> None:
+    """Write the examples that are not there."""
+    for name, markers, unit in make_files():
+        if not (FOLDER / f"{name}.trc").exists():
+            write_trc(FOLDER / f"{name}.trc", markers, unit=unit)
 
 
 if __name__ == "__main__":

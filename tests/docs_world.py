@@ -14,7 +14,7 @@ from docs_pages import ROOT, Block
 from short_trials import short_walk
 from training_runs import TINY
 
-from trcaugment import read_trc, write_trc
+from trcaugment import Markers, read_trc, write_trc
 
 _OPENCAP = "mass_kg: 58.32\nheight_m: 1.584\nsubjectID: S01\n"
 _POSE2SIM = "[project]\nparticipant_height = 1.584\nparticipant_mass = 58.32\n"
@@ -25,16 +25,19 @@ def make_world(folder: Path) -> Path:
     shutil.copytree(ROOT / "examples", folder / "examples")
     markers = read_trc(ROOT / "examples" / "walk_markers.trc")
     markers = replace(markers, positions=markers.positions[:60], time_s=markers.time_s[:60])
-    walk = short_walk(0, 60)
+    walk = short_walk(0, 280)
     write_trc(folder / "walk.trc", walk)
     for name in ("walk_aug", "standing", "a", "b", "c"):
         write_trc(folder / f"{name}.trc", markers)
     _write_recordings(folder)
     (folder / "subjects.csv").write_text("path,subject,height_m,mass_kg\n*,anna,1.584,58.32\n", encoding="utf-8")
     for name in ("my_recordings", "study"):
-        _write_pairs(folder / name, walk, markers)
-    (folder / "recipe.toml").write_text(TINY.replace('"tiny"', '"recipe"'), encoding="utf-8")
-    run("trcaugment train recipe.toml --quiet || trcaugment train recipe.toml", folder)
+        write_pairs(folder / name, short_walk(0, 60), markers)
+    recipe = TINY.replace('"tiny"', '"recipe"').replace(
+        "[motions]", '[[datasets]]\npath = "my_recordings"\n\n[motions]'
+    )
+    (folder / "recipe.toml").write_text(recipe, encoding="utf-8")
+    run("trcaugment train recipe.toml", folder)
     run("trcaugment osim model my_model.osim", folder)
     run("trcaugment osim ik walk_aug.trc --height 1.584 --mass 58.32 -o ik/", folder)
     for name in ("A", "B"):
@@ -56,7 +59,7 @@ def _write_recordings(folder: Path) -> None:
     shutil.copytree(folder / "cohort", folder / "sessions")
 
 
-def _write_pairs(folder: Path, walk: object, markers: object) -> None:
+def write_pairs(folder: Path, walk: Markers, markers: Markers) -> None:
     """A data set of paired TRCs: three subjects with a trial each."""
     for name in ("anna", "ben", "cleo"):
         (folder / name).mkdir(parents=True)

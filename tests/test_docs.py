@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import shutil
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -64,6 +66,17 @@ def test_numbers_are_those_that_their_command_printed(page: Path) -> None:
             assert any(stands_in(numbers, each) for each in printed), (
                 f"{page.name}:{line}: docs/numbers/{name}.txt has no line with {numbers}\n{row}"
             )
+
+
+@pytest.mark.parametrize("module", ["markers", "subject", "formats.trc", "model.card", "chain.augmentation"])
+def test_examples_in_docstrings_print_what_they_say(
+    module: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    ran = doctest.testmod(import_module(f"trcaugment.{module}"), optionflags=doctest.ELLIPSIS)
+    assert ran.attempted >= 2
+    assert ran.failed == 0
 
 
 @pytest.fixture(scope="session")

@@ -38,6 +38,15 @@ class Markers:
     Raises:
         MarkersError: shapes disagree, a name is repeated, time does not increase by 10 µs or more, there are no
             frames, or a position is infinite or farther than 1000 km away.
+
+    Example:
+        >>> import numpy as np
+        >>> from trcaugment import Markers
+        >>> two = Markers(("RHip", "LHip"), np.zeros((3, 2, 3)), np.array([0.0, 0.02, 0.04]))
+        >>> two.n_frames, round(two.rate_hz)
+        (3, 50)
+        >>> two.select(["LHip"]).shape
+        (3, 1, 3)
     """
 
     names: tuple[str, ...]

@@ -26,6 +26,15 @@ class Subject:
     Raises:
         SubjectError: a value is outside `HEIGHT_RANGE_M` or `MASS_RANGE_KG`; the message suggests the unit that was
             probably meant.
+
+    Example:
+        >>> from trcaugment import Subject
+        >>> Subject(height_m=1.584, mass_kg=58.32)
+        Subject(height_m=1.584, mass_kg=58.32)
+        >>> Subject(height_m=158, mass_kg=58.32)
+        Traceback (most recent call last):
+            ...
+        trcaugment.errors.SubjectError: height must lie between 0.5 and 2.5 m, found 158. If ...
     """
 
     height_m: float

@@ -100,6 +100,12 @@ def augment(
         MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
             no frame has all keypoints.
         ModelError: the model does not know how far its markers may be off.
+
+    Example:
+        >>> from trcaugment import Subject, augment, load_model, read_trc
+        >>> result = augment(read_trc("examples/walk.trc"), Subject(1.584, 58.32), load_model())
+        >>> result.markers.positions.shape, result.markers.names[0], result.missing
+        ((600, 35, 3), 'C7_study', {})
     """
     return augment_prepared([_prepared(markers, subject, model, how)], model, uncertainty=uncertainty)[0]
 

@@ -45,6 +45,12 @@ def read_trc(path: PathLike) -> Markers:
 
     Raises:
         TrcError: the file cannot be read or understood; the message names file, line, and what to do.
+
+    Example:
+        >>> from trcaugment import read_trc
+        >>> walk = read_trc("examples/walk.trc")
+        >>> walk.positions.shape, walk.unit, walk.names[:3]
+        ((600, 20, 3), 'm', ('Neck', 'midHip', 'RShoulder'))
     """
     return parse_trc(read_trc_bytes(path), path)
 
@@ -93,6 +99,12 @@ def write_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> None:
 
     Raises:
         TrcError: the markers do not fit a TRC, or the file cannot be written.
+
+    Example:
+        >>> from trcaugment import read_trc, write_trc
+        >>> write_trc("walk_mm.trc", read_trc("examples/walk.trc"), unit="mm")
+        >>> read_trc("walk_mm.trc").unit
+        'mm'
     """
     try:
         replace_file(path, format_trc(path, markers, unit=unit))

@@ -114,7 +114,13 @@ class Card(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 def list_models() -> list[Card]:
-    """Cards of the shipped models, sorted by name."""
+    """Cards of the shipped models, sorted by name.
+
+    Example:
+        >>> from trcaugment import list_models
+        >>> "bilstm-attention-v3" in [card.name for card in list_models()]
+        True
+    """
     folders = sorted(path.parent for path in models_folder().glob(f"*/{CARD_FILE}"))
     return [read_card(folder) for folder in folders]
 
