@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from browser import DESKTOP, PHONE, complaints, open_browser, picture, settle, show_page
+from made_trials import make_output, run
 from short_trials import WALK
 
 from trcaugment import Markers, read_trc, write_trc
@@ -22,6 +23,12 @@ TRUTH = WALK.with_name("walk_markers.trc")
 PLACES = """
 const [body] = arguments;
 return viewer.scene.bodies[body].names.map((_, marker) => viewer.place(body, marker, viewer.frame()));
+"""
+# Elements that have no name for a screen reader to say.
+NAMELESS = """
+const all = [...document.querySelectorAll("button, input, select, svg, img, canvas")];
+const named = (each) => each.ariaLabel || each.alt || each.textContent.trim() || (each.labels || []).length;
+return all.filter((each) => !named(each)).map((each) => each.outerHTML.slice(0, 80));
 """
 
 
@@ -163,3 +170,51 @@ def test_a_minute_at_60_hz_plays_with_less_than_5_ms_of_script_a_frame(browser: 
     assert spent["n"] > 10
     assert spent["total"] / spent["n"] <= 5
     assert browser.execute_script("return viewer.frame()") > 60
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of an output with findings, joint angles and marker errors."""
+    made = make_output(tmp_path_factory.mktemp("report"))
+    time_s = np.arange(60) / 60
+    rows = "\n".join(f"{t}\t{30 * np.sin(9 * t)}\t{20 * np.cos(9 * t)}" for t in time_s)
+    head = "m\nversion=1\nnRows=60\nnColumns=3\ninDegrees=yes\nendheader\ntime\tknee_angle_r\tknee_angle_l\n"
+    made.with_suffix(".mot").write_text(head + rows + "\n")
+    run("report", made)
+    return made.with_name("walk_aug_report.html")
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_report_fits_its_window_and_all_its_charts_are_seen(
+    browser: Any, report: Path, size: tuple[int, int], dark: bool
+) -> None:
+    show_page(browser, report, size, dark=dark)
+    assert complaints(browser) == []
+    browser.execute_script("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= size[0]
+    charts = browser.find_elements("css selector", "svg[role=img]")
+    assert len(charts) >= 8
+    for chart in (charts[0], charts[-1]):
+        browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", chart)
+        settle(browser)
+        box = browser.execute_script("return arguments[0].getBoundingClientRect().toJSON()", chart)
+        x, y, width, height = (round(box[side]) for side in ("x", "y", "width", "height"))
+        assert n_pixels(browser, picture(browser)[y : y + height, x : x + width], "first") > 20
+    assert browser.execute_script(NAMELESS) == []
+
+
+def test_a_click_on_a_chart_goes_to_its_moment(browser: Any, report: Path) -> None:
+    show_page(browser, report)
+    script = """
+    const svg = document.querySelector("svg[data-from]"), box = svg.getBoundingClientRect();
+    const middle = (+svg.dataset.left + +svg.dataset.right) / 2 / svg.viewBox.baseVal.width;
+    svg.dispatchEvent(new MouseEvent("click", { clientX: box.left + middle * box.width, bubbles: true }));
+    return [viewer.frame(), svg.querySelector(".cursor").getAttribute("visibility")];
+    """
+    frame, seen = browser.execute_script(script)
+    assert frame in (29, 30)
+    assert seen == "visible"
+    browser.find_element("css selector", "button.frames").click()
+    start = browser.execute_script("return +document.querySelector('button.frames').dataset.frame")
+    assert browser.execute_script("return viewer.frame()") == start

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
-from short_trials import freeze, lose, short_walk, write_tiny_model
+from made_trials import make_output, run
+from short_trials import short_walk
 
 from trcaugment import Markers, read_trc, write_trc
-from trcaugment.cli import main
 from trcaugment.errors import MarkersError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.pages.bones import bones, identify
@@ -104,20 +103,7 @@ def test_the_distance_of_the_same_markers_is_that_which_was_planted() -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An output of predict with findings and gaps; its input lies in another folder."""
-    folder = tmp_path_factory.mktemp("made")
-    trial = lose(lose(freeze(short_walk(0, 60), "RKnee", 10), "LHip", 40, 5), "RAnkle", 20, 20)
-    (folder / "in").mkdir()
-    write_trc(folder / "in" / "walk.trc", trial)
-    model = write_tiny_model(folder)
-    person = ["--height", "1.584", "--mass", "58.32"]
-    run("predict", folder / "in" / "walk.trc", *person, "-o", folder / "walk_aug.trc", "--model", model)
-    return folder / "walk_aug.trc"
-
-
-def run(*arguments: object, code: int = 0) -> Result:
-    done = CliRunner().invoke(main, [str(each) for each in arguments])
-    assert done.exit_code == code, done.output
-    return done
+    return make_output(tmp_path_factory.mktemp("made"))
 
 
 def test_the_marks_are_those_of_the_sidecar(made: Path) -> None:

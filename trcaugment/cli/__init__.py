@@ -18,6 +18,7 @@ _COMMANDS = {
     "evaluate": "evaluate",
     "attention": "attention",
     "view": "view",
+    "report": "report",
     "experiment": "experiment",
     "osim": "osim",
     "models": "models",

@@ -20,7 +20,7 @@ def render(template: str, **values: object) -> bytes:
         values: what it asks for; a name that is lacking is an error.
     """
     return (
-        _environment().get_template(template).render(tool=this_tool(), **values).encode(errors="replace")
+        environment().get_template(template).render(tool=this_tool(), **values).encode(errors="replace")
     )  # paths may not be Unicode
 
 
@@ -30,7 +30,8 @@ def as_script(value: object) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
+    """The templates, in which a name that is lacking is an error and text cannot become markup."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(

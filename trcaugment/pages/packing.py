@@ -49,6 +49,7 @@ def pack(positions: FloatArray) -> Packed:
     )
 
 
-def pack_shares(shares: FloatArray) -> str:
-    """Numbers from 0 to 1, (n_frames, n_markers), as bytes in base64."""
-    return base64.b64encode(np.rint(255 * np.clip(shares, 0, 1)).astype(np.uint8).tobytes()).decode()
+def pack_millimeters(values: FloatArray) -> str:
+    """Whole millimetres up to 254, (n_frames, n_markers), as bytes in base64; 255 where unknown."""
+    whole = np.where(np.isfinite(values), np.rint(np.clip(values, 0, 254)), 255).astype(np.uint8)
+    return base64.b64encode(whole.tobytes()).decode()

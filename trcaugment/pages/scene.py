@@ -17,7 +17,7 @@ from trcaugment.chain.vertical import Axis, find_up, turn_to_y_up
 from trcaugment.errors import MarkersError
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.pages.bones import bones, identify, is_keypoint
-from trcaugment.pages.packing import Packed, pack, pack_shares
+from trcaugment.pages.packing import Packed, pack, pack_millimeters
 
 Role = Literal["keypoints", "predicted", "other", "model"]
 _MOST_BYTES = 10_000_000  # of positions in a page; longer trials show every second frame, or every third, ...
@@ -40,7 +40,7 @@ class Layer:
         markers: their trajectories.
         panel: 0 for what belongs to the first file, 1 for the other.
         segments: pairs of indices that are joined by lines; None to find them by the names.
-        doubt: 0 (sure) to 1 (a guess), (n_frames, n_markers); None where nothing is known of it.
+        spread_mm: how far each marker may be off, (n_frames, n_markers), NaN where unknown; None if nothing is known.
     """
 
     label: str
@@ -48,7 +48,7 @@ class Layer:
     markers: Markers
     panel: int = 0
     segments: Sequence[tuple[int, int]] | None = None
-    doubt: FloatArray | None = None
+    spread_mm: FloatArray | None = None
 
 
 class Body(msgspec.Struct, frozen=True):
@@ -60,7 +60,7 @@ class Body(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
     bones: list[tuple[int, int]]
     positions: Packed
-    doubt: str | None
+    spread_mm: str | None
 
 
 class Pairing(msgspec.Struct, frozen=True):
@@ -205,10 +205,10 @@ def _own_names(names: Sequence[str]) -> list[str]:
 
 
 def _body(layer: Layer, markers: Markers, every: int) -> Body:
-    doubt = None if layer.doubt is None else pack_shares(layer.doubt[::every])
+    spread_mm = None if layer.spread_mm is None else pack_millimeters(layer.spread_mm[::every])
     segments = bones(markers.names) if layer.segments is None else list(layer.segments)
     positions = pack(markers.positions[::every])
-    return Body(layer.label, layer.role, layer.panel, markers.names, segments, positions, doubt)
+    return Body(layer.label, layer.role, layer.panel, markers.names, segments, positions, spread_mm)
 
 
 def _every(placed: Sequence[Markers]) -> int:

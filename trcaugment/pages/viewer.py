@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
 
 from trcaugment.chain.vertical import Axis, find_up
-from trcaugment.markers import Markers
+from trcaugment.markers import FloatArray, Markers
 from trcaugment.pages.html import as_script, render
 from trcaugment.pages.marks import TITLES, Mark, find_marks, joined
 from trcaugment.pages.scene import Layer, Role, Scene, make_scene, split_by_kind
@@ -30,18 +31,27 @@ class Shown(msgspec.Struct, frozen=True):
     notes: list[str]
 
 
-def show(trial: Trial, other: Trial | None = None, models: Sequence[Layer] = ()) -> Shown:
+def show(
+    trial: Trial,
+    other: Trial | None = None,
+    models: Sequence[Layer] = (),
+    *,
+    spread_mm: FloatArray | None = None,
+) -> Shown:
     """Prepare a trial for the viewer.
 
     Args:
         trial: the trial. Keypoints that its sidecar names are shown too, unless one of the files holds keypoints.
         other: another file of the same recording, in the same axes.
         models: layers of OpenSim models in motion.
+        spread_mm: how far each of the trial's markers may be off, (n_frames, n_markers), NaN where unknown.
 
     Raises:
         MarkersError: there is nothing to show, or the files are of different times.
     """
     layers = list(_layers(trial.markers, trial.path.name, 0, ("keypoints", "predicted")))
+    if spread_mm is not None:
+        layers = [replace(each, spread_mm=spread_mm[:, _columns(trial, each)]) for each in layers]
     if other is not None:
         taken = any(each.role == "keypoints" for each in layers)
         layers += _layers(other.markers, other.path.name, 1, ("other" if taken else "keypoints", "other"))
@@ -76,6 +86,10 @@ def _layers(markers: Markers, file: str, panel: int, roles: tuple[Role, Role]) -
             yield Layer(f"{what} ({file})", role, part, panel)
 
 
+def _columns(trial: Trial, layer: Layer) -> list[int]:
+    return [trial.markers.names.index(name) for name in layer.markers.names]
+
+
 def _notes(scene: Scene) -> Iterator[str]:
     if scene.up is None:
         yield "Which axis points up cannot be known from the markers: Y is shown upward, as OpenSim takes it."
@@ -83,5 +97,7 @@ def _notes(scene: Scene) -> Iterator[str]:
         yield f"{scene.up.upper()} of the file points up, and is shown so; OpenSim takes Y for up."
     if scene.every > 1:
         yield f"The trial is long: one of {scene.every} frames is shown."
+    if any(body.spread_mm for body in scene.bodies):
+        yield "The paler a marker, the less sure: full colour up to 10 mm (one SD in space), palest from 50 mm on."
     step_mm = max(1000 * body.positions.step_m for body in scene.bodies)
     yield f"Positions are rounded to {step_mm:.2g} mm."

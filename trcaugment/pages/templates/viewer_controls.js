@@ -14,7 +14,8 @@ function hover(event) {
   tip.hidden = !found;
   if (!found) return;
   const [body, k] = found, at = place(body, k, frame).map((value) => (1000 * value).toFixed(0));
-  tip.textContent = `${bodies[body].names[k]}\n${bodies[body].label}\n${at.join(", ")} mm`;
+  const mm = spread(bodies[body], k, frame), unsure = mm === null ? "" : `\n± ${mm} mm (one SD in space)`;
+  tip.textContent = `${bodies[body].names[k]}\n${bodies[body].label}\n${at.join(", ")} mm${unsure}`;
   tip.style.left = `${Math.min(x + 14, width - 180)}px`;
   tip.style.top = `${Math.max(0, y - 30)}px`;
 }
@@ -117,7 +118,7 @@ function fit() {
   const ratio = window.devicePixelRatio || 1;
   [width, height] = [canvas.clientWidth, canvas.clientHeight];
   [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
-  redraw();
+  draw(); // at once: a new size empties the canvas
 }
 new ResizeObserver(fit).observe(canvas);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", readColors);

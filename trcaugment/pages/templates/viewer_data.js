@@ -3,7 +3,7 @@ const $ = (id) => document.getElementById(id);
 const scene = JSON.parse($("scene").textContent);
 const nFrames = scene.time_s.length;
 const canvas = $("stage"), pen = canvas.getContext("2d"), slider = $("frame"), tip = $("tip");
-const MISSING = -32768, FILL = 0.52; // of the canvas, by the body's radius
+const MISSING = -32768, FILL = 0.45; // of the canvas, by the body's radius
 
 function bytes(text) {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -21,7 +21,7 @@ function unpack({ center_m: center, step_m: step, data }) {
   return places;
 }
 const bodies = scene.bodies.map((body) => ({
-  ...body, places: unpack(body.positions), doubt: body.doubt && bytes(body.doubt), shown: true,
+  ...body, places: unpack(body.positions), spread: body.spread_mm && bytes(body.spread_mm), shown: true,
   screen: new Float32Array(3 * body.names.length),
 }));
 // A marker's place in a frame, in m in the axes of the file.
@@ -35,4 +35,9 @@ function distances(pairing, frame) {
     const i = 3 * (frame * first.names.length + a), j = 3 * (frame * second.names.length + b);
     return 1000 * Math.hypot(...[0, 1, 2].map((axis) => first.places[i + axis] - second.places[j + axis]));
   });
+}
+// How far a marker may be off in a frame, in mm; null if that is not known.
+function spread(body, marker, frame) {
+  const mm = body.spread && body.spread[frame * body.names.length + marker];
+  return mm === null || mm === 255 ? null : mm;
 }

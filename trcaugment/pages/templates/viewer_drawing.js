@@ -85,7 +85,7 @@ function drawBody(body, project) {
   pen.lineWidth = 1.8;
   for (let k = 0; k < n; k++) {
     if (screen[3 * k] !== screen[3 * k]) continue;
-    pen.globalAlpha = body.doubt ? 1 - 0.85 * (body.doubt[frame * n + k] / 255) : 1;
+    pen.globalAlpha = 1 - 0.8 * Math.min(1, Math.max(0, ((spread(body, k, frame) || 0) - 10) / 40));
     pen.beginPath();
     pen.arc(screen[3 * k], screen[3 * k + 1], (body.role === "other" ? 5 : body.role === "model" ? 2 : 3.6) * screen[3 * k + 2], 0, 6.2832);
     if (body.role === "other") pen.stroke();
