@@ -17,6 +17,8 @@ FloatArray = NDArray[np.float64]
 RATE_HZ, WINDOW_FRAMES = 60.0, 30
 # Shorter gaps are filled: a point moves little in that time, and PCHIP follows it.
 MAX_GAP_S = 0.2
+# White noise of less than this stays: the network sees through it, and a filter would cost as much as it takes.
+SMALL_NOISE_M = 0.002
 
 # Limits far outside any recording, chosen so that no computation on times and positions can overflow.
 FARTHEST_M = 1e6  # beyond this a coordinate is garbage, whatever the unit
@@ -138,3 +140,12 @@ def _check_times(time_s: FloatArray) -> None:
             f"time must increase by {SHORTEST_STEP_S:g} s or more: frame {k + 1} is at {time_s[k]:.9g} s and frame "
             f"{k + 2} at {time_s[k + 1]:.9g} s"
         )
+
+
+def smoothing_hz(noise_m: FloatArray) -> FloatArray:
+    """Frequencies in Hz at which smoothing halves motion, for white noise of standard deviations in m (same shape).
+
+    12 Hz for 2 mm, 9.5 for 4, 7.6 for 8, 6.1 for 15: about the best on lab recordings of walking, squats and drop jumps
+    to which noise was added (docs, "noise" in the page on guards). Prediction smooths so, and training imitates it.
+    """
+    return np.asarray(12.0 * (SMALL_NOISE_M / noise_m) ** (1 / 3))

@@ -7,6 +7,7 @@ low-pass filtered.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 import msgspec
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from trcaugment.body.soft_tissue import draw_keypoint_shifts
 from trcaugment.marker_sets import KEYPOINTS, SIDES, TRUNK, MarkerSet
+from trcaugment.markers import RATE_HZ, SMALL_NOISE_M, smoothing_hz
 
 # Standard deviation of a person's constant offset along (forward, up, right), in m; mirrored on the left.
 _OFFSET_SPREAD_M = {
@@ -33,6 +35,7 @@ _OFFSET_SPREAD_M = {
 _SHOULDER_INWARD_M = 0.018
 # Shares of people whose small toes are seen beside the big ones, and in a random place.
 _NEAR, _ASTRAY = 0.25, 0.15
+_REACH = 14  # frames: the response of the strongest smoothing is below 1 % beyond it
 # The limit of one meter refuses values in other units.
 _Length = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -234,19 +237,34 @@ def _drift(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor
 
 
 def _noise(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor:
-    """White noise, small in most windows; low-passed in half of them, as pipelines that filter write."""
+    """Noise as the network gets it, small in most windows.
+
+    In half the windows it was low-passed before, by pipelines that filter. In the others it is white, and prediction
+    smooths it if it is large (`trcaugment.chain.noise`).
+    """
     n, n_frames, n_keypoints, _ = like.shape
     size = largest_m * _uniform(n, generator) ** 2
     size = torch.where(_uniform(n, generator) < 0.25, 0.1 * size, size)
-    white = torch.randn(n, n_frames + 8, n_keypoints, 3, generator=generator)
-    width = 0.8 + 1.7 * _uniform(n, generator)
-    taps = torch.exp(-0.5 * (torch.arange(-4, 5).view(1, 9, 1, 1) / width) ** 2)
-    taps = torch.where(_uniform(n, generator) < 0.5, taps, torch.eye(9)[4].view(1, 9, 1, 1))
+    white = torch.randn(n, n_frames + 2 * _REACH, n_keypoints, 3, generator=generator)
+    lag = torch.arange(-_REACH, _REACH + 1).view(1, -1, 1, 1)
+    filtered = torch.exp(-0.5 * (lag / (0.8 + 1.7 * _uniform(n, generator))) ** 2)
+    taps = torch.where(_uniform(n, generator) < 0.5, filtered, _smoothing_taps(size, lag))
     taps = taps / taps.sum(dim=1, keepdim=True)
-    smooth = torch.zeros_like(like)
-    for k in range(9):
-        smooth += taps[:, k : k + 1] * white[:, k : k + n_frames]
-    return size * smooth
+    left = torch.zeros_like(like)
+    for k in range(2 * _REACH + 1):
+        left += taps[:, k : k + 1] * white[:, k : k + n_frames]
+    return size * left
+
+
+def _smoothing_taps(noise_m: Tensor, lag: Tensor) -> Tensor:
+    """Impulse response of the smoothing of noise of these sizes, (n, n_lags, 1, 1); 1 at lag 0 alone where it stays.
+
+    The response to the gain 1 / (1 + (f / f_c)^4) is exp(-a |t|) (cos a t + sin a |t|) with a = 2 pi f_c / sqrt 2.
+    """
+    cutoff_hz = torch.from_numpy(smoothing_hz(noise_m.clamp(min=SMALL_NOISE_M).numpy()))
+    turn = math.sqrt(2) * math.pi / RATE_HZ * cutoff_hz * lag.abs()
+    smoothed = torch.exp(-turn) * (torch.cos(turn) + torch.sin(turn))
+    return torch.where(noise_m > SMALL_NOISE_M, smoothed, (lag == 0).to(smoothed))
 
 
 def _span(rate: float, shape: tuple[int, int], longest: int, generator: torch.Generator) -> Tensor:

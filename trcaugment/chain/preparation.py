@@ -14,6 +14,7 @@ from trcaugment.chain.dependence import lost_markers
 from trcaugment.chain.filling import FEWEST_OF_TRUNK, can_be_filled, fill_missing
 from trcaugment.chain.keypoints import Keypoints
 from trcaugment.chain.leaps import find_leaps, watch_leaps
+from trcaugment.chain.noise import smooth, white_noise
 from trcaugment.chain.outliers import find_outliers, watch_outliers
 from trcaugment.chain.sides import repair_sides
 from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, model_frames, model_grid, to_model_grid
@@ -84,6 +85,7 @@ class PreparedTrial:
         missing: whether each sample was in a longer gap, and got its most likely place, (n_frames, 15).
         lost: whether each marker cannot be predicted without the missing keypoints, (n_frames, n_markers).
         without_body: whether the keypoints of each frame do not form a body of this height, (n_frames,).
+        noise_m: white noise of each keypoint, above which it is smoothed (`trcaugment.chain.noise`), (15,).
         findings: what the guards found.
         segments: runs of usable frames, at least one.
     """
@@ -99,6 +101,7 @@ class PreparedTrial:
     missing: BoolArray
     lost: BoolArray
     without_body: BoolArray
+    noise_m: FloatArray
     findings: tuple[Finding, ...]
     segments: tuple[Segment, ...]
 
@@ -139,6 +142,7 @@ def prepare(
     usable = np.asarray(enough & ~without_body)
     if not usable.any():
         raise MarkersError(_nothing_to_predict(missing))
+    noise_m = white_noise(trusted, markers.rate_hz)
     frames = model_frames(markers.time_s, RATE_HZ)
     spans = find_segments(usable, markers.time_s, leaps=leaps)
     up, odd_up = choose_up(keypoints.positions, how.up)
@@ -160,8 +164,9 @@ def prepare(
         missing=missing,
         lost=lost_markers(missing, never_seen(missing, markers.rate_hz), card.outputs) | ~enough[:, None],
         without_body=without_body,
+        noise_m=noise_m,
         findings=findings,
-        segments=tuple(_segment(positions[a:b], frames[a:b], (a, b), card) for a, b in spans),
+        segments=tuple(_segment(positions[a:b], frames[a:b], (a, b), card, noise_m) for a, b in spans),
     )
 
 
@@ -190,11 +195,12 @@ def _fill(
     return positions, filled, missing
 
 
-def _segment(positions: FloatArray, frames: FloatArray, span: Span, card: Card) -> Segment:
+def _segment(positions: FloatArray, frames: FloatArray, span: Span, card: Card, noise_m: FloatArray) -> Segment:
     grid = model_grid(frames)
     starts = window_starts(len(grid), length=WINDOW_FRAMES, hop=card.hop_frames, first_frame=int(np.rint(grid[0])))
     weights = blend_weights(starts, WINDOW_FRAMES, len(grid))
-    return Segment(span, frames, grid, to_model_grid(positions, frames, grid), starts, weights)
+    keypoints = smooth(to_model_grid(positions, frames, grid), noise_m)
+    return Segment(span, frames, grid, keypoints, starts, weights)
 
 
 def _nothing_to_predict(missing: BoolArray) -> str:
