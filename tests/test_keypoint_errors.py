@@ -3,11 +3,14 @@
 import math
 from itertools import groupby
 
+import numpy as np
 import pytest
 import torch
 
 from trcaugment.body.detector import KeypointErrors, disturb, draw_offsets, misplace_small_toes
+from trcaugment.chain.noise import smooth, white_noise
 from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.markers import RATE_HZ, SMALL_NOISE_M
 
 N, N_FRAMES = 6000, 30
 NONE = {"offset": 0.0, "drift_m": 0.0, "noise_m": 0.0, "accident_rate": 0.0, "misjudged_rate": 0.0}
@@ -117,11 +120,10 @@ def lag_one(noise):
     return (noise[:, 1:] * noise[:, :-1]).sum(dim=(1, 2, 3)) / noise.square().sum(dim=(1, 2, 3))
 
 
-@pytest.mark.parametrize("noise_m", [0.005, 0.020])
-def test_noise_is_at_most_as_stated_and_low_passed_in_half_the_windows(noise_m):
-    noise = disturbed(only(noise_m=noise_m), torch.zeros(N, N_FRAMES, len(KEYPOINTS), 3))[:, :, NOT_NECK]
-    assert float(noise.mean().abs()) < 0.01 * noise_m
-    deviation = noise.std(dim=(1, 2, 3)) / noise_m
+def test_small_noise_is_white_or_low_passed_in_halves():
+    noise = disturbed(only(noise_m=SMALL_NOISE_M), torch.zeros(N, N_FRAMES, len(KEYPOINTS), 3))[:, :, NOT_NECK]
+    assert float(noise.mean().abs()) < 0.01 * SMALL_NOISE_M
+    deviation = noise.std(dim=(1, 2, 3)) / SMALL_NOISE_M
     white = lag_one(noise) < 0.3
     assert share(white) == pytest.approx(0.5, abs=0.03)
     assert 0.95 < float(deviation.max()) < 1.1
@@ -132,6 +134,18 @@ def test_noise_is_at_most_as_stated_and_low_passed_in_half_the_windows(noise_m):
     assert float(deviation[~white].mean()) < 0.8 * expected
     axes = noise[white].std(dim=(0, 1, 2))
     torch.testing.assert_close(axes, axes.mean().expand(3), rtol=0.02, atol=0)
+
+
+def test_large_white_noise_is_what_smoothing_leaves_of_it():
+    noise = disturbed(only(noise_m=0.020), torch.zeros(N, N_FRAMES, len(KEYPOINTS), 3))[:, :, NOT_NECK]
+    deviation, rough = noise.std(dim=(1, 2, 3)), lag_one(noise)
+    assert float(deviation[rough < 0.3].max()) < 1.1 * SMALL_NOISE_M
+    # Prediction measures 20 mm of white noise in a long trial, and smooths it.
+    white = 0.020 * np.random.default_rng(0).standard_normal((2000, 5, 3))
+    left = smooth(white, white_noise(white, RATE_HZ))[50:-50]
+    alike = (left[1:] * left[:-1]).sum() / np.square(left).sum()
+    smoothed = (rough - alike).abs() < 0.02
+    assert float(deviation[smoothed].max()) == pytest.approx(left.std(), rel=0.1)
 
 
 def test_drift_is_slow_and_at_most_as_stated():

@@ -17,7 +17,7 @@ from trcaugment.chain.vertical import Axis, turn_to_y_up
 from trcaugment.chain.windows import add_windows, cut
 from trcaugment.errors import ModelError
 from trcaugment.marker_sets import KEYPOINTS
-from trcaugment.markers import WINDOW_FRAMES, FloatArray, Markers
+from trcaugment.markers import SMALL_NOISE_M, WINDOW_FRAMES, FloatArray, Markers
 from trcaugment.model.card import N_AXES
 from trcaugment.model.folder import Model
 from trcaugment.model.normalization import body_frame, make_features, to_lab
@@ -57,6 +57,7 @@ class Augmentation:
         up: the axis of the input that is Y here; None if nothing was turned.
         repaired: where left and right were exchanged back, part of the body -> spans of frames (first, after last).
         outliers: keypoint -> spans of frames (first, after last) whose samples leap away from their path and back.
+        smoothed: keypoint -> standard deviation of its white noise in m, where that was large enough to smooth it.
         filled: keypoint -> spans of short gaps that were filled.
         missing: keypoint -> spans of longer gaps, where the most likely place given the other keypoints was used.
         lost: marker -> spans of frames where it cannot be predicted, and is NaN.
@@ -72,6 +73,7 @@ class Augmentation:
     up: Axis | None
     repaired: dict[str, list[Span]]
     outliers: dict[str, list[Span]]
+    smoothed: dict[str, float]
     filled: dict[str, list[Span]]
     missing: dict[str, list[Span]]
     lost: dict[str, list[Span]]
@@ -132,6 +134,7 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model, *, uncertain
             trial.up,
             {part: find_gaps(frames) for part, frames in trial.repaired.items()},
             _spans(trial.outliers, KEYPOINTS.names),
+            {name: float(sd) for name, sd in zip(KEYPOINTS, trial.noise_m, strict=True) if sd > SMALL_NOISE_M},
             _spans(trial.filled, KEYPOINTS.names),
             _spans(trial.missing, KEYPOINTS.names),
             _spans(trial.lost, model.card.outputs),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.linalg import solveh_banded
 
 from trcaugment.markers import RATE_HZ, SMALL_NOISE_M, FloatArray, smoothing_hz
 
@@ -57,6 +56,8 @@ def smooth(positions: FloatArray, noise_m: FloatArray) -> FloatArray:
     noisy = np.flatnonzero(noise_m > SMALL_NOISE_M)
     if not len(noisy) or len(positions) < 3:
         return positions
+    from scipy.linalg import solveh_banded  # slow to import
+
     smoothed = positions.copy()
     penalties = (2 * np.sin(np.pi * smoothing_hz(noise_m[noisy]) / RATE_HZ)) ** -4
     for point, penalty in zip(noisy, penalties, strict=True):

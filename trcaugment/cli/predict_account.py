@@ -60,6 +60,9 @@ def account(sidecar: Sidecar) -> Iterator[str]:
             yield f"{title}: {listed(names)} in {_count(ranges)} ({_list(ranges)})"
     if sidecar.uncertainty:
         yield from _spread(sidecar.uncertainty)
+    if sidecar.smoothed:
+        most_mm = 1000 * max(sidecar.smoothed.values())
+        yield f"smoothed, since they shake (SD up to {most_mm:.0f} mm): {listed(list(sidecar.smoothed))}"
     for part, ranges in sidecar.repaired.items():
         yield f"left and right exchanged back: {part} in {_count(ranges)} ({_list(ranges)})"
     if sidecar.up not in (None, "y"):

@@ -120,6 +120,7 @@ class Sidecar(_Part, frozen=True):
         up: the axis of the input that is Y in the output; None if nothing was turned.
         repaired: part of the body -> frames where left and right were exchanged back.
         outliers: keypoint -> frames whose samples leap away from their path and back.
+        smoothed: keypoint -> standard deviation of its white noise in m, where that was large enough to smooth it.
         filled: keypoint -> frames of short gaps that were filled.
         missing: keypoint -> frames of longer gaps, where the most likely place given the other keypoints was used.
         lost: marker -> frames where it cannot be predicted, and is NaN.
@@ -141,6 +142,7 @@ class Sidecar(_Part, frozen=True):
     up: str | None
     repaired: dict[str, tuple[FrameRange, ...]]
     outliers: dict[str, tuple[FrameRange, ...]]
+    smoothed: dict[str, float]
     filled: dict[str, tuple[FrameRange, ...]]
     missing: dict[str, tuple[FrameRange, ...]]
     lost: dict[str, tuple[FrameRange, ...]]
@@ -208,6 +210,7 @@ def make_sidecar(
         up=result.up,
         repaired=_by_name(result.repaired),
         outliers=_by_name(result.outliers),
+        smoothed={name: round(noise_m, 5) for name, noise_m in result.smoothed.items()},
         filled=_by_name(result.filled),
         missing=_by_name(result.missing),
         lost=_by_name(result.lost),
