@@ -1,22 +1,23 @@
 """What mirror averaging and overlapping windows gain: the same weights, used in other ways.
 
 Run from anywhere: python benchmarks/choices.py [MODEL]
-Errors on generated people with all errors of detectors, in mm; overlap on the trials in examples/, whose true markers
-are known: error, and RMS acceleration, which jumps between windows raise.
+Errors on generated people with all errors of detectors, in mm; overlap on the trials in examples/, and on people of
+laboratories and on real video where ../shared/data holds them: error, and RMS acceleration, which jumps between windows
+raise.
 """
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import torch
 
-from trcaugment import Model, Subject, augment, load_model, read_trc
+from trcaugment import Markers, Model, Subject, augment, load_model, read_trc
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
@@ -27,11 +28,21 @@ from trcaugment.model.graph import MARKERS
 from trcaugment.model.normalization import body_frame, make_features, to_lab
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+SHARED = Path(__file__).parents[2] / "shared" / "data"
 PERSON = Subject(1.584, 58.32)
 N_WINDOWS, SEED = 4096, 20_261_123
-HOPS = (30, 15, 10, 5, 2, 1)
+HOPS = (30, 25, 20, 15, 10, 5)
 RATE_HZ = 60.0
 NAMES = ("walk", "squat_mm_with_gaps")
+Trial = tuple[Markers, Markers | None, Subject]  # keypoints, true markers, person
+
+
+class Alone(Model):
+    """A model without its mirror image."""
+
+    def predict(self, features: FloatArray) -> FloatArray:
+        """As in `Model`."""
+        return self.engine.run(features.astype(np.float32), MARKERS).astype(features.dtype)
 
 
 def on_generated_people(model: Model) -> None:
@@ -44,7 +55,7 @@ def on_generated_people(model: Model) -> None:
     frame = body_frame(keypoints, height_m)
     features = make_features(keypoints, frame, mass_kg)
     ways: dict[str, Callable[[FloatArray], FloatArray]] = {
-        "network alone": lambda each: model.engine.run(each.astype(np.float32), (MARKERS,))[0],
+        "network alone": Alone(model.card, model.engine).predict,
         "with mirror image": model.predict,
     }
     print(f"{'generated people (mm)':28s}{'RMSE':>8s}{'MPME':>8s}")
@@ -54,34 +65,65 @@ def on_generated_people(model: Model) -> None:
         print(f"{title:28s}{rmse_mm:8.2f}{mpme_mm:8.2f}")
 
 
-def on_example_trials(model: Model) -> None:
-    """With windows every 30 frames (no overlap) to every frame."""
-    print(f"\n{'examples, a window every':28s}{'MPME (mm)':>12s}{'acceleration (m/s²)':>22s}{'truth':>8s}")
-    trials = [(read_trc(EXAMPLES / f"{name}.trc"), read_trc(EXAMPLES / f"{name}_markers.trc")) for name in NAMES]
+def example_trials() -> list[Trial]:
+    """Generated trials."""
+    files = ([read_trc(EXAMPLES / f"{name}{end}.trc") for end in ("", "_markers")] for name in NAMES)
+    return [(keypoints, truth, PERSON) for keypoints, truth in files]
+
+
+def lab_trials() -> list[Trial]:
+    """Up to three trials of each person of a laboratory."""
+    trials: list[Trial] = []
+    for about in sorted(SHARED.glob("lab/*/subject.json")):
+        known = json.loads(about.read_text(encoding="utf-8"))
+        for name in known["trials"][:3]:
+            files = [about.with_name(f"{name}_{kind}.trc") for kind in ("keypoints", "optical")]
+            if all(file.exists() for file in files):
+                keypoints, truth = map(read_trc, files)
+                trials.append((keypoints, truth, Subject(known["height_m"], known["mass_kg"])))
+    return trials
+
+
+def video_trials() -> list[Trial]:
+    """Keypoints of real video, without true markers."""
+    return [(read_trc(path), None, Subject(1.96, 78.2)) for path in sorted(SHARED.glob("keypoints/*.trc"))]
+
+
+def on_trials(title: str, trials: Sequence[Trial], model: Model) -> None:
+    """With windows every 30 frames (no overlap) to every five, with and without the mirror image."""
+    print(f"\n{title:28s}{'with mirror image':>24s}{'network alone':>24s}")
+    print(f"{'a window every':28s}" + 2 * f"{'MPME':>12s}{'RMS accel.':>12s}")
     for hop in HOPS:
-        card = msgspec.structs.replace(model.card, hop_frames=hop)
-        outputs = [augment(keypoints, PERSON, replace(model, card=card)).markers for keypoints, _ in trials]
-        errors = [
-            np.linalg.norm(out.positions - truth.select(out.names), axis=-1)
-            for out, (_, truth) in zip(outputs, trials, strict=True)
-        ]
-        accelerations = (
-            np.mean([_rms_acceleration(each.positions) for each in group])
-            for group in (outputs, [truth for _, truth in trials])
-        )
-        error_mm = 1000 * np.nanmean(np.concatenate(errors))
-        print(f"{f'{hop} frames':28s}{error_mm:12.2f}" + "{:22.1f}{:8.1f}".format(*accelerations))
+        cells = ""
+        for kind in (Model, Alone):
+            card = msgspec.structs.replace(model.card, hop_frames=hop)
+            outputs = [augment(keypoints, who, kind(card, model.engine)).markers for keypoints, _, who in trials]
+            errors = [
+                _mpme_mm(out, truth) for out, (_, truth, _) in zip(outputs, trials, strict=True) if truth is not None
+            ]
+            shake = np.mean([_rms_acceleration(each.positions) for each in outputs])
+            cells += f"{np.mean(errors) if errors else np.nan:12.2f}{shake:12.2f}"
+        print(f"{f'{hop} frames':28s}{cells}")
 
 
-def _rms_acceleration(positions: np.ndarray) -> float:
+def _mpme_mm(predicted: Markers, truth: Markers) -> float:
+    names = [name for name in predicted.names if name in truth.names]
+    apart = np.linalg.norm(predicted.select(names) - truth.select(names), axis=-1)
+    return float(1000 * np.nanmean(apart))
+
+
+def _rms_acceleration(positions: FloatArray) -> float:
     return float(np.sqrt(np.nanmean((np.diff(positions, n=2, axis=0) * RATE_HZ**2) ** 2 * 3)))
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print all tables."""
     model = load_model(sys.argv[1] if len(sys.argv) > 1 else DEFAULT_MODEL, device="cpu")
     on_generated_people(model)
-    on_example_trials(model)
+    on_trials("examples (mm, m/s²)", example_trials(), model)
+    if SHARED.is_dir():
+        on_trials("people of laboratories", lab_trials(), model)
+        on_trials("real video", video_trials(), model)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ _COMMANDS = {
     "experiment": "experiment",
     "osim": "osim",
     "models": "models",
+    "export": "export",
 }
 
 

@@ -58,6 +58,8 @@ def facts(card: Card) -> dict[str, str]:
         "weights_sha256": card.sha256,
         "inputs": " ".join(card.inputs),
         "outputs": " ".join(card.outputs),
+        "mirrored_inputs": " ".join(map(str, card.keypoints.mirror_order)),
+        "mirrored_outputs": " ".join(map(str, card.markers.mirror_order)),
         "sizes": msgspec.json.encode(sizes, order="sorted").decode(),
     }
 
