@@ -61,14 +61,11 @@ def _attention(trial: Trial) -> tuple[FloatArray | None, tuple[str, ...]]:
     """Attention weights as the trial's own model has them; without the input or the model, why there are none."""
     if trial.sidecar is None or trial.keypoints is None:
         return None, ()
-    import torch
-
     from trcaugment.chain.augmentation import attend
     from trcaugment.model.folder import load_model
     from trcaugment.subject import Subject
 
     used, person = trial.sidecar.model, trial.sidecar.subject
-    torch.set_num_threads(1)
     try:
         model = load_model(used.name, "cpu")
         if model.card.sha256 != used.sha256:
