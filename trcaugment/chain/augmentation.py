@@ -13,6 +13,7 @@ from trcaugment.chain.dependence import added_errors_m
 from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.chain.preparation import AS_USUAL, Preparation, PreparedTrial, prepare
 from trcaugment.chain.signals import BoolArray, Span, find_gaps, resample
+from trcaugment.chain.smoothing import low_pass
 from trcaugment.chain.vertical import Axis, turn_to_y_up
 from trcaugment.chain.windows import add_windows, cut
 from trcaugment.errors import ModelError
@@ -125,7 +126,7 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model, *, uncertain
     return [
         Augmentation(
             turn_to_y_up(
-                Markers(model.card.outputs, _without(positions, trial.lost), trial.markers.time_s, trial.markers.unit),
+                Markers(model.card.outputs, _finished(positions, trial), trial.markers.time_s, trial.markers.unit),
                 trial.up or "y",
             ),
             trial.keypoints.sources,
@@ -277,9 +278,15 @@ def _on_frames(trials: Sequence[PreparedTrial], blended: Sequence[FloatArray]) -
     return of_trials
 
 
-def _without(positions: FloatArray, lost: BoolArray) -> FloatArray:
-    """Positions, (n_frames, n_markers, 3), with NaN for lost markers, (n_frames, n_markers)."""
-    return np.where(lost[:, :, None], np.nan, positions)
+def _finished(positions: FloatArray, trial: PreparedTrial) -> FloatArray:
+    """Predicted positions, (n_frames, n_markers, 3), with NaN for lost markers, and smooth if that was asked for."""
+    known, cut_off_hz = _without(positions, trial.lost), trial.how.lowpass_hz
+    return known if cut_off_hz is None else low_pass(known, trial.markers.time_s, cut_off_hz)
+
+
+def _without(values: FloatArray, lost: BoolArray) -> FloatArray:
+    """Values, (n_frames, n_markers, 3), with NaN for lost markers, (n_frames, n_markers)."""
+    return np.where(lost[:, :, None], np.nan, values)
 
 
 def _spans(marked: BoolArray, names: Sequence[str]) -> dict[str, list[Span]]:

@@ -18,6 +18,7 @@ from trcaugment.chain.noise import smooth, white_noise
 from trcaugment.chain.outliers import find_outliers, watch_outliers
 from trcaugment.chain.sides import repair_sides
 from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, model_frames, model_grid, to_model_grid
+from trcaugment.chain.smoothing import check_cut_off
 from trcaugment.chain.vertical import Axis, choose_up
 from trcaugment.chain.windows import IntArray, blend_weights, window_starts
 from trcaugment.errors import MarkersError
@@ -29,19 +30,21 @@ from trcaugment.subject import Subject
 
 @dataclass(frozen=True)
 class Preparation:
-    """How keypoints are prepared. Guards report their findings whatever is set here.
+    """How keypoints are prepared, and markers smoothed. Guards report their findings whatever is set here.
 
     Attributes:
         keep_outliers: whether outliers stay as they are; else they are treated as gaps.
         max_gap_s: gaps shorter than this, in s, are filled by the keypoint's own path; 0 for none.
         repair_swaps: whether left and right are exchanged back where they were exchanged.
         up: the vertical axis, which becomes Y in the output; "auto" to find it, None to leave the axes.
+        lowpass_hz: cut-off of the zero-phase filter that the predicted markers go through (`low_pass`); None for none.
     """
 
     keep_outliers: bool = False
     max_gap_s: float = MAX_GAP_S
     repair_swaps: bool = False
     up: Axis | Literal["auto"] | None = None
+    lowpass_hz: float | None = None
 
 
 AS_USUAL = Preparation()
@@ -124,10 +127,12 @@ def prepare(
         how: how to prepare them.
 
     Raises:
-        MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), or
-            no frame has enough keypoints.
+        MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), no
+            frame has enough keypoints, or the cut-off is not below half the rate.
     """
     check_rate(markers)
+    if how.lowpass_hz is not None:
+        check_cut_off(how.lowpass_hz, markers.time_s)
     check_size(keypoints.positions, subject, markers.unit)
     seen, repaired = (
         repair_sides(keypoints.positions, subject.height_m) if how.repair_swaps else (keypoints.positions, {})

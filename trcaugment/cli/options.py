@@ -22,7 +22,7 @@ _GROUPS = {
     "Person": ("height", "mass", "subjects"),
     "Files": ("output", "layout", "overwrite", "with_keypoints", "uncertainty", "dry_run"),
     "What is read": ("names", "from_s", "to_s"),
-    "Preparing keypoints": ("max_gap_s", "keep_outliers", "repair_swaps", "up", "strict"),
+    "Preparing keypoints": ("max_gap_s", "keep_outliers", "repair_swaps", "up", "lowpass_hz", "strict"),
     "Network": ("model_name", "device"),
     "OpenSim": (
         "with_ik",

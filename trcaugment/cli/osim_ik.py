@@ -13,8 +13,9 @@ import click
 
 from trcaugment.cli.names import name_map, names_option
 from trcaugment.cli.options import GroupedCommand, make_summary, report_options, time_options, time_range
+from trcaugment.cli.outputs import STANDARD, write_output
 from trcaugment.cli.outputs import check_outputs as check_other_outputs
-from trcaugment.cli.outputs import write_output
+from trcaugment.cli.preparing import lowpass_option
 from trcaugment.cli.screen import Summary, progress, say
 from trcaugment.errors import OsimError, OutputError, SubjectError, TrcAugmentError
 from trcaugment.formats.files import as_json
@@ -53,6 +54,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     metavar="SECONDS",
     help="Interpolate angles over shorter gaps; longer ones part the motion.",
 )
+@lowpass_option
 @click.option(
     "--jobs",
     type=click.IntRange(1),
@@ -78,6 +80,7 @@ def ik(
     ik_setup: Path | None,
     names: tuple[str, ...],
     bridged_s: float,
+    lowpass_hz: float | None,
     jobs: int,
     overwrite: bool,
     quiet: bool,
@@ -104,7 +107,7 @@ def ik(
     kit = Kit(model, marker_set, scale_setup, ik_setup, no_scaling)
     own_files = [file for file in (static, model, marker_set, scale_setup, ik_setup) if file]
     paths = prepare(inputs, output, overwrite, own_files)
-    person = Person(output, subject, paths, static, kit, name_map(names), wanted, bridged_s)
+    person = Person(output, subject, paths, static, kit, name_map(names), wanted, bridged_s, lowpass_hz)
     solved = run(person, jobs, summary)
     if json_file:
         write_output(json_file, as_json(solved.as_data()))
@@ -119,6 +122,8 @@ def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Se
 
     paths: dict[str, Path] = {}
     for path in inputs:
+        if path == STANDARD:
+            raise click.UsageError("a trial from standard input (-) has no name for its files; save it, as walk.trc.")
         if path.stem in paths:
             raise click.UsageError(f"{paths[path.stem]} and {path} would both become {path.stem}.mot; rename one.")
         paths[path.stem] = path
@@ -159,7 +164,8 @@ class Solved:
         factors = {each.measurement.name: each.value for each in made.factors} if made else {}
         wanted = asdict(self.person.time_range)
         remarks = {"warnings": made.warnings, "notes": made.notes} if made else {"warnings": (), "notes": ()}
-        return {"factors": factors, **remarks, "time_range": wanted, "trials": trials}
+        made_so = {"time_range": wanted, "lowpass_hz": self.person.lowpass_hz}
+        return {"factors": factors, **remarks, **made_so, "trials": trials}
 
 
 def _errors_as_data(errors: MarkerErrors) -> dict[str, object]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trcaugment.chain.smoothing import describe
 from trcaugment.chain.time_range import WHOLE
 from trcaugment.cli.frame_ranges import by_ranges, common, listed, others
 from trcaugment.marker_sets import KEYPOINTS
@@ -58,6 +59,8 @@ def account(sidecar: Sidecar) -> Iterator[str]:
     ):
         for names, ranges in by_ranges(gaps):
             yield f"{title}: {listed(names)} in {_count(ranges)} ({_list(ranges)})"
+    if sidecar.preparation.lowpass_hz is not None:
+        yield f"markers smoothed: {describe(sidecar.preparation.lowpass_hz)}"
     if sidecar.uncertainty:
         yield from _spread(sidecar.uncertainty)
     if sidecar.smoothed:

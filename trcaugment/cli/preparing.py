@@ -1,4 +1,4 @@
-"""Options on how keypoints are prepared, the same in `predict` and `batch`."""
+"""Options on how keypoints are prepared and markers smoothed, the same in `predict` and `batch`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,13 @@ import click
 from trcaugment.markers import MAX_GAP_S
 
 AXES = ("x", "y", "z", "-x", "-y", "-z", "auto")
+lowpass_option = click.option(
+    "--lowpass",
+    "lowpass_hz",
+    type=click.FloatRange(0, min_open=True),
+    metavar="HZ",
+    help="Smooth the markers by a zero-phase filter with this cut-off.",
+)
 _OPTIONS = (
     click.option(
         "--max-gap",
@@ -24,7 +31,9 @@ _OPTIONS = (
     click.option("--keep-outliers", is_flag=True, help="Leave samples that leave their path; else they are gaps."),
     click.option("--repair-swaps", is_flag=True, help="Exchange left and right back where they are exchanged."),
     click.option("--up", type=click.Choice(AXES), help="Axis that points up, or auto: the output gets OpenSim's Y up."),
+    lowpass_option,
 )
+_NAMES = ("max_gap_s", "keep_outliers", "repair_swaps", "up", "lowpass_hz")
 
 
 def preparation_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -32,7 +41,7 @@ def preparation_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(command)
     def with_options(**arguments: Any) -> None:
-        prepared = {name: arguments.pop(name) for name in ("max_gap_s", "keep_outliers", "repair_swaps", "up")}
+        prepared = {name: arguments.pop(name) for name in _NAMES}
         command(prepared=prepared, **arguments)
 
     for option in reversed(_OPTIONS):

@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from trcaugment.chain.smoothing import describe, low_pass
 from trcaugment.chain.time_range import WHOLE, TimeRange, cut_time
 from trcaugment.chain.vertical import stand_up
 from trcaugment.conversion.pools import Pool
@@ -45,6 +46,7 @@ class Person:
         names: the trials' names of the model's markers.
         time_range: the part of every trial that scales the model and is solved; the static trial stays whole.
         max_gap_s: frames without enough markers for less than this, in s, are interpolated; longer gaps part a trial.
+        lowpass_hz: cut-off of the zero-phase filter that the trials' markers go through first; None for none.
     """
 
     folder: Path
@@ -55,6 +57,7 @@ class Person:
     names: NameMap = AS_THEY_ARE
     time_range: TimeRange = WHOLE
     max_gap_s: float = MAX_GAP_S
+    lowpass_hz: float | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,8 @@ def _scale(person: Person) -> _Scaled:
     turned: list[str] = []
     for name, path in person.trials.items():
         try:
-            trials[name], done = stand_up(cut_time(_read(path, person.names), person.time_range))
+            smooth = _smooth(_read(path, person.names), person.lowpass_hz)
+            trials[name], done = stand_up(cut_time(smooth, person.time_range))
             turned += [f"{name}: {done}"] if done else []
         except TrcAugmentError as error:
             failures[name] = error
@@ -175,7 +179,9 @@ def _scale(person: Person) -> _Scaled:
             static = None if person.static is None else stand_up(_read(person.static, person.names))[0]
             with _ONE_AT_A_TIME:
                 scaled = scale_person(trials, static, person.subject, person.kit, person.folder)
-            scaling = replace(scaled.scaling, warnings=(*turned, *scaled.scaling.warnings))
+            filtered = [] if person.lowpass_hz is None else [f"markers smoothed first: {describe(person.lowpass_hz)}"]
+            warnings, notes = (*turned, *scaled.scaling.warnings), (*filtered, *scaled.scaling.notes)
+            scaling = replace(scaled.scaling, warnings=warnings, notes=notes)
             scaled = replace(scaled, scaling=scaling)
         except TrcAugmentError as error:
             failures |= dict.fromkeys(trials, error)
@@ -194,6 +200,17 @@ def _read(path: Path, names: NameMap) -> Markers:
     except MarkersError as error:
         raise MarkersError(error.about(path)) from error
     return trial
+
+
+def _smooth(trial: Markers, lowpass_hz: float | None) -> Markers:
+    """The whole trial filtered, as its ends are the filter's weak places.
+
+    Raises:
+        MarkersError: the cut-off is not below half the rate.
+    """
+    if lowpass_hz is None:
+        return trial
+    return replace(trial, positions=low_pass(trial.positions, trial.time_s, lowpass_hz))
 
 
 def _solve(name: str, trial: Markers, person: Person, tasks: Tasks) -> MarkerErrors:
