@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from trcaugment.conversion.run import Work
     from trcaugment.conversion.trials import Conversion, Outcome
     from trcaugment.markers import Markers
-    from trcaugment.osim.ik import MarkerErrors, Tasks
+    from trcaugment.osim.ik import MarkerErrors
+    from trcaugment.osim.tasks import Tasks
 
 
 def do(task: Sequence[Conversion], work: Work) -> list[Outcome]:

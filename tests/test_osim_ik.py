@@ -51,6 +51,11 @@ def written_factors(opensim, folder):
     return {scale.getSegmentName(): scale.getScaleFactors().to_numpy().copy() for scale in each}
 
 
+def measured_factors(folder):
+    with (folder / "scale_factors.csv").open() as file:
+        return {row["measurement"]: float(row["factor"]) for row in csv.DictReader(file) if row["frames"]}
+
+
 @pytest.fixture(scope="module")
 def planted(opensim, tmp_path_factory):
     """One run of three trials of a planted person, of which one cannot be solved."""
@@ -294,19 +299,35 @@ def test_without_opensim_nothing_is_begun(planted, tmp_path, monkeypatch):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_time_range_of_a_set_up_counts_and_its_files_are_named(planted, tmp_path):
+PULL = """<IKCoordinateTask name="lumbar_extension"><apply>true</apply><weight>0.1</weight>
+<value_type>default_value</value_type></IKCoordinateTask>"""
+
+
+def test_the_time_range_of_a_set_up_counts_and_its_files_and_pulls_are_named(planted, tmp_path):
     folder, _, squat, *_ = planted
     setup = folder / "out" / "squat_ik_setup.xml"
     text = setup.read_text()
     start, end = text.index("<time_range>"), text.index("</time_range>")
-    (tmp_path / "ik.xml").write_text(text[:start] + "<time_range>0.2 0.5" + text[end:])
+    text = text[:start] + "<time_range>0.2 0.5" + text[end:]
+    (tmp_path / "ik.xml").write_text(text.replace("<objects>", f"<objects>{PULL}", 1))
     options = ["--ik-setup", tmp_path / "ik.xml", "--static", folder / "squat.trc", "-o", tmp_path / "out"]
     done = run(folder / "squat.trc", *options)
     assert done.exit_code == 0, done.stderr
     found = angles_deg(tmp_path / "out" / "squat.mot")
     np.testing.assert_allclose(found["time"], np.arange(12, 31) / 60, atol=1e-6)
     assert f"19 frames ({len(squat) - 19} outside the set-up's time range)" in done.stdout
-    assert "ik.xml: not read: its model (--model counts), its marker file (the trials count)" in done.stdout
+    said = " ".join(done.stdout.split())
+    assert "ik.xml: not read: its model (--model counts), its marker file (the trials count)" in said
+    trunk = "C7_study, r_shoulder_study, L_shoulder_study"
+    assert (
+        f"its task pulls lumbar_extension against the markers: 30 degrees weigh as much as 43 mm in each of {trunk}"
+        in said
+    )
+    truth = np.rad2deg(squat[12:31, COORDINATE_INDEX["lumbar_extension"]])
+    assert np.abs(truth).min() > 5
+    assert (np.abs(found["lumbar_extension"]) < np.abs(truth)).all()  # it does pull, but the sizes are not its
+    planted_sizes, sizes = (measured_factors(place) for place in (folder / "out", tmp_path / "out"))
+    assert sizes == pytest.approx(planted_sizes, rel=0.01)
 
 
 def test_positions_in_another_unit_than_the_header_says_are_refused(planted, tmp_path):

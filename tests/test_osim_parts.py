@@ -12,13 +12,15 @@ from trcaugment.errors import OsimError
 from trcaugment.formats.mot import read_table
 from trcaugment.markers import MAX_GAP_S
 from trcaugment.osim.compare import compare, read_motion
-from trcaugment.osim.parts import find_parts, interpolate, notes_on_undetermined
+from trcaugment.osim.parts import find_parts, interpolate
 from trcaugment.osim.pipeline import Kit, earlier_parts, scale_person, solve, trial_files
 from trcaugment.subject import Subject
 
 SHORT, LONG = slice(12, 18), slice(30, 90)  # 0.1 s and 1 s
 N_FRAMES = 110
 FOOT = ("calc", "toe", "5meta", "ankle")
+LEGS = ("knee", "ankle", "toe", "thigh", "_sh1", "_sh2", "_sh3")  # heel and fifth metatarsal are left
+LEG = ["hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle"]
 FOOT_COORDINATES = ["ankle_angle_r", "subtalar_angle_r", "ankle_angle_l", "subtalar_angle_l"]
 
 
@@ -83,6 +85,8 @@ def solved(opensim, tmp_path_factory):
     without_feet, for_a_time = trial.positions[:40].copy(), trial.positions[:40].copy()
     without_feet[:, feet] = np.nan
     for_a_time[10:20, feet] = np.nan
+    no_legs = trial.positions[:40].copy()
+    no_legs[:, [k for k, name in enumerate(NAMES) if any(part in name for part in LEGS)]] = np.nan
     scaled = scale_person({"squat": trial}, None, Subject(1.7, 70), Kit(), folder)
     (folder / "squat.mot").write_text("of an earlier run, without gaps")
     (folder / "squat_part7.mot").write_text("of an earlier run, with more gaps")
@@ -91,6 +95,7 @@ def solved(opensim, tmp_path_factory):
         "squat": replace(trial, positions=with_gaps),
         "no_feet": replace(shorter, positions=without_feet),
         "some_feet": replace(shorter, positions=for_a_time),
+        "no_legs": replace(shorter, positions=no_legs),
     }
     errors = {name: solve(name, each, scaled.tasks, folder) for name, each in trials.items()}
     return folder, motion, errors, trials, scaled
@@ -141,16 +146,31 @@ def test_no_part_takes_the_name_of_another_trial(solved):
     assert (folder / "squat_part1.mot").read_bytes() == before
 
 
-def test_without_feet_nothing_is_said_about_ankles(solved):
-    folder, _, errors, *_ = solved
-    assert list(errors["no_feet"].notes) == [
-        f"nothing measures {', '.join(FOOT_COORDINATES)}: left at the model's defaults"
-    ]
+def test_without_feet_there_are_no_ankles_in_the_motion_file(opensim, solved):
+    folder, motion, errors, *_ = solved
+    assert list(errors["no_feet"].notes) == [f"nothing measures {', '.join(FOOT_COORDINATES)}: not in the motion file"]
     found = read(folder / "no_feet.mot")
-    assert all((found[name] == 0).all() for name in FOOT_COORDINATES)
+    assert not set(FOOT_COORDINATES) & set(found)
+    assert opensim.TimeSeriesTable(str(folder / "no_feet.mot")).getNumColumns() == len(found) - 1
     compared = compare(read_motion(folder / "no_feet.mot"), read_motion(folder / "some_feet.mot"))
-    moving = {each.coordinate for each in compared.differences if each.moves}
-    assert "knee_angle_r" in moving and not moving & set(FOOT_COORDINATES)
+    assert set(FOOT_COORDINATES) <= set(compared.only_in_second)
+    truth = np.rad2deg(motion[:40, COORDINATE_INDEX["knee_angle_r"]])
+    np.testing.assert_allclose(found["knee_angle_r"], truth, atol=0.5)
+
+
+def test_a_leg_that_heel_and_toe_alone_do_not_determine_is_left_out_and_moves_nothing_else(solved):
+    folder, motion, errors, *_ = solved
+    legs = [f"{name}_{side}" for side in "rl" for name in LEG]
+    assert list(errors["no_legs"].notes) == [
+        f"not determined by {side}_calc_study, {side}_5meta_study alone, which are not followed: "
+        f"{', '.join(f'{name}_{side.lower()}' for name in LEG)}; not in the motion file"
+        for side in ("r", "L")
+    ]
+    found = read(folder / "no_legs.mot")
+    assert not set(legs) & set(found)
+    for name in ("pelvis_tilt", "pelvis_list", "pelvis_rotation", "lumbar_extension", "lumbar_rotation"):
+        np.testing.assert_allclose(found[name], np.rad2deg(motion[:40, COORDINATE_INDEX[name]]), atol=0.5)
+    assert not {"r_calc_study", "L_5meta_study"} & set(errors["no_legs"].names)
 
 
 def test_feet_that_are_gone_for_a_time_are_named(solved):
@@ -165,13 +185,3 @@ def test_what_nothing_measures_in_any_trial_is_said_with_the_scaling(solved):
     *_, scaled = solved
     (said,) = [note for note in scaled.scaling.notes if note.startswith("nothing measures")]
     assert "elbow_flex_r" in said and "mtp_angle_l" in said and "ankle" not in said
-
-
-def test_angles_that_the_markers_beyond_do_not_determine_are_named():
-    leg = ("hip_flexion_r", "hip_adduction_r", "hip_rotation_r", "knee_angle_r", "ankle_angle_r", "subtalar_angle_r")
-    foot = ("r_calc_study", "r_5meta_study")  # five numbers for six angles
-    (note,) = notes_on_undetermined(dict.fromkeys(leg, foot) | {"lumbar_extension": ("C7_study",), "arm_flex_r": ()})
-    assert note == f"not determined by {', '.join(foot)} alone, do not use: {', '.join(leg)}"
-    assert not list(notes_on_undetermined(dict.fromkeys(leg, (*foot, "r_toe_study"))))
-    with_knee = dict.fromkeys(leg[:3], ("r_knee_study", *foot)) | dict.fromkeys(leg[3:], foot)
-    assert not list(notes_on_undetermined(with_knee))

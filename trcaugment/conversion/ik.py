@@ -25,8 +25,9 @@ from trcaugment.formats.trc import read_trc
 from trcaugment.formats.units import check_unit
 from trcaugment.markers import MAX_GAP_S, Markers
 from trcaugment.osim.factors import Scaling
-from trcaugment.osim.ik import MarkerErrors, Tasks
+from trcaugment.osim.ik import MarkerErrors
 from trcaugment.osim.pipeline import FIGURE_END, Kit, Scaled, scale_person, solve
+from trcaugment.osim.tasks import Tasks
 from trcaugment.subject import Subject
 
 # OpenSim has one log per process, and a Dask worker may run several threads.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,6 +86,21 @@ def with_rows(file: bytes, values: FloatArray) -> bytes:
     header = [f"nRows={len(values)}" if line.startswith("nRows=") else line for line in lines[:head]]
     rows = ["\t".join(f"{value:16.8f}" for value in row) for row in values.tolist()]
     return "\n".join([*header, *rows, ""]).encode()
+
+
+def without_columns(file: bytes, labels: Collection[str]) -> bytes:
+    """A motion file of OpenSim without some columns.
+
+    Args:
+        file: with a line `nColumns=N`, which will say how many columns there are now.
+        labels: of the columns that go; those that are not there do not matter.
+    """
+    lines = file.decode().splitlines()
+    head = lines.index("endheader") + 1
+    kept = [k for k, label in enumerate(lines[head].split("\t")) if label not in labels]
+    header = [f"nColumns={len(kept)}" if line.startswith("nColumns=") else line for line in lines[:head]]
+    rows = (line.split("\t") for line in lines[head:] if line)
+    return "\n".join([*header, *("\t".join(row[k] for k in kept) for row in rows), ""]).encode()
 
 
 def _values(path: Path, lines: list[str], numbers: list[int], n_labels: int) -> FloatArray:

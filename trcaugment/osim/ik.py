@@ -9,73 +9,23 @@ from typing import Any
 import numpy as np
 
 from trcaugment.chain.signals import BoolArray
-from trcaugment.chain.time_range import WHOLE, TimeRange, cut_time
+from trcaugment.chain.time_range import cut_time
 from trcaugment.errors import OsimError
 from trcaugment.formats.mot import read_table
 from trcaugment.formats.trc import read_trc, write_trc
-from trcaugment.marker_sets import LANDMARKS
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import OpensimLog
 from trcaugment.osim.package import load_opensim
 from trcaugment.osim.parts import Part
-from trcaugment.osim.setups import IkSetup
+from trcaugment.osim.tasks import Tasks
 
-# OpenCap's weights: the heel hardly slides on the bone, the clusters sit on muscle.
-_WEIGHTS = {
-    60.0: ("calc",),
-    30.0: ("knee", "mknee", "ankle", "mankle", "toe", "5meta"),
-    25.0: ("ASIS", "PSIS", "HJC"),
-    5.0: ("C7", "shoulder", "lelbow", "melbow", "lwrist", "mwrist"),
-    4.0: ("thigh1", "thigh2", "thigh3", "sh1", "sh2", "sh3"),
-}
-_WEIGHT_OF = {
-    name: weight
-    for weight, parts in _WEIGHTS.items()
-    for mark in LANDMARKS.values()
-    if mark.part in parts and mark.kind != "keypoint"
-    for name in mark.aliases
-}
-_OTHER_WEIGHT = 1.0
 _HOLD_WEIGHT = 1.0  # nothing pulls at what is held
+_OPEN_WEIGHT = 0.001  # markers, 4 to 60 per m^2, decide what they can
 _FEWEST_MARKERS = 0.5  # of a trial's; with fewer in a frame the pose would be a guess
 
 RMS_LIMIT_M = 0.02
 MAX_LIMIT_M = 0.04
-
-
-@dataclass(frozen=True)
-class Tasks:
-    """What inverse kinematics follows.
-
-    Attributes:
-        weights: weight of every marker of the model; 0 for those that are not followed.
-        shown_by: coordinate -> the followed markers beyond its joint.
-        held: whether that takes a task for each, as in a model with constraints.
-        setup: the user's own set-up, whose other settings are kept.
-        time_range: what of the trials is solved.
-    """
-
-    weights: dict[str, float]
-    shown_by: dict[str, tuple[str, ...]]
-    held: bool
-    setup: Path | None = None
-    time_range: TimeRange = WHOLE
-
-    @property
-    def followed(self) -> tuple[str, ...]:
-        """Names of the markers that are followed."""
-        return tuple(name for name, weight in self.weights.items() if weight > 0)
-
-    @property
-    def unseen(self) -> tuple[str, ...]:
-        """Coordinates that no followed marker shows, such as those of the arms; they keep their default value."""
-        return tuple(coordinate for coordinate, markers in self.shown_by.items() if not markers)
-
-    def among(self, names: set[str]) -> Tasks:
-        """The same for a trial with fewer markers."""
-        shown = {coordinate: tuple(m for m in markers if m in names) for coordinate, markers in self.shown_by.items()}
-        return replace(self, shown_by=shown)
 
 
 @dataclass(frozen=True)
@@ -131,58 +81,6 @@ class MarkerErrors:
     def frame_rms_m(self) -> FloatArray:
         """Root mean square distance in every frame, in m, (n_frames,)."""
         return np.asarray(np.sqrt(np.nanmean(self.distance_m**2, axis=1)))
-
-
-def make_tasks(model: Any, names: set[str], setup: IkSetup | None) -> Tasks:
-    """Tasks for the markers that both a model and the trials have.
-
-    Args:
-        model: an initialised `opensim.Model` with its markers.
-        names: markers of the trials.
-        setup: a set-up of inverse kinematics whose weights hold; without one, OpenCap's.
-
-    Raises:
-        OsimError: fewer than three markers would be followed.
-    """
-    markers = [model.getMarkerSet().get(i) for i in range(model.getMarkerSet().getSize())]
-    wanted = _default_weights(markers) if setup is None else setup.weights
-    weights = {m.getName(): wanted.get(m.getName(), 0.0) if m.getName() in names else 0.0 for m in markers}
-    followed = [m for m in markers if weights[m.getName()] > 0]
-    if len(followed) < 3:
-        raise OsimError(
-            f"expected markers in the trials that the model {model.getName()} knows and inverse kinematics follows, "
-            f"found {len(followed)}: {', '.join(m.getName() for m in followed) or 'none'}. The model has "
-            f"{', '.join(m.getName() for m in markers) or 'none'}; see trcaugment osim check"
-        )
-    carriers = {m.getName(): m.getParentFrame().findBaseFrame().getName() for m in followed}
-    # Without constraints OpenSim's solver follows the gradient alone, which spares what no marker pulls at; a task for
-    # each would be a quarter slower, and a lock, which OpenSim makes a constraint, four times.
-    held = model.getConstraintSet().getSize() > 0
-    own = (None, WHOLE) if setup is None else (setup.path, setup.time_range)
-    return Tasks(weights, _shown_by(model, carriers), held, *own)
-
-
-def _default_weights(markers: list[Any]) -> dict[str, float]:
-    return {m.getName(): _WEIGHT_OF.get(m.getName(), _OTHER_WEIGHT) for m in markers}
-
-
-def _shown_by(model: Any, carriers: dict[str, str]) -> dict[str, tuple[str, ...]]:
-    """Coordinate -> markers beyond its joint; without coordinates that follow others. `carriers`: marker -> body."""
-    state = model.initSystem()
-    joints = [model.getJointSet().get(i) for i in range(model.getJointSet().getSize())]
-    ends = [(j.getParentFrame().findBaseFrame().getName(), j.getChildFrame().findBaseFrame().getName()) for j in joints]
-    beyond: dict[str, set[str]] = {body: set() for pair in ends for body in pair}
-    for marker, body in carriers.items():
-        beyond.setdefault(body, set()).add(marker)
-    for _ in ends:  # as often as the longest chain could need
-        for parent, child in ends:
-            beyond[parent] |= beyond[child]
-    shown = {}
-    for joint, (_, child) in zip(joints, ends, strict=True):
-        for coordinate in (joint.get_coordinates(k) for k in range(joint.numCoordinates())):
-            if not coordinate.isDependent(state):
-                shown[coordinate.getName()] = tuple(marker for marker in carriers if marker in beyond[child])
-    return shown
 
 
 def usable_frames(positions: FloatArray) -> BoolArray:
@@ -248,11 +146,16 @@ def _seen(trial: Markers, followed: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _task_set(own: Any, tasks: Tasks) -> Any:
-    """OpenSim's tasks: the coordinates of the user's set-up, all markers of the model, and what is held."""
+    """OpenSim's tasks: the coordinates of the user's set-up, all markers of the model, and what is held or open."""
     opensim = load_opensim()
     made = opensim.IKTaskSet()
     for i in range(own.getSize()):
-        if own.get(i).getConcreteClassName() == "IKCoordinateTask" and own.get(i).getName() not in tasks.unseen:
+        name = own.get(i).getName()
+        if (
+            own.get(i).getConcreteClassName() == "IKCoordinateTask"
+            and name in tasks.pulled
+            and name not in tasks.unseen
+        ):
             made.cloneAndAppend(own.get(i))
     for marker, weight in tasks.weights.items():
         task = opensim.IKMarkerTask()
@@ -260,11 +163,16 @@ def _task_set(own: Any, tasks: Tasks) -> Any:
         task.setApply(weight > 0)  # in so many words: OpenSim follows markers without a task
         task.setWeight(weight)
         made.cloneAndAppend(task)
-    for coordinate in tasks.unseen if tasks.held else ():
+    to_default = dict.fromkeys(tasks.unseen if tasks.held else (), _HOLD_WEIGHT) | dict.fromkeys(
+        tasks.open, _OPEN_WEIGHT
+    )
+    for coordinate, weight in to_default.items():
+        if coordinate in tasks.pulled:
+            continue
         task = opensim.IKCoordinateTask()
         task.setName(coordinate)
         task.setApply(True)
-        task.setWeight(_HOLD_WEIGHT)
+        task.setWeight(weight)
         task.setValueType(opensim.IKCoordinateTask.DefaultValue)
         made.cloneAndAppend(task)
     return made

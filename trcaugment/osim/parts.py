@@ -7,7 +7,7 @@ the sets of markers on both sides of a gap may differ.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -141,27 +141,25 @@ def notes_on_unmeasured(unmeasured: dict[str, BoolArray], parts: Sequence[Part],
     for frames_bytes, coordinates in by_frames.items():
         frames = np.frombuffer(frames_bytes, dtype=np.bool_)
         if frames[solved].all():
-            yield f"nothing measures {', '.join(coordinates)}: left at the model's defaults"
+            yield f"nothing measures {', '.join(coordinates)}: not in the motion file"
         elif frames.any():
             listed = ", ".join(coordinates)
             yield f"nothing measures {listed} for a time; what stands there is no finding: {_times(frames, time_s)}"
 
 
-def notes_on_undetermined(shown_by: dict[str, tuple[str, ...]]) -> Iterator[str]:
-    """Sentences on coordinates that are more than their markers determine: many postures fit, and one is written.
-
-    A marker beyond a chain of joints determines three of its coordinates, two determine five, three or more six.
+def notes_on_undetermined(shown_by: dict[str, tuple[str, ...]], followed: Collection[str]) -> Iterator[str]:
+    """Sentences on coordinates that have markers, but too few: many postures fit.
 
     Args:
-        shown_by: coordinate -> the trial's markers that move with it.
+        shown_by: such a coordinate -> the trial's markers that move with it.
+        followed: the trial's markers that inverse kinematics follows.
     """
     by_markers: dict[tuple[str, ...], list[str]] = {}
     for coordinate, markers in shown_by.items():
         by_markers.setdefault(markers, []).append(coordinate)
     for markers, coordinates in by_markers.items():
-        if markers and len(coordinates) > min(6, 2 * len(markers) + 1):
-            listed = ", ".join(coordinates)
-            yield f"not determined by {', '.join(markers)} alone, do not use: {listed}"
+        idle = "" if set(markers) & set(followed) else ", which are not followed"
+        yield f"not determined by {', '.join(markers)} alone{idle}: {', '.join(coordinates)}; not in the motion file"
 
 
 def _times(frames: BoolArray, time_s: FloatArray) -> str:

@@ -17,8 +17,9 @@ from trcaugment.chain.time_range import WHOLE, cut_time
 from trcaugment.errors import MarkersError, OsimError
 from trcaugment.formats.files import as_csv, why_not_written
 from trcaugment.markers import MAX_GAP_S, Markers
+from trcaugment.osim.compare import DEGREES, unit_of
 from trcaugment.osim.factors import Scaling, factors_csv
-from trcaugment.osim.ik import MAX_LIMIT_M, RMS_LIMIT_M, MarkerErrors, Tasks, make_tasks
+from trcaugment.osim.ik import MAX_LIMIT_M, RMS_LIMIT_M, MarkerErrors
 from trcaugment.osim.log import OpensimLog, opensim_log
 from trcaugment.osim.measurements import KEYPOINT_MEASUREMENTS, MEASUREMENTS
 from trcaugment.osim.model import open_model, write_shipped_model
@@ -26,14 +27,16 @@ from trcaugment.osim.parts import part_names
 from trcaugment.osim.placement import place_markers
 from trcaugment.osim.scale_tool import SCALE_SETUP, SCALED, UNSCALED
 from trcaugment.osim.scaling import scale, seen_names, take_sample
-from trcaugment.osim.setups import ScaleSetup, read_ik_setup, read_scale_setup
+from trcaugment.osim.setups import IkSetup, ScaleSetup, read_ik_setup, read_scale_setup
 from trcaugment.osim.solving import solve_parts
+from trcaugment.osim.tasks import Tasks, make_tasks
 from trcaugment.subject import Subject
 
 FACTORS = "scale_factors.csv"
 SCALING_LOG = "scaling.log"
 SCALING_FILES = (UNSCALED, SCALED, SCALE_SETUP, FACTORS, SCALING_LOG)
 _MOST_HEIGHT_ERROR = 0.1
+_PULL_DEG = 30.0
 # OpenCap's trial "neutral", Pose2Sim's "static"; as a word, whatever stands around it.
 _STATIC_NAME = re.compile(r"(?<![a-z])(static|neutral)(?![a-z])", re.IGNORECASE)
 FIGURE_END = "_errors.png"
@@ -127,9 +130,22 @@ def scale_person(
             else:
                 notes += _place({**trials, **used}, tasks, work, log)
             scaling = replace(scaling, notes=(*scaling.notes, *notes))
-        scaling = replace(scaling, notes=(*scaling.notes, *(ik_setup.notes if ik_setup else ()), *_unmeasured(tasks)))
+        remarks = (*ik_setup.notes, *_pulls(ik_setup, tasks)) if ik_setup else ()
+        scaling = replace(scaling, notes=(*scaling.notes, *remarks, *_unmeasured(tasks)))
         (work / FACTORS).write_bytes(factors_csv(scaling))
     return Scaled(scaling, tasks)
+
+
+def _pulls(setup: IkSetup, tasks: Tasks) -> Iterator[str]:
+    """Sentences on coordinate tasks that pull against markers, with the distance that would weigh as much."""
+    for coordinate, weight in setup.pulls.items():
+        markers = tasks.shown_by.get(coordinate, ())
+        if markers and unit_of(coordinate) == DEGREES:
+            distance_m = np.deg2rad(_PULL_DEG) * np.sqrt(weight / sum(tasks.weights[name] for name in markers))
+            yield (
+                f"{setup.path.name}: its task pulls {coordinate} against the markers: {_PULL_DEG:g} degrees weigh as "
+                f"much as {1000 * distance_m:.0f} mm in each of {', '.join(markers)}"
+            )
 
 
 def _unmeasured(tasks: Tasks) -> Iterator[str]:
@@ -152,7 +168,7 @@ def _write_unscaled(kit: Kit, work: Path, log: OpensimLog) -> Any:
 def _place(trials: Mapping[str, Markers], tasks: Tasks, work: Path, log: OpensimLog) -> list[str]:
     """Move markers of the scaled model to where the trials have them; messages about that."""
     sample, _ = take_sample(trials, tasks.followed)
-    moved = place_markers(sample, replace(tasks, time_range=WHOLE), work, log)
+    moved = place_markers(sample, tasks.for_sizes(), work, log)
     listed = ", ".join(f"{each.marker} {1000 * each.distance_m:.0f} mm" for each in moved)
     return [f"markers moved on the model: {listed}"] if moved else []
 

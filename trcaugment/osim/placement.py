@@ -18,10 +18,11 @@ import numpy as np
 from trcaugment.formats.mot import read_table
 from trcaugment.marker_sets import LANDMARKS
 from trcaugment.markers import FloatArray, Markers
-from trcaugment.osim.ik import Tasks, run_ik, write_ik_trial
+from trcaugment.osim.ik import run_ik, write_ik_trial
 from trcaugment.osim.log import OpensimLog
 from trcaugment.osim.package import load_opensim
 from trcaugment.osim.scale_tool import SCALED
+from trcaugment.osim.tasks import Tasks
 
 _WORTH_M = 0.01  # predicted markers themselves are no better than that
 _FARTHEST_M = 0.06  # beyond this the marker is another one, or the model another person's

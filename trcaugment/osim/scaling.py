@@ -14,16 +14,16 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from trcaugment.chain.time_range import WHOLE
 from trcaugment.errors import OsimError
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.osim.factors import Distance, Factor, Scaling, by_body, odd_factors
-from trcaugment.osim.ik import Tasks, run_ik, usable_frames, write_ik_trial
+from trcaugment.osim.ik import run_ik, usable_frames, write_ik_trial
 from trcaugment.osim.log import OpensimLog
 from trcaugment.osim.measurements import Measurement, distance_m
 from trcaugment.osim.package import load_opensim
 from trcaugment.osim.scale_tool import SCALED, UNSCALED, run_scale_tool
 from trcaugment.osim.setups import ScaleSetup
+from trcaugment.osim.tasks import Tasks
 
 _N_FRAMES = 60  # spread evenly over all trials
 _FEWEST_FRAMES = 5  # of each trial
@@ -64,7 +64,7 @@ def scale(
     weights = dict(tasks.weights)
     for name in evidence.sample.names:
         weights[name] = weights.get(name) or _FOLLOWED_FOR_SCALING
-    postures = replace(tasks, weights=weights, time_range=WHOLE)
+    postures = replace(tasks.for_sizes(), weights=weights)
     found, _ = _compare(evidence, evidence.standing, [1.0] * len(evidence.measurements))
     ratios: list[FloatArray] = []
     for _ in range(_MOST_ROUNDS if found else 0):

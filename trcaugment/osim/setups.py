@@ -93,12 +93,14 @@ class IkSetup:
     Attributes:
         path: the file.
         weights: marker -> weight of its task.
+        pulls: coordinate -> weight of its task.
         time_range: what of the trials is solved.
         notes: what is not read, one sentence each.
     """
 
     path: Path
     weights: dict[str, float]
+    pulls: dict[str, float]
     time_range: TimeRange
     notes: tuple[str, ...]
 
@@ -112,7 +114,9 @@ def read_ik_setup(path: Path, log: OpensimLog) -> IkSetup:
     tool = open_document("InverseKinematicsTool", path, log)  # which owns the tasks
     tasks = tool.get_IKTaskSet()
     found = [tasks.get(i) for i in range(tasks.getSize())]
-    weights = {t.getName(): t.getWeight() for t in found if t.getConcreteClassName() == "IKMarkerTask" and t.getApply()}
+    applied = [(t.getConcreteClassName(), t.getName(), t.getWeight()) for t in found if t.getApply()]
+    weights = {name: weight for kind, name, weight in applied if kind == "IKMarkerTask"}
+    pulls = {name: weight for kind, name, weight in applied if kind == "IKCoordinateTask" and weight > 0}
     stated = tool.getPropertyByName("time_range")
     time_range = WHOLE if stated.getValueIsDefault() else _range(tool.get_time_range(0), tool.get_time_range(1))
     files = {
@@ -122,7 +126,7 @@ def read_ik_setup(path: Path, log: OpensimLog) -> IkSetup:
     }
     unread = [what for what, file in files.items() if _is_file(file)]
     notes = (f"{path.name}: not read: {', '.join(unread)}",) if unread else ()
-    return IkSetup(path, weights, time_range, notes)
+    return IkSetup(path, weights, pulls, time_range, notes)
 
 
 def _is_file(name: str) -> bool:
