@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from trcaugment.cli import main
 from trcaugment.conversion.people import HowToSolve, plan_people
 from trcaugment.conversion.plan import PlannedTrial
-from trcaugment.osim.pipeline import Kit, _scaling_trials
+from trcaugment.osim.pipeline import Kit
+from trcaugment.osim.scaling_trials import scaling_trials
 from trcaugment.osim.setups import ScaleSetup
 from trcaugment.sessions.layouts import places
 from trcaugment.subject import Subject
@@ -77,7 +78,7 @@ def test_another_choice_is_another_record(tmp_path):
     ],
 )
 def test_trials_called_static_or_neutral_scale_by_themselves_and_that_is_said(names, used):
-    found, notes = _scaling_trials(dict.fromkeys(names), None, ScaleSetup())
+    found, notes = scaling_trials(dict.fromkeys(names), None, ScaleSetup())
     assert tuple(found) == used
     said = f"scaled by {' and '.join(used)} alone, by its name a static trial"
     assert notes == ([said] if len(used) < len(names) else [])

@@ -42,6 +42,11 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--model", type=_FOUND, metavar="OSIM", help="Your own model; else the shipped full-body model.")
 @click.option("--marker-set", type=_FOUND, metavar="XML", help="Markers for your model, where it has none.")
 @click.option("--scale-setup", type=_FOUND, metavar="XML", help="Scale Tool set-up with your measurements.")
+@click.option(
+    "--measurements-only",
+    is_flag=True,
+    help="End scaling with what the measurements give, as OpenSim's tool; no posture, no placing.",
+)
 @click.option("--no-scaling", is_flag=True, help="Your model is the person's already: it stays as it is.")
 @click.option("--ik-setup", type=_FOUND, metavar="XML", help="Inverse kinematics set-up with your weights.")
 @names_option
@@ -76,6 +81,7 @@ def ik(
     model: Path | None,
     marker_set: Path | None,
     scale_setup: Path | None,
+    measurements_only: bool,
     no_scaling: bool,
     ik_setup: Path | None,
     names: tuple[str, ...],
@@ -102,9 +108,11 @@ def ik(
     summary = make_summary(quiet, json_file)
     if json_file:
         check_other_outputs([json_file], inputs, overwrite)
-    if no_scaling and (model is None or static or scale_setup):
-        raise click.UsageError("--no-scaling needs your own --model, and no --static or --scale-setup.")
-    kit = Kit(model, marker_set, scale_setup, ik_setup, no_scaling)
+    if no_scaling and (model is None or static or scale_setup or measurements_only):
+        raise click.UsageError(
+            "--no-scaling needs your own --model, and no --static, --scale-setup or --measurements-only."
+        )
+    kit = Kit(model, marker_set, scale_setup, ik_setup, no_scaling, by_measurements=measurements_only)
     own_files = [file for file in (static, model, marker_set, scale_setup, ik_setup) if file]
     paths = prepare(inputs, output, overwrite, own_files)
     person = Person(output, subject, paths, static, kit, name_map(names), wanted, bridged_s, lowpass_hz)

@@ -22,13 +22,13 @@ Source = Literal["its other axes", "the other side", "the median factor", "no fa
 
 
 class Distance(NamedTuple):
-    """A distance behind a factor, in m: medians over the frames that have it.
+    """A distance behind a factor, in m: medians over the frames that have it; means if the measurements alone count.
 
     Attributes:
         first: one end, a marker or the mean of several.
         second: the other end.
         measured_m: between the markers of the trials.
-        scaled_m: of the scaled model in the same postures.
+        scaled_m: of the scaled model in the same postures; in its default posture if the measurements alone count.
         unscaled_m: of the unscaled model in its default posture.
         n_frames: number of frames.
     """

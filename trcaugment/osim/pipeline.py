@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from trcaugment.body.skeleton import GENERIC_HEIGHT_M, KEYPOINTS, MARKERS
-from trcaugment.chain.time_range import WHOLE, cut_time
-from trcaugment.errors import MarkersError, OsimError
+from trcaugment.chain.time_range import cut_time
+from trcaugment.errors import OsimError
 from trcaugment.formats.files import as_csv, why_not_written
 from trcaugment.markers import MAX_GAP_S, Markers
 from trcaugment.osim.compare import DEGREES, unit_of
@@ -27,6 +27,7 @@ from trcaugment.osim.parts import part_names
 from trcaugment.osim.placement import place_markers
 from trcaugment.osim.scale_tool import SCALE_SETUP, SCALED, UNSCALED
 from trcaugment.osim.scaling import scale, seen_names, take_sample
+from trcaugment.osim.scaling_trials import scaling_trials
 from trcaugment.osim.setups import IkSetup, ScaleSetup, read_ik_setup, read_scale_setup
 from trcaugment.osim.solving import solve_parts
 from trcaugment.osim.tasks import Tasks, make_tasks
@@ -37,8 +38,6 @@ SCALING_LOG = "scaling.log"
 SCALING_FILES = (UNSCALED, SCALED, SCALE_SETUP, FACTORS, SCALING_LOG)
 _MOST_HEIGHT_ERROR = 0.1
 _PULL_DEG = 30.0
-# OpenCap's trial "neutral", Pose2Sim's "static"; as a word, whatever stands around it.
-_STATIC_NAME = re.compile(r"(?<![a-z])(static|neutral)(?![a-z])", re.IGNORECASE)
 FIGURE_END = "_errors.png"
 _TABLE_END = "_errors.csv"
 _TRIAL_ENDS = (_TABLE_END, FIGURE_END, "_ik.log")
@@ -57,6 +56,7 @@ class Kit:
         ik_setup: an InverseKinematicsTool set-up, for its weights, time range and other settings.
         is_scaled: whether the model is the person's already and stays as it is.
         of_keypoints: whether the shipped model carries the keypoints of video instead of anatomical markers.
+        by_measurements: whether scaling ends with what the measurements alone give, as in OpenSim's Scale tool.
     """
 
     model: Path | None = None
@@ -65,6 +65,7 @@ class Kit:
     ik_setup: Path | None = None
     is_scaled: bool = False
     of_keypoints: bool = False
+    by_measurements: bool = False
 
     def read_scale_setup(self, log: OpensimLog) -> ScaleSetup:
         """What the user's set-up says, or our measurements.
@@ -122,12 +123,14 @@ def scale_person(
             log.checked(lambda: model.printToXML(str(work / SCALED)), SCALED)
             scaling = Scaling((), {}, (), (), notes=(f"not scaled: {model.getName()} stays as it is, its mass too",))
         else:
-            setup = kit.read_scale_setup(log)
-            used, notes = _scaling_trials(trials, static, setup)
+            setup = replace(kit.read_scale_setup(log), alone=kit.by_measurements)
+            used, notes = scaling_trials(trials, static, setup)
             scaling = scale(used, setup, tasks, subject.mass_kg, work, log)
             if kit.model is None:
                 scaling = replace(scaling, warnings=(*scaling.warnings, *_odd_height(scaling, subject.height_m)))
-            else:
+            if kit.by_measurements:
+                notes.append("scaled by the measurements alone, in the default posture; markers stay where they are")
+            elif kit.model is not None:
                 notes += _place({**trials, **used}, tasks, work, log)
             scaling = replace(scaling, notes=(*scaling.notes, *notes))
         remarks = (*ik_setup.notes, *_pulls(ik_setup, tasks)) if ik_setup else ()
@@ -171,34 +174,6 @@ def _place(trials: Mapping[str, Markers], tasks: Tasks, work: Path, log: Opensim
     moved = place_markers(sample, tasks.for_sizes(), work, log)
     listed = ", ".join(f"{each.marker} {1000 * each.distance_m:.0f} mm" for each in moved)
     return [f"markers moved on the model: {listed}"] if moved else []
-
-
-def _scaling_trials(
-    trials: Mapping[str, Markers], static: Markers | None, setup: ScaleSetup
-) -> tuple[Mapping[str, Markers], list[str]]:
-    """The trials whose distances count, in the set-up's time range, and messages about that."""
-    used, notes = trials, []
-    by_name = {name: trial for name, trial in trials.items() if _STATIC_NAME.search(name)}
-    if static is not None:
-        used = {"the static trial": static}
-    elif by_name and len(by_name) < len(trials):
-        used = by_name
-        notes = [f"scaled by {' and '.join(by_name)} alone, by its name a static trial"]
-    if setup.time_range == WHOLE:
-        return used, notes
-    ends = (("from", setup.time_range.from_s), ("to", setup.time_range.to_s))
-    limits = " ".join(f"{word} {time_s:g} s" for word, time_s in ends if time_s is not None)
-    span = f"the set-up's time range for scaling, {limits},"
-    if len(used) > 1:
-        return used, [*notes, f"{span} is not used: {len(used)} trials scale the model"]
-    ((name, trial),) = used.items()
-    try:
-        part = cut_time(trial, setup.time_range)
-    except MarkersError:
-        notes.append(f"{span} is not used: {name} runs from {trial.time_s[0]:g} to {trial.time_s[-1]:g} s")
-        return used, notes
-    notes.append(f"{span} leaves {part.n_frames} of {trial.n_frames} frames of {name} to scale with")
-    return {name: part}, notes
 
 
 def _odd_height(scaling: Scaling, height_m: float) -> Iterator[str]:

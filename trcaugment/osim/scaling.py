@@ -7,10 +7,11 @@ inverse kinematics with the model as scaled so far, until the factors no longer 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 
@@ -61,12 +62,36 @@ def scale(
         OsimError: no measurement is possible, or OpenSim failed.
     """
     evidence = _gather(trials, setup, tasks, folder, log)
+    if setup.alone:
+        found, warnings = _by_measurements(evidence, setup, mass_kg, folder, log)
+    else:
+        found, warnings = _in_turns(evidence, setup, tasks, mass_kg, folder, log)
+    factors, unmeasured = by_body(found, evidence.bodies, setup)
+    sized = {body for factor in found for body, _ in factor.measurement.sizes} if setup.manual_first else set()
+    manual = tuple(body for body in setup.manual if body in factors and body not in sized)
+    return Scaling(tuple(found), factors, manual, unmeasured, (*odd_factors(found), *warnings), setup.notes)
+
+
+def _by_measurements(
+    evidence: _Evidence, setup: ScaleSetup, mass_kg: float, folder: Path, log: OpensimLog
+) -> tuple[list[Factor], list[str]]:
+    """Factors as OpenSim's Scale tool has them: mean distances of all frames over those of the default posture."""
+    found, _ = _compare(evidence, evidence.standing, [1.0] * len(evidence.measurements), np.mean)
+    _run(found, evidence, setup, mass_kg, folder, log)
+    standing = _standing(folder / SCALED, log)[0]
+    after, _ = _compare(evidence, standing, [1.0] * len(found), np.mean)
+    return [replace(each, distances=other.distances) for each, other in zip(found, after, strict=True)], []
+
+
+def _in_turns(
+    evidence: _Evidence, setup: ScaleSetup, tasks: Tasks, mass_kg: float, folder: Path, log: OpensimLog
+) -> tuple[list[Factor], list[str]]:
+    """Factors that fit the postures that they lead to, and sentences about trials that disagree."""
     weights = dict(tasks.weights)
     for name in evidence.sample.names:
         weights[name] = weights.get(name) or _FOLLOWED_FOR_SCALING
     postures = replace(tasks.for_sizes(), weights=weights)
-    found, _ = _compare(evidence, evidence.standing, [1.0] * len(evidence.measurements))
-    ratios: list[FloatArray] = []
+    found, ratios = _compare(evidence, evidence.standing, [1.0] * len(evidence.measurements))
     for _ in range(_MOST_ROUNDS if found else 0):
         values = [factor.value for factor in found]
         _run(found, evidence, setup, mass_kg, folder, log)
@@ -74,11 +99,7 @@ def scale(
         if all(abs(f.value / value - 1) < _SETTLED for f, value in zip(found, values, strict=True)):
             break
     _run(found, evidence, setup, mass_kg, folder, log)
-    factors, unmeasured = by_body(found, evidence.bodies, setup)
-    sized = {body for factor in found for body, _ in factor.measurement.sizes} if setup.manual_first else set()
-    manual = tuple(body for body in setup.manual if body in factors and body not in sized)
-    warnings = (*odd_factors(found), *_disagreements(evidence, found, ratios))
-    return Scaling(tuple(found), factors, manual, unmeasured, warnings, setup.notes)
+    return found, _disagreements(evidence, found, ratios)
 
 
 def _run(
@@ -89,13 +110,10 @@ def _run(
 
 
 def _gather(trials: Mapping[str, Markers], setup: ScaleSetup, tasks: Tasks, folder: Path, log: OpensimLog) -> _Evidence:
-    opensim = load_opensim()
-    model = log.checked(lambda: opensim.Model(str(folder / UNSCALED)), UNSCALED)
-    state = log.checked(model.initSystem, UNSCALED)
-    markers = {m.getName(): m for m in (model.getMarkerSet().get(i) for i in range(model.getMarkerSet().getSize()))}
-    common = {name for trial in trials.values() for name in seen_names(trial)} & set(markers)
+    standing, bodies = _standing(folder / UNSCALED, log)
+    common = {name for trial in trials.values() for name in seen_names(trial)} & set(standing.names)
     names = tuple(dict.fromkeys([*tasks.followed, *(n for m in setup.measurements for n in m.among(common).markers())]))
-    sample, trial_of = take_sample(trials, names)
+    sample, trial_of = take_sample(trials, names, every_frame=setup.alone)
     possible = tuple(m for m in (_measurable(each.among(common), sample) for each in setup.measurements) if m.pairs)
     if setup.measurements and not possible:
         raise OsimError(
@@ -103,9 +121,19 @@ def _gather(trials: Mapping[str, Markers], setup: ScaleSetup, tasks: Tasks, fold
             f"such as {' and '.join(setup.measurements[0].markers()[:2])}; they share "
             f"{', '.join(sorted(common)) or 'none'}"
         )
-    standing = np.array([[markers[name].getLocationInGround(state).to_numpy() for name in names]])
+    return _Evidence(sample, trial_of, possible, standing, bodies)
+
+
+def _standing(path: Path, log: OpensimLog) -> tuple[Markers, tuple[str, ...]]:
+    """Markers of a model in its default posture, and the names of its bodies."""
+    opensim = load_opensim()
+    model = log.checked(lambda: opensim.Model(str(path)), path.name)
+    state = log.checked(model.initSystem, path.name)
+    markers = [model.getMarkerSet().get(i) for i in range(model.getMarkerSet().getSize())]
+    positions = np.array([[each.getLocationInGround(state).to_numpy() for each in markers]])
+    names = tuple(each.getName() for each in markers)
     bodies = tuple(model.getBodySet().get(i).getName() for i in range(model.getBodySet().getSize()))
-    return _Evidence(sample, trial_of, possible, Markers(names, standing, np.zeros(1)), bodies)
+    return Markers(names, positions, np.zeros(1)), bodies
 
 
 def seen_names(trial: Markers) -> set[str]:
@@ -120,8 +148,10 @@ def _measurable(measurement: Measurement, sample: Markers) -> Measurement:
     return measurement._replace(pairs=tuple(kept))
 
 
-def take_sample(trials: Mapping[str, Markers], names: tuple[str, ...]) -> tuple[Markers, tuple[str, ...]]:
-    """Usable frames spread evenly over all trials, as one trial with made-up time, and the trial of each.
+def take_sample(
+    trials: Mapping[str, Markers], names: tuple[str, ...], *, every_frame: bool = False
+) -> tuple[Markers, tuple[str, ...]]:
+    """Usable frames, all or spread evenly over all trials, as one trial with made-up time, and the trial of each.
 
     Raises:
         OsimError: there are none.
@@ -142,7 +172,11 @@ def take_sample(trials: Mapping[str, Markers], names: tuple[str, ...]) -> tuple[
     n_all = sum(map(len, kept.values()))
     chosen, trial_of = [], []
     for title, frames in kept.items():
-        n = min(len(frames), max(_FEWEST_FRAMES, round(_N_FRAMES * len(frames) / n_all)))
+        n = (
+            len(frames)
+            if every_frame
+            else min(len(frames), max(_FEWEST_FRAMES, round(_N_FRAMES * len(frames) / n_all)))
+        )
         chosen.append(frames[np.linspace(0, len(frames) - 1, n).round().astype(int)])
         trial_of += [title] * n
     positions, titles = np.concatenate(chosen), np.array(trial_of)
@@ -160,7 +194,12 @@ def _in_postures(evidence: _Evidence, tasks: Tasks, folder: Path, log: OpensimLo
         return run_ik(write_ik_trial(work, "postures", evidence.sample, tasks, log), log)[1]
 
 
-def _compare(evidence: _Evidence, model: Markers, values: list[float]) -> tuple[list[Factor], list[FloatArray]]:
+def _compare(
+    evidence: _Evidence,
+    model: Markers,
+    values: list[float],
+    middle: Callable[[FloatArray], np.floating[Any]] = np.median,
+) -> tuple[list[Factor], list[FloatArray]]:
     """Factors, improved by the ratio of measured distances to those of the model with these factors.
 
     Returns:
@@ -176,9 +215,9 @@ def _compare(evidence: _Evidence, model: Markers, values: list[float]) -> tuple[
             unscaled_m = float(distance_m(standing.positions, standing.names, pair)[0])
             there = np.isfinite(measured)
             ratios.append(measured / modelled)
-            lengths = (float(np.median(measured[there])), float(np.median(modelled[there])), unscaled_m)
+            lengths = (float(middle(measured[there])), float(middle(modelled[there])), unscaled_m)
             distances.append(Distance(*pair, *lengths, int(there.sum())))
-        better = value * float(np.mean([np.nanmedian(each) for each in ratios]))
+        better = value * float(np.mean([middle(each[np.isfinite(each)]) for each in ratios]))
         improved.append(Factor(measurement, better, tuple(distances)))
         all_ratios.append(np.asarray(np.mean(ratios, axis=0)))
     return improved, all_ratios

@@ -31,6 +31,7 @@ class ScaleSetup:
         keep_mass_shares: whether the masses of bodies keep their proportions.
         time_range: what of the trial that scales counts.
         notes: what counts in the file, and what is not read, one sentence each.
+        alone: whether the measurements alone count, as in OpenSim's Scale tool, with the model in its default posture.
     """
 
     measurements: tuple[Measurement, ...] = MEASUREMENTS
@@ -39,6 +40,7 @@ class ScaleSetup:
     keep_mass_shares: bool = True
     time_range: TimeRange = WHOLE
     notes: tuple[str, ...] = ()
+    alone: bool = False
 
 
 def read_scale_setup(path: Path, log: OpensimLog) -> ScaleSetup:
