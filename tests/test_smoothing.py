@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from scipy.signal import butter, sosfiltfilt
 
-from trcaugment.chain.smoothing import low_pass
+from trcaugment.chain.smoothing import smooth_points
 from trcaugment.cli import main
 from trcaugment.errors import MarkersError
 from trcaugment.formats.trc import read_trc, write_trc
@@ -27,14 +27,14 @@ def wave(hz, time_s=TIME_S):
 @pytest.mark.parametrize("cut_off_hz", [3, 6, 12, 30])
 def test_half_the_power_is_left_at_the_cut_off_without_delay(cut_off_hz):
     given = wave(cut_off_hz)
-    smooth = low_pass(given, TIME_S, cut_off_hz)
+    smooth = smooth_points(given, TIME_S, cut_off_hz)
     middle = slice(100, 300)
     np.testing.assert_allclose(smooth[middle], given[middle] / np.sqrt(2), atol=0.01)
 
 
 def test_slow_movement_stays_and_fast_noise_goes():
-    np.testing.assert_allclose(low_pass(wave(0.5), TIME_S, 6), wave(0.5), atol=0.01)
-    assert np.abs(low_pass(wave(25), TIME_S, 6)[100:300]).max() < 0.01
+    np.testing.assert_allclose(smooth_points(wave(0.5), TIME_S, 6), wave(0.5), atol=0.01)
+    assert np.abs(smooth_points(wave(25), TIME_S, 6)[100:300]).max() < 0.01
 
 
 def test_it_is_scipys_filter_with_the_corrected_cut_off():
@@ -42,7 +42,7 @@ def test_it_is_scipys_filter_with_the_corrected_cut_off():
     tangent = np.tan(np.pi * 6 / RATE_HZ) / (np.sqrt(2) - 1) ** 0.25
     sections = butter(2, np.arctan(tangent) * RATE_HZ / np.pi, fs=RATE_HZ, output="sos")
     expected = sosfiltfilt(sections, noise, axis=0, padlen=50)
-    np.testing.assert_allclose(low_pass(noise, TIME_S, 6), expected, atol=1e-12)
+    np.testing.assert_allclose(smooth_points(noise, TIME_S, 6), expected, atol=1e-12)
 
 
 def test_short_gaps_are_bridged_and_stay_and_long_ones_part_the_filter():
@@ -51,33 +51,35 @@ def test_short_gaps_are_bridged_and_stay_and_long_ones_part_the_filter():
     given = whole.copy()
     given[100:105, 1] = np.nan  # 0.05 s
     given[200:260, 2] = np.nan
-    smooth = low_pass(given, TIME_S, 6)
+    smooth = smooth_points(given, TIME_S, 6)
     np.testing.assert_array_equal(np.isnan(smooth), np.isnan(given))
-    np.testing.assert_array_equal(smooth[:, 0], low_pass(whole[:, :1], TIME_S, 6)[:, 0])
-    np.testing.assert_allclose(smooth[:60, 1], low_pass(whole[:, 1:2], TIME_S, 6)[:60, 0], atol=0.05)
+    np.testing.assert_array_equal(smooth[:, 0], smooth_points(whole[:, :1], TIME_S, 6)[:, 0])
+    np.testing.assert_allclose(smooth[:60, 1], smooth_points(whole[:, 1:2], TIME_S, 6)[:60, 0], atol=0.05)
     for part in (slice(0, 200), slice(260, 400)):
-        np.testing.assert_allclose(smooth[part, 2], low_pass(whole[part, 2:], TIME_S[part], 6)[:, 0], atol=1e-12)
+        np.testing.assert_allclose(smooth[part, 2], smooth_points(whole[part, 2:], TIME_S[part], 6)[:, 0], atol=1e-12)
 
 
 def test_a_leap_in_time_parts_the_filter_and_uneven_time_stamps_do_not_matter():
     rng = np.random.default_rng(2)
     given = rng.standard_normal((400, 1, 3)).cumsum(axis=0)
     leaping_s = TIME_S + 5 * (np.arange(400) >= 150)
-    np.testing.assert_allclose(low_pass(given, leaping_s, 6)[:150], low_pass(given[:150], TIME_S[:150], 6), atol=1e-12)
+    np.testing.assert_allclose(
+        smooth_points(given, leaping_s, 6)[:150], smooth_points(given[:150], TIME_S[:150], 6), atol=1e-12
+    )
     uneven_s = TIME_S + rng.uniform(-0.004, 0.004, 400)
-    np.testing.assert_allclose(low_pass(wave(1, uneven_s), uneven_s, 6), wave(1, uneven_s), atol=0.01)
+    np.testing.assert_allclose(smooth_points(wave(1, uneven_s), uneven_s, 6), wave(1, uneven_s), atol=0.01)
 
 
 @pytest.mark.parametrize("n_frames", [1, 2, 3, 7])
 def test_few_frames_come_back_finite(n_frames):
     given = np.arange(3.0 * n_frames).reshape(n_frames, 1, 3)
-    np.testing.assert_allclose(low_pass(given, TIME_S[:n_frames], 6), given, atol=1e-6)  # a straight line
+    np.testing.assert_allclose(smooth_points(given, TIME_S[:n_frames], 6), given, atol=1e-6)  # a straight line
 
 
 @pytest.mark.parametrize("cut_off_hz", [50, 80, 0, -1, np.nan])
 def test_a_cut_off_beyond_half_the_rate_is_refused(cut_off_hz):
     with pytest.raises(MarkersError, match=r"below half the rate \(50 Hz\)"):
-        low_pass(wave(1), TIME_S, cut_off_hz)
+        smooth_points(wave(1), TIME_S, cut_off_hz)
 
 
 def test_predict_smooths_its_markers_and_the_sidecar_says_so(tmp_path):
@@ -89,7 +91,7 @@ def test_predict_smooths_its_markers_and_the_sidecar_says_so(tmp_path):
     assert json.loads((tmp_path / "smooth.json").read_text())["preparation"]["lowpass_hz"] == 6
     assert json.loads((tmp_path / "rough.json").read_text())["preparation"]["lowpass_hz"] is None
     rough, smooth = (read_trc(tmp_path / f"{name}.trc") for name in ("rough", "smooth"))
-    np.testing.assert_allclose(smooth.positions, low_pass(rough.positions, rough.time_s, 6), atol=1e-6)
+    np.testing.assert_allclose(smooth.positions, smooth_points(rough.positions, rough.time_s, 6), atol=1e-6)
     assert np.nanmax(np.abs(smooth.positions - rough.positions)) > 1e-3
 
 
@@ -113,7 +115,7 @@ def test_inverse_kinematics_follows_smoothed_markers_and_says_so(opensim, tmp_pa
     assert "markers smoothed first: zero-phase Butterworth low-pass filter of order 4, 5 Hz" in done.output
     assert json.loads((tmp_path / "o.json").read_text())["lowpass_hz"] == 5
     followed = read_trc(tmp_path / "o" / "walk_ik.trc")
-    expected = replace(trial, positions=low_pass(trial.positions, trial.time_s, 5)).select(followed.names)
+    expected = replace(trial, positions=smooth_points(trial.positions, trial.time_s, 5)).select(followed.names)
     np.testing.assert_allclose(followed.positions, expected, atol=1e-6)
 
 

@@ -13,7 +13,7 @@ from trcaugment.chain.dependence import added_errors_m
 from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.chain.preparation import AS_USUAL, Preparation, PreparedTrial, prepare
 from trcaugment.chain.signals import BoolArray, Span, find_gaps, resample
-from trcaugment.chain.smoothing import low_pass
+from trcaugment.chain.smoothing import smooth_points
 from trcaugment.chain.vertical import Axis, turn_to_y_up
 from trcaugment.chain.windows import add_windows, cut
 from trcaugment.errors import ModelError
@@ -281,7 +281,7 @@ def _on_frames(trials: Sequence[PreparedTrial], blended: Sequence[FloatArray]) -
 def _finished(positions: FloatArray, trial: PreparedTrial) -> FloatArray:
     """Predicted positions, (n_frames, n_markers, 3), with NaN for lost markers, and smooth if that was asked for."""
     known, cut_off_hz = _without(positions, trial.lost), trial.how.lowpass_hz
-    return known if cut_off_hz is None else low_pass(known, trial.markers.time_s, cut_off_hz)
+    return known if cut_off_hz is None else smooth_points(known, trial.markers.time_s, cut_off_hz)
 
 
 def _without(values: FloatArray, lost: BoolArray) -> FloatArray:

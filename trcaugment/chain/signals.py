@@ -22,6 +22,7 @@ RATE_TOLERANCE = 0.02  # of the rate; 59.94 Hz video is 60 Hz
 JITTER_S = 0.002  # rounded time stamps deviate by 1 ms at most, dropped frames by more
 _CLOCK_S = 0.001  # time stamps are rounded: 12 frames at 60 Hz may read as 0.1999 s
 _CUT_OFF = 25 / 60  # of the model's rate: below its Nyquist frequency, far above human motion
+_ORDER = 4
 
 
 def find_gaps(missing: BoolArray) -> list[Span]:
@@ -168,11 +169,11 @@ def to_model_grid(values: FloatArray, positions: FloatArray, grid: FloatArray) -
     # Frames per model frame: how many times faster than the model this segment was recorded.
     rate = (n_frames - 1) / span
     even = np.linspace(positions[0], positions[-1], n_frames)
-    return resample(low_pass(resample(values, positions, even), rate), even, grid)
+    return resample(low_pass(resample(values, positions, even), _CUT_OFF / rate, _ORDER), even, grid)
 
 
-def low_pass(values: FloatArray, rate: float) -> FloatArray:
-    """Filter evenly spaced frames forth and back with the low-pass of `to_model_grid`.
+def low_pass(values: FloatArray, cut_off: float, order: int) -> FloatArray:
+    """Filter evenly spaced frames forth and back with a Butterworth low-pass.
 
     A filter that runs forth and back multiplies the spectrum by its squared gain, for a digital Butterworth filter of
     order n 1 / (1 + (tan(pi f / rate) / tan(pi f_c / rate))^2n) (Oppenheim & Schafer, Discrete-Time Signal Processing,
@@ -180,7 +181,8 @@ def low_pass(values: FloatArray, rate: float) -> FloatArray:
 
     Args:
         values: (n_frames, ...), two frames or more.
-        rate: frames per model frame, above 1.
+        cut_off: of a single pass, in cycles per frame, below 1/2.
+        order: of a single pass.
     """
     n_frames = len(values)
     share = np.linspace(0, 1, n_frames).reshape(-1, *[1] * (values.ndim - 1))
@@ -190,7 +192,7 @@ def low_pass(values: FloatArray, rate: float) -> FloatArray:
     period = np.concatenate([away, -away[-2:0:-1]])
     frequency = np.fft.rfftfreq(len(period))
     with np.errstate(over="ignore"):  # at half the rate the tangent is infinite, and the gain zero
-        gain = 1 / (1 + (np.tan(np.pi * frequency) / np.tan(np.pi * _CUT_OFF / rate)) ** 8)
+        gain = 1 / (1 + (np.tan(np.pi * frequency) / np.tan(np.pi * cut_off)) ** (2 * order))
     spectrum = np.fft.rfft(period, axis=0) * gain.reshape(-1, *[1] * (values.ndim - 1))
     return line + np.fft.irfft(spectrum, len(period), axis=0)[:n_frames]
 

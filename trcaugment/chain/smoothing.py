@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.signal import butter, sosfiltfilt
 
-from trcaugment.chain.signals import fill_gaps, find_segments, has_rate, resample
+from trcaugment.chain.signals import fill_gaps, find_segments, has_rate, low_pass, resample
 from trcaugment.errors import MarkersError
 from trcaugment.markers import FloatArray, usual_step_s
 
@@ -16,10 +15,9 @@ ORDER = 4  # second order forth and back
 # and Motor Control of Human Movement, 4th ed. 2009, section 3.4.4.2; Robertson and Dowling, J Electromyogr Kinesiol
 # 13:569, 2003): by this factor for a filter of second order.
 _CORRECTION = (2**0.5 - 1) ** -0.25
-_PADDED_PERIODS = 3  # of the cut-off, mirrored beyond both ends; the filter's response is over by then
 
 
-def low_pass(positions: FloatArray, time_s: FloatArray, cut_off_hz: float) -> FloatArray:
+def smooth_points(positions: FloatArray, time_s: FloatArray, cut_off_hz: float) -> FloatArray:
     """Remove what moves faster than a cut-off frequency, without delay; half the power is left at the cut-off.
 
     Each point is filtered on its own. Its short gaps are bridged for the filter and stay gaps; longer ones, and leaps
@@ -75,10 +73,6 @@ def _filter(values: FloatArray, time_s: FloatArray, cut_off_hz: float) -> FloatA
     is_even = has_rate(time_s, rate_hz)
     even_s = np.linspace(time_s[0], time_s[-1], len(time_s))
     # The bilinear transform bends frequencies: the correction holds for those before it.
-    single_hz = rate_hz / math.pi * math.atan(_CORRECTION * math.tan(math.pi * cut_off_hz / rate_hz))
-    sections = butter(ORDER // 2, single_hz, fs=rate_hz, output="sos")
-    given = values if is_even else resample(values, time_s, even_s)
-    pad = math.ceil(_PADDED_PERIODS * rate_hz / cut_off_hz)  # of few frames as often as it takes
-    padded = np.pad(given, ((pad, pad), (0, 0), (0, 0)), mode="reflect", reflect_type="odd")
-    smooth = np.asarray(sosfiltfilt(sections, padded, axis=0, padtype=None)[pad:-pad], dtype=np.float64)
+    single = math.atan(_CORRECTION * math.tan(math.pi * cut_off_hz / rate_hz)) / math.pi
+    smooth = low_pass(values if is_even else resample(values, time_s, even_s), single, ORDER // 2)
     return smooth if is_even else resample(smooth, even_s, time_s)

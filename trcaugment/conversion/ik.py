@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from trcaugment.chain.smoothing import describe, low_pass
+from trcaugment.chain.smoothing import describe, smooth_points
 from trcaugment.chain.time_range import WHOLE, TimeRange, cut_time
 from trcaugment.chain.vertical import stand_up
 from trcaugment.conversion.pools import Pool
@@ -211,7 +211,7 @@ def _smooth(trial: Markers, lowpass_hz: float | None) -> Markers:
     """
     if lowpass_hz is None:
         return trial
-    return replace(trial, positions=low_pass(trial.positions, trial.time_s, lowpass_hz))
+    return replace(trial, positions=smooth_points(trial.positions, trial.time_s, lowpass_hz))
 
 
 def _solve(name: str, trial: Markers, person: Person, tasks: Tasks) -> MarkerErrors:
