@@ -37,7 +37,7 @@ class Preparation:
         max_gap_s: gaps shorter than this, in s, are filled by the keypoint's own path; 0 for none.
         repair_swaps: whether left and right are exchanged back where they were exchanged.
         up: the vertical axis, which becomes Y in the output; "auto" to find it, None to leave the axes.
-        lowpass_hz: cut-off of the zero-phase filter that the predicted markers go through (`smooth_points`); None for none.
+        lowpass_hz: cut-off of the zero-phase filter for the predicted markers (`smooth_points`); None for none.
     """
 
     keep_outliers: bool = False
