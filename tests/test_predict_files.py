@@ -57,12 +57,12 @@ def test_what_comes_from_standard_input_fails_by_that_name(place: Path) -> None:
     (["walk.trc", "walk.trc"], ["-o", "-"], "standard output (-) takes the markers of one trial"),
     (["walk.trc"], ["-o", "-", "--ik"], "standard output (-) takes the markers of one trial"),
     (["walk.trc"], ["-o", "-", "--json", "-"], "would both write to standard output"),
-    (["walk.trc"], ["-o", "out.csv"], "out.csv: only TRC files are written; name it out.trc."),
-    (["walk.trc"], ["-o", "out.C3D"], "only TRC files are written; name it out.trc."),
+    (["walk.trc"], ["-o", "out.csv"], "out.csv: only TRC and C3D files are written; name it out.trc."),
+    (["walk.trc"], ["-o", "out.NPY"], "only TRC and C3D files are written; name it out.trc."),
     (["walk.trc"], ["-o", "missing/out.trc"], "there is no folder missing; create it first."),
     (["walk.trc"], ["-o", "out.trc", "--json", "missing/x"], "there is no folder missing; create it first."),
     (["walk.trc"], ["-o", "out.trc", "--json", "out.json"], "several outputs would become the one file out.json"),
-    (["empty"], ["-o", "out/"], "empty: expected TRC files in the folder, found none"),
+    (["empty"], ["-o", "out/"], "empty: expected TRC or C3D files in the folder, found none"),
 ])  # fmt: skip
 def test_what_cannot_be_is_wrong_usage_before_any_work(
     place: Path, monkeypatch: pytest.MonkeyPatch, inputs: list[str], options: list[str], message: str

@@ -2,6 +2,7 @@
 
     TrcAugmentError
     ├── TrcError          a TRC file cannot be read or written
+    ├── C3dError          a C3D file cannot be read or written
     ├── MarkersError      marker names, positions or time stamps do not fit together
     ├── MarkerSetError    keypoints that a model needs are missing
     ├── SubjectError      height or mass is outside the range of people
@@ -33,6 +34,10 @@ class TrcAugmentError(Exception):
 
 class TrcError(TrcAugmentError):
     """A TRC file cannot be read or written."""
+
+
+class C3dError(TrcAugmentError):
+    """A C3D file cannot be read or written."""
 
 
 class MarkersError(TrcAugmentError):

@@ -13,15 +13,18 @@ from trcaugment.conversion.trials import Conversion
 from trcaugment.errors import OutputError, TrcError
 from trcaugment.formats.files import SIDECAR_END, sidecar_path
 from trcaugment.formats.outputs import check_folder_of, check_outputs
+from trcaugment.formats.trials import C3D_END, TRC_END, TRIAL_ENDS, is_c3d
 from trcaugment.subject import StatedSubject
 
 _STANDARD_INPUT, STANDARD_OUTPUT = "standard input", "standard output"
-# Ends of names that promise another format than TRC.
-_OTHER_FORMATS = frozenset((".csv", ".tsv", ".txt", ".c3d", ".mot", ".sto", ".osim", ".xlsx", ".npy", ".npz", ".mat"))
+# Ends of names that promise another format than TRC and C3D.
+_OTHER_FORMATS = frozenset((".csv", ".tsv", ".txt", ".mot", ".sto", ".osim", ".xlsx", ".npy", ".npz", ".mat"))
 
 
 def find_inputs(inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
-    """The files of the command line, and of each folder its TRC files without outputs of this program.
+    """The files of the command line, and of each folder its trials without outputs of this program.
+
+    Of a TRC and a C3D file of one name in a folder, the TRC counts.
 
     Returns:
         The files, and a sentence for each folder.
@@ -36,16 +39,18 @@ def find_inputs(inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
             files.append(path)
             continue
         try:
-            found = sorted(each for each in path.iterdir() if each.suffix.casefold() == ".trc" and each.is_file())
+            found = sorted(each for each in path.iterdir() if each.suffix.casefold() in TRIAL_ENDS and each.is_file())
         except OSError as error:
             raise TrcError(f"{path}: the folder cannot be read ({error.strerror}).") from error
+        found = [each for each in found if not is_c3d(each) or not each.with_suffix(TRC_END).exists()]
         own = [each for each in found if not each.name.startswith(".") and not _is_output(each)]
         if not own:
             raise TrcError(
-                f"{path}: expected TRC files in the folder, found none; for folders in it: trcaugment batch."
+                f"{path}: expected TRC or C3D files in the folder, found none; for folders in it: trcaugment batch."
             )
         left_out = f"; left out as outputs of trcaugment: {len(found) - len(own)}" if len(own) < len(found) else ""
-        notes.append(f"{path}: {len(own)} TRC file{'s' if len(own) > 1 else ''}{left_out}")
+        kind = "TRC or C3D" if any(map(is_c3d, own)) else "TRC"
+        notes.append(f"{path}: {len(own)} {kind} file{'s' if len(own) > 1 else ''}{left_out}")
         files += own
     return files, notes
 
@@ -65,7 +70,7 @@ def plan(inputs: Sequence[Path], output: str, person: StatedSubject, *, folder: 
     if to_screen and (folder or len(inputs) > 1):
         raise OutputError("standard output (-) takes the markers of one trial; name a folder with -o.")
     if not folder and Path(output).suffix.casefold() in _OTHER_FORMATS:
-        raise OutputError(f"{output}: only TRC files are written; name it {Path(output).with_suffix('.trc')}.")
+        raise OutputError(f"{output}: only TRC and C3D files are written; name it {Path(output).with_suffix('.trc')}.")
     with TemporaryDirectory() if to_screen else nullcontext(output) as place:
         conversions = []
         for source in inputs:
@@ -81,7 +86,7 @@ def plan(inputs: Sequence[Path], output: str, person: StatedSubject, *, folder: 
 
 def _name(source: Path) -> str:
     """Of the output in a folder: the input's, but for an end that promises another format."""
-    return source.with_suffix(".trc").name if source.suffix.casefold() in _OTHER_FORMATS else source.name
+    return source.with_suffix(".trc").name if source.suffix.casefold() in (*_OTHER_FORMATS, C3D_END) else source.name
 
 
 def check_files(conversions: Sequence[Conversion], others: Sequence[Path], *, folder: bool, overwrite: bool) -> None:
@@ -115,4 +120,5 @@ def _is_output(file: Path) -> bool:
 
 def _is_left_over(file: Path) -> bool:
     """Whether it is the sidecar of an output that was removed."""
-    return file.suffix == SIDECAR_END and not file.with_suffix(".trc").exists() and _is_output(file)
+    made = [file.with_suffix(end) for end in TRIAL_ENDS]
+    return file.suffix == SIDECAR_END and not any(each.exists() for each in made) and any(map(_is_output, made))

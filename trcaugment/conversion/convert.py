@@ -41,7 +41,8 @@ from trcaugment.formats.files import (
     why_not_written,
 )
 from trcaugment.formats.outputs import in_the_way
-from trcaugment.formats.trc import format_trc, parse_trc, read_trc_bytes
+from trcaugment.formats.trc import read_trc_bytes
+from trcaugment.formats.trials import format_trial, parse_trial
 from trcaugment.markers import Markers
 from trcaugment.model.card import Card
 from trcaugment.model.folder import Model
@@ -113,7 +114,7 @@ def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | O
             earlier = _earlier_sidecar(conversion, digest, card, settings)
             if earlier:
                 return Outcome(conversion, earlier, kept=True)
-        whole = settings.names.apply(parse_trc(data, conversion.source))
+        whole = settings.names.apply(parse_trial(data, conversion.source))
         first_frame = settings.time_range.span(whole)[0] + 1
         markers = cut_time(whole, settings.time_range)
         keypoints = find_keypoints(markers)
@@ -185,7 +186,7 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
     conversion, read = loaded.conversion, loaded.trial.markers
     written = _join(turn_to_y_up(read, result.up or "y"), result.markers) if settings.with_keypoints else result.markers
     try:
-        data = format_trc(conversion.target, written, unit=read.unit)
+        data = format_trial(conversion.target, written, unit=read.unit)
         sidecar = make_sidecar(
             card,
             result,

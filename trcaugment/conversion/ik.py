@@ -21,7 +21,7 @@ from trcaugment.errors import MarkersError, OsimError, TrcAugmentError
 from trcaugment.figures.ik_errors import draw_ik_errors
 from trcaugment.formats.files import replace_file, why_not_written
 from trcaugment.formats.name_map import AS_THEY_ARE, NameMap
-from trcaugment.formats.trc import read_trc
+from trcaugment.formats.trials import read_trial
 from trcaugment.formats.units import check_unit
 from trcaugment.markers import MAX_GAP_S, Markers
 from trcaugment.osim.factors import Scaling
@@ -195,7 +195,7 @@ def _read(path: Path, names: NameMap) -> Markers:
     Raises:
         TrcAugmentError: it cannot be read, or its positions are in another unit.
     """
-    trial = names.apply(read_trc(path))
+    trial = names.apply(read_trial(path))
     try:
         check_unit(trial)
     except MarkersError as error:

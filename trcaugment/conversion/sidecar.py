@@ -14,6 +14,7 @@ from trcaugment.chain.preparation import Preparation
 from trcaugment.chain.signals import Span
 from trcaugment.chain.time_range import TimeRange
 from trcaugment.formats.files import read_file, sidecar_path
+from trcaugment.formats.trials import is_c3d
 from trcaugment.markers import RATE_HZ
 from trcaugment.model.card import Card
 from trcaugment.subject import StatedSubject
@@ -158,6 +159,7 @@ class _AnyOutput(msgspec.Struct, frozen=True):
 
 class _AnyMade(msgspec.Struct, frozen=True):
     input: str
+    output: str = ""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -175,9 +177,18 @@ def read_sidecar(output: Path) -> Sidecar | None:
 
 
 def read_origin(output: Path) -> Origin | None:
-    """The sidecar beside an output, of any format version; None if there is none, or another program wrote the file."""
+    """The sidecar beside an output, of any format version; None if there is none, or another program wrote the file.
+
+    `walk.json` beside `walk.trc` and `walk.c3d` is that of the one of the kind that it says was made.
+    """
     origin = _decode(output, Origin)
-    return origin if origin is not None and origin.tool.startswith(f"{_PROGRAM} ") else None
+    if (
+        origin is None
+        or not origin.tool.startswith(f"{_PROGRAM} ")
+        or is_c3d(output) != is_c3d(Path(origin.made.output))
+    ):
+        return None
+    return origin
 
 
 def _decode(output: Path, kind: type[_Kind]) -> _Kind | None:

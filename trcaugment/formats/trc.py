@@ -134,7 +134,9 @@ def _plain_text(data: bytes) -> bytes:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         data = data.decode("utf-16", errors="replace").encode(errors="replace")
     if b"\0" in data:
-        raise TrcError("expected text, found a binary file. If it is a C3D or TRB file, export it as TRC.")
+        raise TrcError(
+            "expected text, found a binary file. End the name of a C3D file in .c3d, and export a TRB file as TRC."
+        )
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     return data.removeprefix(codecs.BOM_UTF8)

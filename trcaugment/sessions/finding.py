@@ -11,6 +11,7 @@ import msgspec
 from trcaugment.errors import SessionsError
 from trcaugment.formats.files import read_file
 from trcaugment.formats.subjects_csv import SUBJECTS_FILE, SubjectRow, first_fitting, read_subjects
+from trcaugment.formats.trials import TRC_END, is_c3d
 from trcaugment.sessions.layouts import IK_RECORD
 from trcaugment.sessions.metadata import Metadata
 from trcaugment.sessions.tree import OPENCAP_FILE, LeftOut, Tree, leads_out, parent, upwards, walk
@@ -36,7 +37,7 @@ class FoundTrial:
 
 
 def find_trials(root: Path, subjects: Path | None, outputs: Path | None) -> list[FoundTrial | LeftOut]:
-    """List all TRC files below a folder by name: the trials, and the files left out with the reason. Reads no TRC file.
+    """List all TRC and C3D files below a folder by name: trials, and files left out with the reason. Reads none.
 
     Args:
         root: the folder of trials.
@@ -51,9 +52,9 @@ def find_trials(root: Path, subjects: Path | None, outputs: Path | None) -> list
     tree = walk(root, outputs)
     table = subjects or root / SUBJECTS_FILE
     rows = read_subjects(table) if subjects or os.path.lexists(table) else []
-    solved = {parent(name) for name in tree.json_names if name.endswith(f"/{IK_RECORD}") and _is_ours(tree, name)}
-    names = [name for name in tree.trc_names if parent(name) not in solved]
-    own = {name for name in names if _is_ours(tree, name[: -len(".trc")] + ".json")}
+    solved = {parent(name) for name in tree.json_names if name.endswith(f"/{IK_RECORD}") and _record(tree, name)}
+    names = [name for name in tree.trial_names if parent(name) not in solved]
+    own = {name for name in names if _is_output(tree, name)}
     chosen, others = choose([name for name in names if name not in own])
     others |= dict.fromkeys(own, "an output of trcaugment, whose sidecar lies beside it")
     finder = _Finder(tree, table, rows, chosen)
@@ -63,21 +64,32 @@ def find_trials(root: Path, subjects: Path | None, outputs: Path | None) -> list
     return sorted(items, key=lambda item: item.name)
 
 
+class _Made(msgspec.Struct):
+    output: str = ""
+
+
 class _Record(msgspec.Struct):
-    """The key that identifies a sidecar or record of this program; conversion/ has all keys, but needs torch."""
+    """What identifies a sidecar or record of this program; conversion/ has all keys, but needs torch."""
 
     tool: str
+    made: _Made = msgspec.field(default_factory=_Made)
 
 
-def _is_ours(tree: Tree, name: str) -> bool:
-    """Whether there is such a JSON file, written by this program."""
+def _record(tree: Tree, name: str) -> _Record | None:
+    """The content of a JSON file that this program wrote; None if there is none such."""
     if name not in tree.json_names or leads_out(tree.root / name, tree.root):
-        return False
+        return None
     try:
-        tool = msgspec.json.decode(read_file(tree.root / name), type=_Record).tool
+        record = msgspec.json.decode(read_file(tree.root / name), type=_Record)
     except (OSError, msgspec.DecodeError, RecursionError):
-        return False
-    return tool.startswith("trcaugment ")
+        return None
+    return record if record.tool.startswith("trcaugment ") else None
+
+
+def _is_output(tree: Tree, name: str) -> bool:
+    """Whether the sidecar beside a file is its own; `walk.json` may be that of `walk.c3d` beside `walk.trc`."""
+    record = _record(tree, name[: -len(TRC_END)] + ".json")  # .c3d is as long
+    return record is not None and is_c3d(Path(record.made.output)) == is_c3d(Path(name))
 
 
 class _OutsideError(Exception):
@@ -124,6 +136,8 @@ class _Finder:
             return self.metadata.opencap_person(session)
         folder = parent(name)
         if not any(above in self.tree.pose2sim for above in upwards(folder)):
+            if is_c3d(Path(name)):  # folders of laboratories are full of them
+                raise _OutsideError(f"a C3D of nobody known; if it holds keypoints, add a row to {self.table.name}")
             raise SessionsError(
                 f"height and mass are not known; add a row that fits {name} to {self.table.name} "
                 "(columns path, subject, height_m, mass_kg)"

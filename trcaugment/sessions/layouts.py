@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from trcaugment.formats.trials import TRC_END, is_c3d
 from trcaugment.sessions.variants import OPENCAP_FOLDER, POSE2SIM_FOLDER
 
 Layout = Literal["own", "pose2sim", "opencap"]
@@ -49,6 +50,7 @@ def places(root: Path, name: str, layout: Layout, model_name: str) -> Places:
     """
     if layout == "own":
         markers = root / name
+        markers = markers.with_suffix(TRC_END) if is_c3d(markers) else markers
         return Places(markers, markers.parent, markers.parent)
     home, setup = _home(name)
     stem = Path(name).stem.removesuffix(_AUGMENTED)

@@ -1,4 +1,4 @@
-"""Search a folder for TRC and metadata files in one walk that never leaves the folder."""
+"""Search a folder for TRC, C3D and metadata files in one walk that never leaves the folder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trcaugment.errors import SessionsError
+from trcaugment.formats.trials import TRIAL_ENDS
 
 OPENCAP_FILE, POSE2SIM_FILE = "sessionMetadata.yaml", "Config.toml"
 _EXPECTED = f"expected OpenCap sessions ({OPENCAP_FILE}), Pose2Sim projects ({POSE2SIM_FILE}) or TRC files"
@@ -36,7 +37,7 @@ class Tree:
 
     Attributes:
         root: the folder.
-        trc_names: the TRC files, sorted.
+        trial_names: the TRC and C3D files, sorted.
         json_names: the JSON files.
         opencap: folders with OpenCap's metadata.
         pose2sim: folders with a configuration of Pose2Sim.
@@ -44,7 +45,7 @@ class Tree:
     """
 
     root: Path
-    trc_names: tuple[str, ...]
+    trial_names: tuple[str, ...]
     json_names: frozenset[str]
     opencap: frozenset[str]
     pose2sim: frozenset[str]
@@ -82,7 +83,7 @@ def walk(root: Path, outputs: Path | None) -> Tree:
         raise SessionsError(f"{root}: expected another output folder than the folder of trials or one that holds it")
     walker = _Walker(root, outputs)
     walker.run()
-    names = tuple(sorted(walker.trc_names + walker.only_links()))
+    names = tuple(sorted(walker.trial_names + walker.only_links()))
     if not names and not walker.left_out:
         raise SessionsError(f"{root}: {_EXPECTED}, found no TRC file")
     opencap, pose2sim = (frozenset(map(parent, walker.metadata[file])) for file in (OPENCAP_FILE, POSE2SIM_FILE))
@@ -94,7 +95,7 @@ class _Walker:
         self.root = root
         self.real_root = Path(os.path.realpath(root))
         self.real_outputs = None if outputs is None else Path(os.path.realpath(outputs))
-        self.trc_names: list[str] = []
+        self.trial_names: list[str] = []
         self.json_names: list[str] = []
         self.links: list[str] = []
         self.metadata: dict[str, list[str]] = {OPENCAP_FILE: [], POSE2SIM_FILE: []}
@@ -117,7 +118,7 @@ class _Walker:
         """Links to files that the walk did not find themselves; only the first of several links to one file."""
         if not self.links:
             return []
-        name_of = {self.real_root / name: name for name in self.trc_names}
+        name_of = {self.real_root / name: name for name in self.trial_names}
         taken = []
         for name in sorted(self.links):
             first = name_of.setdefault(Path(os.path.realpath(self.root / name)), name)
@@ -132,20 +133,20 @@ class _Walker:
         if entry.name.startswith(".") or entry.name == "__MACOSX":
             return ""
         name = f"{folder}/{entry.name}" if folder else entry.name
-        is_trc = entry.name.lower().endswith(".trc")
+        is_trial = entry.name.lower().endswith(TRIAL_ENDS)
         try:
             if entry.name in self.metadata:
                 self.metadata[entry.name].append(name)
             elif entry.is_symlink():
-                self._take_link(entry, name, is_trc=is_trc)
+                self._take_link(entry, name, is_trial=is_trial)
             elif entry.is_dir():
                 return self._checked_folder(name)
-            elif is_trc:
-                self._take_trc(entry, name)
+            elif is_trial:
+                self._take_trial(entry, name)
             elif entry.name.endswith(".json"):
                 self.json_names.append(name)
         except OSError as error:
-            self._leave(name, f"cannot be read ({error.strerror})", failed=is_trc)
+            self._leave(name, f"cannot be read ({error.strerror})", failed=is_trial)
         return ""
 
     def _checked_folder(self, name: str) -> str:
@@ -154,22 +155,22 @@ class _Walker:
             return ""
         return "" if self.real_root / name == self.real_outputs else name
 
-    def _take_trc(self, entry: os.DirEntry[str], name: str) -> None:
+    def _take_trial(self, entry: os.DirEntry[str], name: str) -> None:
         if not _is_text(name):
             self._leave(name, "expected a file name in UTF-8", failed=True)
         elif entry.is_file():
-            self.trc_names.append(name)
+            self.trial_names.append(name)
         else:
             self._leave(name, "expected a file, found a pipe or a device", failed=True)
 
-    def _take_link(self, entry: os.DirEntry[str], name: str, *, is_trc: bool) -> None:
+    def _take_link(self, entry: os.DirEntry[str], name: str, *, is_trial: bool) -> None:
         is_folder = entry.is_dir()
-        if not is_trc and not is_folder:
+        if not is_trial and not is_folder:
             return
         what, target = "folder" if is_folder else "file", Path(os.path.realpath(entry.path))
         if not target.is_relative_to(self.real_root):
             reason = f"a link to a {what} outside the folder of trials is not followed; copy or move it there"
-            self._leave(name, reason, failed=is_trc)
+            self._leave(name, reason, failed=is_trial)
         elif is_folder:
             self._leave(name, "a link to a folder is not followed; trials are found where they lie", failed=False)
         elif self.real_outputs is not None and target.is_relative_to(self.real_outputs):

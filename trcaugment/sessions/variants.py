@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from itertools import groupby
+from pathlib import Path
+
+from trcaugment.formats.trials import TRC_END, is_c3d
 
 POSE2SIM_FOLDER, OPENCAP_FOLDER = "pose-3d", "MarkerData"
 # Pose2Sim writes the frame numbers before or after the filter's name, depending on its version.
 _FRAMES = r"(?:_(?P<first{0}>\d+)-(?P<last{0}>\d+))?"
 _FILTERED = rf"(?P<filtered>_filt(?:_\w+?)?{_FRAMES.format(2)})?"
 _POSE2SIM = re.compile(rf"(?P<trial>.+?){_FRAMES.format('')}{_FILTERED}(?P<own>_LSTM)?", re.DOTALL)
+_END = len(TRC_END)  # and of .c3d
 _PERSON = re.compile(r"_(P\d+)\Z")
 
 
@@ -56,7 +60,7 @@ class Variant:
 def variant_of(name: str) -> Variant:
     """Trial and stage of a file, from its path relative to the folder of trials, with `/`."""
     folder, _, file = name.rpartition("/")
-    stem = file[: -len(".trc")]
+    stem = file[:-_END]
     parts = folder.split("/")
     if parts[-1] == POSE2SIM_FOLDER:
         return _pose2sim(folder, stem, name)
@@ -103,8 +107,15 @@ def _natural(name: str) -> list[tuple[int, str]]:
 
 def choose(names: Iterable[str]) -> tuple[list[Variant], dict[str, str]]:
     """Choose the versions to convert; returns them, and the reason for every other file by its name."""
-    variants = sorted(map(variant_of, names), key=lambda variant: variant.trial)
-    chosen, others = [], {}
+    names = list(names)
+    trcs = {name[:-_END]: name for name in names if not is_c3d(Path(name))}
+    others = {
+        name: f"the C3D of {trcs[name[:-_END]]}, which is taken instead"
+        for name in names
+        if is_c3d(Path(name)) and name[:-_END] in trcs
+    }
+    variants = sorted((variant_of(name) for name in names if name not in others), key=lambda variant: variant.trial)
+    chosen = []
     for _, group in groupby(variants, key=lambda variant: variant.trial):
         taken: list[Variant] = []
         # Prefer the latest of several augmented versions: PostAugmentation_v0.3 over PostAugmentation_v0.2.

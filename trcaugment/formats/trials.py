@@ -1,0 +1,48 @@
+"""Files of a trial's markers: TRC, or C3D where the name ends so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trcaugment.formats.c3d import format_c3d, parse_c3d
+from trcaugment.formats.trc import format_trc, parse_trc, read_trc_bytes
+from trcaugment.markers import Markers
+
+TRC_END, C3D_END = ".trc", ".c3d"
+TRIAL_ENDS = (TRC_END, C3D_END)
+
+
+def is_c3d(path: Path) -> bool:
+    """Whether a file is C3D by its name."""
+    return path.suffix.casefold() == C3D_END
+
+
+def read_trial(path: Path) -> Markers:
+    """Read a file of markers.
+
+    Raises:
+        TrcError: a TRC file cannot be read.
+        C3dError: a C3D file cannot be read.
+    """
+    return parse_trial(read_trc_bytes(path), path)
+
+
+def parse_trial(data: bytes, path: Path) -> Markers:
+    """The markers in a file's content; its name says the format.
+
+    Raises:
+        TrcError: a TRC file cannot be read.
+        C3dError: a C3D file cannot be read.
+    """
+    return parse_c3d(data, path) if is_c3d(path) else parse_trc(data, path)
+
+
+def format_trial(path: Path, markers: Markers, *, unit: str) -> bytes:
+    """The bytes of a file of markers; its name says the format.
+
+    Raises:
+        TrcError: the markers do not fit a TRC file.
+        C3dError: they do not fit a C3D file.
+    """
+    form = format_c3d if is_c3d(path) else format_trc
+    return form(path, markers, unit=unit)
