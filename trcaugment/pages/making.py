@@ -14,7 +14,7 @@ from trcaugment.pages.trial import Trial, open_trial
 from trcaugment.subject import Subject
 
 if TYPE_CHECKING:
-    from trcaugment.model.folder import Model  # which loads torch
+    from trcaugment.model.folder import Model
 
 
 def report_of(
