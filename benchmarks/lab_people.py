@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from trcaugment.evaluation.budget import segment_axes
 from trcaugment.markers import FloatArray
 
 MOST_FRAMES = 400  # of a trial
+MOVES_M = 0.02  # root mean square of markers about their mean place beside the body's middle; standing people have 4 mm
 # Folders of one laboratory have names that begin alike, but for these.
 LABORATORY = {"subject3": "opencap", "subject4": "opencap", "subject5": "opencap"}
 
@@ -33,6 +34,12 @@ class LabTrial:
     result: Augmentation
     error_m: FloatArray
 
+    @property
+    def moving_m(self) -> FloatArray:
+        """What the model says of the moving part, (n_frames, n_markers, 3)."""
+        assert self.result.spread is not None
+        return self.result.spread.moving_m
+
 
 @dataclass(frozen=True, eq=False)
 class LabPerson:
@@ -50,6 +57,36 @@ class LabPerson:
     def constant_m(self) -> FloatArray:
         """Mean error in all trials, (n_markers, 3)."""
         return _mean(np.concatenate([trial.error_m for trial in self.trials]))
+
+    @property
+    def moves(self) -> bool:
+        """Whether the trials show more than a person who stands still."""
+        made = np.concatenate([trial.result.markers.positions for trial in self.trials])
+        beside = made - np.nanmean(made, axis=1, keepdims=True)
+        return bool(np.sqrt(np.nanmean((beside - np.nanmean(beside, axis=0)) ** 2)) > MOVES_M)
+
+    @property
+    def moving_ratios(self) -> FloatArray:
+        """Errors about the person's mean over their stated deviations, (n_frames, n_markers, 3)."""
+        mean_m = self.constant_m
+        ratios = [(trial.error_m - mean_m) / trial.moving_m for trial in self.trials]
+        return np.concatenate(ratios)
+
+
+def shares_within(ratios: Sequence[FloatArray], scale: float = 1.0) -> FloatArray:
+    """How many errors are within one and two deviations along each axis, (3, 2): the mean over people.
+
+    Args:
+        ratios: of each person errors over deviations, (n_samples, n_markers, 3), NaN where unknown.
+        scale: of the deviations.
+    """
+    shares = np.array(
+        [
+            [[np.mean(np.abs(axis[np.isfinite(axis)]) < n * scale) for n in (1, 2)] for axis in np.moveaxis(each, 2, 0)]
+            for each in ratios
+        ]
+    )
+    return np.asarray(shares.mean(axis=0))
 
 
 def _mean(values: FloatArray) -> FloatArray:

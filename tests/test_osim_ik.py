@@ -20,6 +20,7 @@ from trcaugment.cli import main
 from trcaugment.formats.mot import read_table
 from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.model.uncertainty import ANGLES
 from trcaugment.osim.ik import usable_frames
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -204,6 +205,11 @@ def test_usage_errors_come_before_any_work(planted, tmp_path):
     assert own.exit_code == 2 and f"the output {model} is an input" in own.stderr
 
 
+def test_nothing_is_said_of_how_far_angles_from_optical_markers_are_off(planted):
+    folder = planted[0]
+    assert not list(folder.rglob("angle_uncertainty.csv"))
+
+
 def test_markers_that_no_model_knows_fail_with_both_lists(planted, tmp_path):
     folder, *_ = planted
     done = run(folder / "lonely.trc", "-o", tmp_path / "out")
@@ -247,6 +253,12 @@ def test_predict_goes_on_to_angles(opensim, tmp_path):
     np.testing.assert_allclose(found["time"], piece.time_s, atol=1e-6)
     assert 30 < max(found["knee_angle_r"].max(), found["knee_angle_l"].max()) < 90
     assert read_trc(out / "walk #1.b.trc").names == ANATOMICAL_MARKERS.names
+    uncertain = {
+        row["coordinate"]: row for row in csv.DictReader((out / "angle_uncertainty.csv").read_text().splitlines())
+    }
+    assert uncertain.keys() == set(ANGLES) <= found.keys()
+    assert float(uncertain["knee_angle_r"]["constant_deg"]) > 1
+    assert "smallest change" in done.stdout
     again = CliRunner().invoke(main, ["predict", str(source), *options])
     assert again.exit_code == 2
 

@@ -43,12 +43,10 @@ def walk() -> Markers:
 
 def some_uncertainty(seed: int = 0) -> Uncertainty:
     rng = np.random.default_rng(seed)
-    normal = [
-        rng.normal(size=shape) for shape in ((N_INPUTS,), (N_HIDDEN, N_INPUTS), (N_HIDDEN,), (N_TARGETS, N_HIDDEN))
-    ]
-    return Uncertainty(
-        rng.uniform(0.005, 0.02, (35, 3)), normal[0], np.ones(N_INPUTS), *normal[1:], np.zeros(N_TARGETS)
-    )
+    weights = [rng.normal(size=shape) for shape in ((N_HIDDEN, N_INPUTS), (N_HIDDEN,), (N_TARGETS, N_HIDDEN))]
+    constant_m, usual_m = rng.uniform(0.005, 0.02, (2, 35, 3))
+    angles_deg, mean = rng.uniform(1, 9, (18, 2)), rng.normal(size=N_INPUTS)
+    return Uncertainty(constant_m, usual_m, angles_deg, mean, np.ones(N_INPUTS), *weights, np.zeros(N_TARGETS))
 
 
 def features(n: int = 2, seed: int = 1) -> np.ndarray:
@@ -108,14 +106,14 @@ def test_markers_are_the_same_bits_with_it(model: Model, walk: Markers) -> None:
 
 
 def test_shaking_keypoints_make_markers_less_certain(model: Model, walk: Markers) -> None:
-    noise = np.random.default_rng(0).normal(0, 0.015, walk.positions.shape)
+    noise = np.random.default_rng(0).normal(0, 0.03, walk.positions.shape)  # most of it is smoothed before
     known, noisy = (
         augment(replace(walk, positions=walk.positions + by), SUBJECT, model, uncertainty=True).spread
         for by in (0, noise)
     )
     assert known is not None and noisy is not None
     assert np.array_equal(known.constant_m, noisy.constant_m)
-    assert np.median(noisy.moving_m / known.moving_m) > 1.2
+    assert np.median(noisy.moving_m / known.moving_m) > 1.03
 
 
 def test_missing_keypoints_add_to_it_where_they_count(model: Model, walk: Markers) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ from trcaugment.markers import MAX_GAP_S
 from trcaugment.subject import Subject
 
 if TYPE_CHECKING:
+    from trcaugment.conversion.angle_uncertainty import AngleSpread
     from trcaugment.conversion.ik import Person
     from trcaugment.osim.factors import Scaling
     from trcaugment.osim.ik import MarkerErrors
@@ -95,7 +96,8 @@ def ik(
     """Scale a model to a person and find the joint angles of trials, with OpenSim.
 
     All trials together scale one model. The output folder holds it (scaled.osim), the angles (*.mot), marker errors
-    (table and figure), OpenSim's logs, and set-ups with relative paths that OpenSim re-runs.
+    (table and figure), OpenSim's logs, and set-ups with relative paths that OpenSim re-runs. For markers that `predict`
+    made, angle_uncertainty.csv says how far the angles may be off.
     """
     from trcaugment.conversion.ik import Person
     from trcaugment.osim.pipeline import Kit
@@ -125,6 +127,7 @@ def ik(
 
 def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Sequence[Path] = ()) -> dict[str, Path]:
     """Refuses what cannot be written, makes the folder, and returns the trials by the names of their outputs."""
+    from trcaugment.conversion.angle_uncertainty import ANGLE_UNCERTAINTY
     from trcaugment.osim.package import load_opensim
     from trcaugment.osim.pipeline import SCALING_FILES, earlier_parts, trial_files
 
@@ -135,7 +138,8 @@ def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Se
         if path.stem in paths:
             raise click.UsageError(f"{paths[path.stem]} and {path} would both become {path.stem}.mot; rename one.")
         paths[path.stem] = path
-    targets = [folder / file for file in (*SCALING_FILES, *(file for name in paths for file in trial_files(name)))]
+    of_trials = (file for name in paths for file in trial_files(name))
+    targets = [folder / file for file in (*SCALING_FILES, ANGLE_UNCERTAINTY, *of_trials)]
     targets += [file for name in paths for file in earlier_parts(folder, name)]
     try:
         load_opensim()
@@ -156,6 +160,7 @@ class Solved:
     scaling: Scaling | None
     errors: dict[str, MarkerErrors]
     failed: dict[str, TrcAugmentError]
+    spreads: dict[str, dict[str, AngleSpread]]
 
     def as_data(self) -> dict[str, object]:
         """The same for JSON: factors by measurement, and of every trial its marker errors in m."""
@@ -165,6 +170,7 @@ class Solved:
                 "result": "solved" if name in self.errors else "failed",
                 "reason": str(self.failed[name]) if name in self.failed else None,
                 **(_errors_as_data(self.errors[name]) if name in self.errors else {}),
+                "angle_uncertainty_deg": _spreads_as_data(self.spreads.get(name, {})),
             }
             for name, path in self.person.trials.items()
         ]
@@ -193,21 +199,34 @@ def _errors_as_data(errors: MarkerErrors) -> dict[str, object]:
     }
 
 
+def _spreads_as_data(spreads: Mapping[str, AngleSpread]) -> dict[str, object] | None:
+    """By coordinate, in degrees; None if nothing is known."""
+    return {
+        name: {
+            "constant": round(each.constant_deg, 2),
+            "moving": round(each.moving_deg, 2),
+            "smallest_change": round(each.smallest_change_deg, 2),
+        }
+        for name, each in spreads.items()
+    } or None
+
+
 def run(person: Person, jobs: int, summary: Summary) -> Solved:
     """Scale, solve and show."""
-    from trcaugment.cli.osim_tables import show_errors, show_scaling
+    from trcaugment.cli.osim_tables import show_angle_spreads, show_errors, show_scaling
     from trcaugment.conversion.ik import ScaledPerson, scale_and_solve
     from trcaugment.conversion.pools import local_pool
 
     console = summary.console()
     paths, folder = person.trials, person.folder
     scaling: Scaling | None = None
+    spreads: dict[str, dict[str, AngleSpread]] = {}
     solved: dict[str, MarkerErrors] = {}
     failed: dict[str, TrcAugmentError] = {}
     with local_pool(min(jobs, len(paths)), apart=True) as pool, progress("Solving", len(paths)) as step:
         for done in scale_and_solve([person], pool, jobs):
             if isinstance(done, ScaledPerson):
-                scaling = done.scaling
+                scaling, spreads = done.scaling, done.spreads
                 show_scaling(console, scaling, folder)
                 for name, notes in done.notes.items():
                     summary.say(f"{paths[name]}: {' '.join(notes)}")
@@ -219,6 +238,7 @@ def run(person: Person, jobs: int, summary: Summary) -> Solved:
                 failed[done.name] = done.failure
     if solved:
         show_errors(console, {name: solved[name] for name in paths if name in solved}, folder)
+        show_angle_spreads(console, spreads, folder)
     for name in (name for name in paths if name in failed):
         say(f"{click.style('failed', fg='red')}  {failed[name].about(paths[name])}", err=True)
-    return Solved(person, scaling, solved, failed)
+    return Solved(person, scaling, solved, failed, spreads)

@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
+    from trcaugment.conversion.angle_uncertainty import AngleSpread
     from trcaugment.osim.factors import Scaling
     from trcaugment.osim.ik import MarkerErrors
 
@@ -93,6 +94,27 @@ def show_errors(console: Console, trials: Mapping[str, MarkerErrors], folder: Pa
         listed = "; ".join(f"{name}: {what}" for name, what in over.items())
         console.print(f"[yellow]look twice[/], over the limits: {escape(listed)}")
     console.print(_PROOF)
+
+
+def show_angle_spreads(console: Console, trials: Mapping[str, Mapping[str, AngleSpread]], folder: Path) -> None:
+    """Print how far angles may be off: the largest of both sides and of all trials. Nothing if that is not known."""
+    from trcaugment.conversion.angle_uncertainty import ANGLE_UNCERTAINTY
+
+    if not trials:
+        return
+    table = _table("uncertainty of angles (degrees)", ("constant", "moving", "smallest change"))
+    both: dict[str, list[AngleSpread]] = {}
+    for spreads in trials.values():
+        for coordinate, spread in spreads.items():
+            both.setdefault(coordinate.removesuffix("_r").removesuffix("_l"), []).append(spread)
+    for coordinate, spreads_of in both.items():
+        values = np.max([(s.constant_deg, s.moving_deg, s.smallest_change_deg) for s in spreads_of], axis=0)
+        table.add_row(coordinate, *(f"{value:.1f}" for value in values))
+    console.print(table)
+    console.print(
+        "One standard deviation: constant in all trials of this person (counts between people), moving within them; "
+        f"smallest change between two trials that is more than chance. Every trial: {folder / ANGLE_UNCERTAINTY}\n"
+    )
 
 
 def _limited(value_m: float, limit_m: float) -> str:

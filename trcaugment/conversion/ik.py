@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field, replace
@@ -15,6 +15,7 @@ from typing import Any
 from trcaugment.chain.smoothing import describe, smooth_points
 from trcaugment.chain.time_range import WHOLE, TimeRange, cut_time
 from trcaugment.chain.vertical import stand_up
+from trcaugment.conversion.angle_uncertainty import ANGLE_UNCERTAINTY, AngleSpread, angle_spreads, angle_spreads_csv
 from trcaugment.conversion.pools import Pool
 from trcaugment.conversion.sidecar import Sidecar
 from trcaugment.errors import MarkersError, OsimError, TrcAugmentError
@@ -69,11 +70,13 @@ class ScaledPerson:
         person: the person.
         scaling: scale factors and mass.
         notes: trial name -> what was repaired or looked odd while reading it.
+        spreads: trial name -> coordinate -> how far the angle may be off, for trials of which that is known.
     """
 
     person: Person
     scaling: Scaling
     notes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    spreads: dict[str, dict[str, AngleSpread]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +103,7 @@ class _Scaled:
     scaled: Scaled | None
     trials: dict[str, Markers]
     failures: dict[str, TrcAugmentError]
+    spreads: dict[str, dict[str, AngleSpread]] = field(default_factory=dict)
 
 
 def common_subject(sidecars: Sequence[Sidecar]) -> Subject:
@@ -141,7 +145,7 @@ def scale_and_solve(people: Iterable[Person], pool: Pool, n_workers: int) -> Ite
                 yield from _failed(person, result.failures)
                 if result.scaled is not None:
                     notes = {each: trial.notes for each, trial in result.trials.items() if trial.notes}
-                    yield ScaledPerson(person, result.scaled.scaling, notes)
+                    yield ScaledPerson(person, result.scaled.scaling, notes, result.spreads)
                     for each, trial in result.trials.items():
                         task = pool.submit(_solve, each, trial, person, result.scaled.tasks)
                         running[task] = person, each
@@ -186,7 +190,28 @@ def _scale(person: Person) -> _Scaled:
             scaled = replace(scaled, scaling=scaling)
         except TrcAugmentError as error:
             failures |= dict.fromkeys(trials, error)
-    return _Scaled(scaled, trials if scaled else {}, failures)
+    if scaled is None:
+        return _Scaled(None, {}, failures)
+    return _Scaled(scaled, trials, failures, _write_spreads(person, trials))
+
+
+def _write_spreads(person: Person, names: Collection[str]) -> dict[str, dict[str, AngleSpread]]:
+    """How far the angles of trials may be off, which the folder gets as a table; nothing for the user's own model.
+
+    Raises:
+        OsimError: the folder cannot be written.
+    """
+    found = {name: angle_spreads(person.trials[name]) for name in names} if person.kit.model is None else {}
+    known = {name: spreads for name, spreads in found.items() if spreads}
+    path = person.folder / ANGLE_UNCERTAINTY
+    try:
+        if known:
+            replace_file(path, angle_spreads_csv(known))
+        else:
+            path.unlink(missing_ok=True)  # of an earlier run
+    except OSError as error:
+        raise OsimError(f"{person.folder} {why_not_written(error)}") from error
+    return known
 
 
 def _read(path: Path, names: NameMap) -> Markers:

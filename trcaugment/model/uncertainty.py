@@ -1,9 +1,10 @@
-"""How far predicted markers may be from the true ones: two standard deviations per marker and axis.
+"""How far predicted markers, and joint angles from them, may be from the true ones: two standard deviations each.
 
 The constant part is the same in all trials of a person: anatomy and marker placement, which no keypoint shows. It is a
 table. The moving part changes from frame to frame with the posture and with how much the keypoints shake; a small
 network of its own maps these to a standard deviation. Both are along the axes of the marker's segment
-(`trcaugment.evaluation.budget`). `benchmarks/make_uncertainty.py` makes the file of a model.
+(`trcaugment.evaluation.budget`). Joint angles have a table of both parts. `benchmarks/make_uncertainty.py` makes the
+file of a model.
 """
 
 from __future__ import annotations
@@ -25,6 +26,15 @@ from trcaugment.model.normalization import mirror
 from trcaugment.model.weights import read_vouched
 
 AXES = ("forward", "up", "outward")  # of the marker's segment; outward of a marker in the middle is to the right
+# Coordinates of the shipped model that predicted markers show.
+ANGLES = (
+    *("pelvis_tilt", "pelvis_list", "pelvis_rotation", "lumbar_extension", "lumbar_bending", "lumbar_rotation"),
+    *(
+        f"{name}_{side}"
+        for side in "rl"
+        for name in ("hip_flexion", "hip_adduction", "hip_rotation", "knee_angle", "ankle_angle", "subtalar_angle")
+    ),
+)
 _MOST_BYTES = 5_000_000
 _LEAST_SHAKING = 1e-5  # in multiples of height; below it, keypoints are smoother than any detector's
 _FARTHEST = 5.0  # standard deviations; beyond the training data the network would only extrapolate
@@ -36,6 +46,9 @@ class Uncertainty:
 
     Attributes:
         constant_m: of the part that is constant for a person, in m along `AXES`, (n_markers, 3).
+        usual_moving_m: root mean square of the moving part in generated people, (n_markers, 3).
+        angles_deg: constant and moving part of each of `ANGLES`, the latter for the usual moving part of markers,
+            (n_angles, 2).
         mean: mean of the inputs of the network for the moving part, (n_inputs,).
         deviation: their standard deviation, (n_inputs,).
         first_weight: first layer, (n_hidden, n_inputs).
@@ -45,6 +58,8 @@ class Uncertainty:
     """
 
     constant_m: FloatArray
+    usual_moving_m: FloatArray
+    angles_deg: FloatArray
     mean: FloatArray
     deviation: FloatArray
     first_weight: FloatArray
@@ -119,6 +134,8 @@ def _checked(made: Uncertainty, card: Card) -> Uncertainty:
     n_inputs, n_hidden = (N_AXES + 1) * len(card.inputs) + 2, len(made.first_bias)
     expected = {
         "constant_m": (len(card.outputs), N_AXES),
+        "usual_moving_m": (len(card.outputs), N_AXES),
+        "angles_deg": (len(ANGLES), 2),
         "mean": (n_inputs,),
         "deviation": (n_inputs,),
         "first_weight": (n_hidden, n_inputs),

@@ -114,7 +114,12 @@ def make_tasks(model: Any, names: set[str], setup: IkSetup | None) -> Tasks:
 
 
 def _default_weights(markers: list[Any]) -> dict[str, float]:
-    return {m.getName(): _WEIGHT_OF.get(m.getName(), _OTHER_WEIGHT) for m in markers}
+    return {m.getName(): default_weight(m.getName()) for m in markers}
+
+
+def default_weight(marker: str) -> float:
+    """OpenCap's weight of a marker; 1 for one that it does not know."""
+    return _WEIGHT_OF.get(marker, _OTHER_WEIGHT)
 
 
 def _shown_by(model: Any, carriers: dict[str, str]) -> dict[str, tuple[str, ...]]:
