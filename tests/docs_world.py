@@ -84,7 +84,7 @@ def run(script: str, folder: Path) -> str:
         "COLUMNS": "110",
     }
     command = ["bash", "-e", "-o", "pipefail", "-c", script]
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=240)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, f"exit code {done.returncode}\n{script}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
