@@ -26,7 +26,7 @@ def misread(path, lines):
 def lines(opensim):
     positions = np.random.default_rng(0).normal(size=(300, len(NAMES), 3))
     positions[5, 1] = np.nan
-    return format_trc("walk.trc", Markers(NAMES, positions, np.arange(300) / 60)).decode().split("\n")
+    return b"".join(format_trc("walk.trc", Markers(NAMES, positions, np.arange(300) / 60))).decode().split("\n")
 
 
 def on_rows(lines, pattern, new):

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
 from strategies import markers as any_markers
 from trc_lines import KEYS, NAMES, ROWS, assert_same, good_lines, same_folder, write_lines
 
 from trcaugment.errors import TrcError
 from trcaugment.formats.decimals import parse_rows
 from trcaugment.formats.trc import read_trc, write_trc
-from trcaugment.markers import Markers
+from trcaugment.formats.trc_writing import format_rows
+from trcaugment.markers import FloatArray, Markers
 
 DATA_LINE = 7  # of the first row
 
@@ -495,3 +497,29 @@ def test_an_existing_file_is_replaced(tmp_path: Path) -> None:
     write_trc(str(tmp_path / "out.trc"), trial(2))
     assert read_trc(str(tmp_path / "out.trc")).n_frames == 2
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@given(
+    npst.arrays(np.float64, (4, 6), elements=st.floats(-1e9, 1e9) | st.floats(-3, 3) | st.just(np.nan)),
+    st.integers(4, 7),
+)
+def test_rows_are_those_of_percent_formatting_but_for_ties(values: FloatArray, decimals: int) -> None:
+    time_s = np.array([0.0, 1 / 60, 1e-9, 12345.6789])
+    rows = format_rows(9_999, time_s, values, decimals).decode().split("\n")
+    assert rows.pop() == ""
+    for k, (row, numbers) in enumerate(zip(rows, values, strict=True)):
+        frame, time, *cells = row.split("\t")
+        assert (int(frame), float(time)) == (9_999 + k, time_s[k])
+        for cell, number in zip(cells, numbers, strict=True):
+            plain = f"{number:.{decimals}f}"
+            assert cell in (plain, plain.removeprefix("-")) or (
+                len(cell.split(".")[1]) == decimals
+                and abs(float(cell) - number) <= 0.5001 * 10**-decimals + 1e-15 * abs(number)
+            )
+
+
+def test_rows_of_every_length_before_the_point() -> None:
+    for whole in (0, 7, 10, 99, 100, 12_345, 999_998, 999_999, 1_000_000, 123_456_789):
+        numbers = np.array([[whole + 0.25, -whole - 0.25, np.nan]])
+        expected = f"1\t0.5\t{whole}.2500\t-{whole}.2500\tnan\n"
+        assert format_rows(1, np.array([0.5]), numbers, 4).decode() == expected

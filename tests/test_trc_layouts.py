@@ -82,7 +82,7 @@ def test_the_layouts_of_other_programs_are_recognized_and_noted(tmp_path: Path, 
 def test_whatever_the_layout_the_same_markers_come_back(markers: Markers, change: Change) -> None:
     names = tuple(f"{'RLC'[k % 3]}Marker{k}" for k in range(len(markers.names)))
     markers = Markers(names, markers.positions, markers.time_s)
-    lines = format_trc("walk.trc", markers).decode().split("\n")
+    lines = b"".join(format_trc("walk.trc", markers)).decode().split("\n")
     found = parse_trc("\n".join(change(lines)).encode() + b"\n", "walk.trc")
     assert_same(found, markers, tolerance_m=1e-6)
 
@@ -224,4 +224,4 @@ def test_rounded_time_stamps_keep_their_rate() -> None:
         time_s = np.round(np.arange(200) / rate_hz, decimals)
         trial = Markers(("Neck",), np.ones((170, 1, 3)), np.delete(time_s, slice(90, 120)))
         assert trial.rate_hz == pytest.approx(rate_hz, rel=0.01)
-        assert format_trc("a.trc", trial).split(b"\n")[2].startswith(f"{trial.rate_hz:.8g}".encode())
+        assert b"".join(format_trc("a.trc", trial)).split(b"\n")[2].startswith(f"{trial.rate_hz:.8g}".encode())

@@ -185,22 +185,27 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
     loaded, result = predicted
     conversion, read = loaded.conversion, loaded.trial.markers
     written = _join(turn_to_y_up(read, result.up or "y"), result.markers) if settings.with_keypoints else result.markers
+    sidecar = make_sidecar(
+        card,
+        result,
+        source=_input_file(loaded, settings),
+        subject=_used_subject(loaded),
+        output=_output_file(written, result.markers, settings),
+        made=_made(conversion),
+    )
+
+    def complete(sha256: str) -> bytes:
+        nonlocal sidecar
+        sidecar = msgspec.structs.replace(sidecar, output=msgspec.structs.replace(sidecar.output, sha256=sha256))
+        return as_json(sidecar)
+
     try:
-        data = format_trial(conversion.target, written, unit=read.unit)
-        sidecar = make_sidecar(
-            card,
-            result,
-            source=_input_file(loaded, settings),
-            subject=_used_subject(loaded),
-            output=_output_file(written, result.markers, data, settings),
-            made=_made(conversion),
-        )
         if conversion.uncertainty and result.spread:
             table = spread_csv(result.markers, result.spread)
             replace_file(conversion.uncertainty, table)
             summary = summarize(result.markers, result.spread, sha256_of(table))
             sidecar = msgspec.structs.replace(sidecar, uncertainty=summary)
-        replace_with_sidecar(conversion.target, data, as_json(sidecar))
+        replace_with_sidecar(conversion.target, format_trial(conversion.target, written, unit=read.unit), complete)
     except TrcAugmentError as error:
         return _failed(conversion, error)
     except OSError as error:
@@ -233,10 +238,11 @@ def _used_subject(loaded: _Loaded) -> UsedSubject:
     )
 
 
-def _output_file(written: Markers, predicted: Markers, data: bytes, settings: Settings) -> OutputFile:
+def _output_file(written: Markers, predicted: Markers, settings: Settings) -> OutputFile:
+    """The account of a file that is not yet written; its SHA-256 is empty."""
     known = np.asarray(np.isfinite(predicted.positions).all(axis=2))
     return OutputFile(
-        sha256=sha256_of(data),
+        sha256="",
         n_markers=len(written.names),
         with_keypoints=settings.with_keypoints,
         n_frames_predicted=int(known.any(axis=1).sum()),

@@ -6,11 +6,12 @@ import codecs
 import contextlib
 import csv
 import errno
+import hashlib
 import io
 import json
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -28,8 +29,10 @@ ADVICE = {
 }
 
 
-def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write `data` to a temporary file, then rename it to `path` in one step; after an error nothing has changed.
+def replace_file(path: str | os.PathLike[str], data: bytes | Iterable[bytes]) -> None:
+    """Write data, whole or in parts, to a temporary file, then rename it to `path` in one step.
+
+    After an error, while the parts are made too, nothing has changed.
 
     Raises:
         OSError: the file cannot be written; see `why_not_written`.
@@ -38,23 +41,36 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
         temporary.replace(target)
 
 
-def replace_with_sidecar(path: Path, data: bytes, sidecar: bytes) -> None:
+def replace_with_sidecar(path: Path, data: Iterable[bytes], make_sidecar: Callable[[str], bytes]) -> None:
     """Write a file and its sidecar so that a file never stands beside the sidecar of another.
 
     If the program is killed half-way, there is the old pair, the new pair, or a sidecar alone.
 
+    Args:
+        path: the file.
+        data: its content in parts.
+        make_sidecar: gives the sidecar's content from the SHA-256 of the file's.
+
     Raises:
         OSError: one cannot be written.
     """
-    beside = sidecar_path(path)
-    with _written_beside(path, data) as (target, new), _written_beside(beside, sidecar) as (beside, new_sidecar):
-        target.unlink(missing_ok=True)
-        new_sidecar.replace(beside)
-        new.replace(target)
+    digest = hashlib.sha256()
+
+    def hashed() -> Iterator[bytes]:
+        for part in data:
+            digest.update(part)
+            yield part
+
+    with _written_beside(path, hashed()) as (target, new):
+        sidecar = make_sidecar(digest.hexdigest())
+        with _written_beside(sidecar_path(path), sidecar) as (beside, new_sidecar):
+            target.unlink(missing_ok=True)
+            new_sidecar.replace(beside)
+            new.replace(target)
 
 
 @contextlib.contextmanager
-def _written_beside(path: str | os.PathLike[str], data: bytes) -> Iterator[tuple[Path, Path]]:
+def _written_beside(path: str | os.PathLike[str], data: bytes | Iterable[bytes]) -> Iterator[tuple[Path, Path]]:
     """Write the data to a temporary file beside the target; yields both. The temporary file is removed at the end."""
     target = Path(os.path.realpath(path))  # a link stays, and its target is replaced
     if target.is_dir():
@@ -66,7 +82,7 @@ def _written_beside(path: str | os.PathLike[str], data: bytes) -> Iterator[tuple
     temporary = target.with_name(f".{secrets.token_hex(8)}{TEMPORARY_END}")
     try:
         with temporary.open("xb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         yield target, temporary

@@ -24,10 +24,13 @@ from trcaugment.formats.trc_header import (
 )
 from trcaugment.formats.trc_layout import make_plain
 from trcaugment.formats.trc_rows import read_rows
+from trcaugment.formats.trc_writing import format_rows
 from trcaugment.formats.units import DECIMALS, PER_METER
 from trcaugment.markers import FloatArray, Markers, usual_step_s
 
 PathLike = str | os.PathLike[str]
+
+_NUMBERS_AT_ONCE = 20_000  # that are formatted, so that the work stays in the processor's cache
 
 
 def read_trc(path: PathLike) -> Markers:
@@ -114,16 +117,21 @@ def write_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> None:
         raise TrcError(f"{str(path)!r}: cannot be written: {error}. Choose another name.") from error
 
 
-def format_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> bytes:
-    """The bytes that `write_trc` writes.
+def format_trc(path: PathLike, markers: Markers, *, unit: str = "m") -> Iterator[bytes]:
+    """The bytes that `write_trc` writes, in parts, so that memory does not grow with the length of a trial.
 
     Raises:
         TrcError: the markers do not fit a TRC.
     """
     try:
-        return _format(markers, unit, Path(path).name).encode(errors="replace")
+        yield _head(markers, unit, Path(path).name).encode(errors="replace")
     except TrcError as error:
         raise TrcError(f"{path}: {error}") from error
+    n_frames = max(1, _NUMBERS_AT_ONCE // markers.positions[0].size)
+    for first in range(0, markers.n_frames, n_frames):
+        block = slice(first, first + n_frames)
+        values = _values(markers.positions[block], unit)
+        yield format_rows(first + 1, markers.time_s[block], values.reshape(len(values), -1), DECIMALS[unit])
 
 
 # Reading
@@ -208,18 +216,16 @@ def _odd_times(header: Header, time_s: FloatArray) -> Iterator[str]:
 # Writing
 
 
-def _format(markers: Markers, unit: str, file_name: str) -> str:
-    """The whole text of the file."""
+def _head(markers: Markers, unit: str, file_name: str) -> str:
+    """The lines before the rows."""
     if unit not in PER_METER:
         raise TrcError(f"expected unit m, cm or mm, found {unit!r}. Choose one of the three.")
     if not markers.names:
         raise TrcError("expected at least one marker, found none. A TRC without markers cannot be read again.")
     check_characters(markers.names, "")
-    values = _values(markers, unit).reshape(markers.n_frames, -1).tolist()
     title = re.sub(r"[\x00-\x20]+", "_", file_name)
     rate = f"{_rate_hz(markers.time_s):.8g}"
     n = len(markers.names)
-    row = "%d\t%r" + f"\t%.{DECIMALS[unit]}f" * (3 * n)
     return "\n".join(
         [
             f"PathFileType\t4\t(X/Y/Z)\t{title}",
@@ -227,16 +233,14 @@ def _format(markers: Markers, unit: str, file_name: str) -> str:
             f"{rate}\t{rate}\t{markers.n_frames}\t{n}\t{unit}\t{rate}\t1\t{markers.n_frames}",
             "\t".join(["Frame#", "Time", "\t\t\t".join(markers.names), "", ""]),
             "\t\t" + "\t".join(f"X{k}\tY{k}\tZ{k}" for k in range(1, n + 1)),
-            "",
-            *(row % (k, t, *v) for k, (t, v) in enumerate(zip(markers.time_s.tolist(), values, strict=True), 1)),
-            "",
+            "\n",
         ]
     )
 
 
-def _values(markers: Markers, unit: str) -> FloatArray:
+def _values(positions: FloatArray, unit: str) -> FloatArray:
     """Positions in the file's unit, (n_frames, n_markers, 3); no valid sample is written as (0, 0, 0)."""
-    values = markers.positions * PER_METER[unit]
+    values = positions * PER_METER[unit]
     values[np.isnan(values).any(axis=2)] = np.nan
     smallest = 10.0 ** -DECIMALS[unit]
     at_origin = (np.abs(values) < 0.6 * smallest).all(axis=2)  # would be written as three zeros

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from trcaugment.formats.c3d import format_c3d, parse_c3d
@@ -37,12 +38,11 @@ def parse_trial(data: bytes, path: Path) -> Markers:
     return parse_c3d(data, path) if is_c3d(path) else parse_trc(data, path)
 
 
-def format_trial(path: Path, markers: Markers, *, unit: str) -> bytes:
-    """The bytes of a file of markers; its name says the format.
+def format_trial(path: Path, markers: Markers, *, unit: str) -> Iterable[bytes]:
+    """The bytes of a file of markers in parts; its name says the format.
 
     Raises:
         TrcError: the markers do not fit a TRC file.
         C3dError: they do not fit a C3D file.
     """
-    form = format_c3d if is_c3d(path) else format_trc
-    return form(path, markers, unit=unit)
+    return [format_c3d(path, markers, unit=unit)] if is_c3d(path) else format_trc(path, markers, unit=unit)
