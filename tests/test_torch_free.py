@@ -26,7 +26,7 @@ STEPS = {
     "--help": "show_help(main, [])",
 }
 # Packages that predicting loads, with those of the shell that runs the command.
-NEEDED = {"trcaugment", "numpy", "onnxruntime", "click", "rich", "msgspec", "safetensors", "typing_extensions"}
+NEEDED = {"trcaugment", "numpy", "onnxruntime", "click", "msgspec", "safetensors", "typing_extensions"}
 SCRIPT = """
 import json, sys
 import click

@@ -25,8 +25,8 @@ from trcaugment.model.normalization import body_frame, make_features, to_lab
 from trcaugment.model.uncertainty import Uncertainty
 from trcaugment.subject import Subject
 
-# Windows in memory at once, so that memory does not grow with the length of a trial.
-BLOCK_WINDOWS = 1024
+# Windows at once: they stay in the processor's cache, and memory does not grow with the length of a trial.
+BLOCK_WINDOWS = 64
 
 # A function of keypoints in m, (n_windows, n_frames, 15, 3), heights in m and masses in kg, (n_windows,); it returns
 # values of every frame, (n_windows, n_frames, ...).

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
@@ -39,7 +40,8 @@ def lost_markers(missing: BoolArray, never: BoolArray, outputs: Sequence[str]) -
         never: keypoints that are missing in nearly all of the trial, (15,).
         outputs: names of the markers.
     """
-    return np.asarray(added_errors_m(missing, never, outputs) > MOST_ADDED_MM / 1000)
+    added_mm, which = _of_patterns(missing, never, outputs)
+    return np.asarray((added_mm > MOST_ADDED_MM)[which])
 
 
 def added_errors_m(missing: BoolArray, never: BoolArray, outputs: Sequence[str]) -> FloatArray:
@@ -47,9 +49,15 @@ def added_errors_m(missing: BoolArray, never: BoolArray, outputs: Sequence[str])
 
     Infinite for a marker that cannot be predicted without them whatever its error. Arguments as for `lost_markers`.
     """
-    patterns, which = np.unique(missing, axis=0, return_inverse=True)
-    added_mm = np.array([_added_mm(pattern, never, tuple(outputs)) for pattern in patterns])
-    return np.asarray(added_mm[which.reshape(-1)] / 1000)
+    added_mm, which = _of_patterns(missing, never, outputs)
+    return np.asarray(added_mm[which] / 1000)
+
+
+def _of_patterns(missing: BoolArray, never: BoolArray, outputs: Sequence[str]) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Added errors in mm for each pattern of missing keypoints, (n_patterns, n_markers), and each frame's pattern."""
+    codes = np.packbits(missing, axis=1).view(np.uint16)[:, 0]  # 15 keypoints fill two bytes
+    _, firsts, which = np.unique(codes, return_index=True, return_inverse=True)
+    return np.array([_added_mm(missing[k], never, tuple(outputs)) for k in firsts]), which
 
 
 def _added_mm(missing: BoolArray, never: BoolArray, outputs: tuple[str, ...]) -> list[float]:

@@ -7,11 +7,12 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from threading import Timer
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import click
-from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:  # rich takes a twentieth of a second, which short commands need not spend
+    from rich.console import Console, RenderableType
 
 T = TypeVar("T")
 _WIDTH_WITHOUT_TERMINAL = 160  # of a table in a file: wide enough for most paths
@@ -37,6 +38,8 @@ class Summary:
 
     def console(self) -> Console:
         """A console for text with markup."""
+        from rich.console import Console
+
         return Console(stderr=self._err, quiet=self.quiet, highlight=False, soft_wrap=True)
 
     def say(self, text: str) -> None:
@@ -46,6 +49,8 @@ class Summary:
 
     def show(self, table: RenderableType) -> None:
         """Print a table, which in a file or a pipe is not squeezed into 80 columns unless COLUMNS says so."""
+        from rich.console import Console
+
         stream = sys.stderr if self._err else sys.stdout
         free = "COLUMNS" not in os.environ and not (stream is not None and stream.isatty())  # None: there is no screen
         console = Console(width=_WIDTH_WITHOUT_TERMINAL if free else None, highlight=False, markup=False)
@@ -65,6 +70,19 @@ def progress(title: str, total: int) -> Iterator[Callable[[], object]]:
     Yields:
         What is called after every step.
     """
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     console = Console(stderr=True)
     terminal = sys.stdout is not None and sys.stdout.isatty()
     columns = (TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn(), TimeElapsedColumn())

@@ -22,8 +22,7 @@ _CANNOT_LOAD = (
     *(failures.Fail, failures.InvalidArgument, failures.InvalidGraph, failures.InvalidProtobuf),
     *(failures.NotImplemented, failures.RuntimeException),
 )
-# Windows at once. More are slower: their states no longer fit the processor's cache.
-_BATCH_WINDOWS = 8
+_BATCH_WINDOWS = 128  # at once: limits memory; more are no faster
 
 
 class Engine(Protocol):
