@@ -16,8 +16,8 @@ STEPS = {
     "read_trc and write_trc": "write_trc('out.trc', read_trc('study/walk.trc'))",
     "guards": "import trcaugment.chain.checks.postures, trcaugment.chain.checks.refusals",
     "cards": "assert trcaugment.list_models()",
-    "models": "run('models')",
     "predict": "run('predict', 'study/walk.trc', '--height', '1.584', '--mass', '58.32', '-o', 'walk_aug.trc')",
+    "models": "run('models')",
     "osim compare": "run('osim', 'compare', 'a.mot', 'b.mot')",
     "view": "run('view', 'study/walk.trc')",
     "osim check": "import trcaugment.osim.check",
@@ -82,4 +82,4 @@ def test_prediction_loads_few_packages(loaded):
 
 
 def test_cards_are_read_without_onnx_runtime(loaded):
-    assert "onnxruntime" not in loaded["models"]
+    assert "onnxruntime" not in loaded["cards"]
