@@ -89,7 +89,7 @@ def batch(
     quiet: bool,
     json_file: Path | None,
 ) -> None:
-    """Convert all trials of a folder: OpenCap sessions, Pose2Sim projects, or any TRCs with a subjects.csv.
+    """Convert all trials of a folder: OpenCap sessions, Pose2Sim projects, or any files with a subjects.csv.
 
     Outputs that were made just so are kept, so the same command goes on after an interruption. Every output has
     a sidecar (.json) that says how it was made; batch_report.csv and .json say what became of every trial,

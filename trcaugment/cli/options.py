@@ -32,6 +32,7 @@ _GROUPS = {
         "marker_set",
         "scale_setup",
         "no_scaling",
+        "measurements_only",
         "ik_setup",
         "bridged_s",
     ),

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from trcaugment.cli.names import name_map, names_option
 from trcaugment.cli.options import report_options
+from trcaugment.cli.osim_bvh import bvh
 from trcaugment.cli.osim_ik import ik
 from trcaugment.cli.outputs import STANDARD, check_figure, check_outputs, write_output
 from trcaugment.errors import TrcAugmentError
@@ -33,6 +34,7 @@ def osim() -> None:
 
 
 osim.add_command(ik)
+osim.add_command(bvh)
 
 
 @osim.command()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from trcaugment.errors import OsimError
-from trcaugment.formats.mot import read_table
+from trcaugment.formats.mot import MotionTable, read_table
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.osim.log import opensim_log
 from trcaugment.osim.model import open_model
@@ -33,33 +34,54 @@ def pose(model_file: Path, motion_file: Path) -> tuple[Markers, list[tuple[int, 
     table = read_table(motion_file).with_unit(motion_file)
     with opensim_log() as log:
         model = open_model(model_file, None, log)
-        joints = _members(model.getJointSet())
-        markers = _members(model.getMarkerSet())
-        names = [_body(each.getChildFrame()) for each in joints]
-        values = _coordinates(model, table.labels, table.values, in_degrees=bool(table.in_degrees))
-        if not values:
-            raise OsimError(f"{motion_file}: expected coordinates of {model_file.name}, found none of them")
-        state = model.initSystem()
+        joints = members(model.getJointSet())
+        markers = members(model.getMarkerSet())
+        names = [body_of(each.getChildFrame()) for each in joints]
+        states = moved(model, table, f"{motion_file}: expected coordinates of {model_file.name}")
         places = np.empty((len(table.values), len(joints) + len(markers), 3))
-        for frame, own in enumerate(places):
-            for coordinate, column in values:
-                coordinate.setValue(state, float(column[frame]), False)
-            model.realizePosition(state)
+        for own, state in zip(places, states, strict=True):
             for k, joint in enumerate(joints):
                 own[k] = joint.getChildFrame().getPositionInGround(state).to_numpy()
             for k, marker in enumerate(markers, len(joints)):
                 own[k] = marker.getLocationInGround(state).to_numpy()
-        parents = [_body(each.getParentFrame()) for each in joints]
+        parents = [body_of(each.getParentFrame()) for each in joints]
         marker_names = [f"{each.getName()}′" for each in markers]
     bones = [(names.index(parent), k) for k, parent in enumerate(parents) if parent in names]
     return Markers((*names, *marker_names), places, table.values[:, 0]), bones
 
 
-def _members(listed: Any) -> list[Any]:
+def moved(model: Any, table: MotionTable, expected: str) -> Iterator[Any]:
+    """The model's state in each frame of a motion.
+
+    Args:
+        model: an initialized `opensim.Model`.
+        table: its coordinates over time.
+        expected: for the message if there are none: which file was to have which.
+
+    Raises:
+        OsimError: the motion has none of the model's coordinates.
+    """
+    values = _coordinates(model, table.labels, table.values, in_degrees=bool(table.in_degrees))
+    if not values:
+        raise OsimError(f"{expected}, found none of them")
+    return _states(model, values, len(table.values))
+
+
+def _states(model: Any, values: list[tuple[Any, FloatArray]], n_frames: int) -> Iterator[Any]:
+    state = model.initSystem()
+    for frame in range(n_frames):
+        for coordinate, column in values:
+            coordinate.setValue(state, float(column[frame]), False)
+        model.realizePosition(state)
+        yield state
+
+
+def members(listed: Any) -> list[Any]:
+    """The members of a set of OpenSim's."""
     return [listed.get(k) for k in range(listed.getSize())]
 
 
-def _body(frame: Any) -> str:
+def body_of(frame: Any) -> str:
     """Name of the body that a frame is fixed to."""
     return str(frame.findBaseFrame().getName())
 
@@ -71,9 +93,9 @@ def _coordinates(model: Any, labels: list[str], table: FloatArray, *, in_degrees
         label.removesuffix("/value").rsplit("/", 1)[-1]: column for label, column in zip(labels, table.T, strict=True)
     }
     found = []
-    for coordinate in _members(model.getCoordinateSet()):
+    for coordinate in members(model.getCoordinateSet()):
         column = columns.get(coordinate.getName())
-        if column is not None and not coordinate.isConstrained(model.getWorkingState()):
+        if column is not None and not coordinate.getLocked(model.getWorkingState()):
             in_rad = in_degrees and coordinate.getMotionType() == rotational
             found.append((coordinate, np.deg2rad(column) if in_rad else column))
     return found
