@@ -101,7 +101,7 @@ def predict(
 
     An input folder stands for its TRC and C3D files, - for a TRC on standard input. With several inputs, or if it is a
     folder, the output is filled with files of the inputs' names; - is standard output. Outputs have the input's unit
-    and time stamps, and OpenCap's marker names (r.ASIS_study, ...). Beside each, a sidecar (.json) says how it was made.
+    and time stamps, and OpenCap's marker names (r.ASIS_study, ...). A sidecar (.json) beside each says how it was made.
     """
     person = StatedSubject(height, mass, "--height", "--mass")
     keypoint_names = keypoint_map(names)
