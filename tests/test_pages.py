@@ -23,6 +23,7 @@ from trcaugment.pages.html import as_script, render
 from trcaugment.pages.marks import find_marks, joined
 from trcaugment.pages.packing import Packed, pack
 from trcaugment.pages.scene import Layer, at_times, find_pairings, make_scene
+from trcaugment.pages.spread import read_spread
 from trcaugment.pages.trial import Trial, open_trial
 from trcaugment.pages.viewer import make_page, show
 
@@ -209,3 +210,28 @@ def test_view_says_what_is_wrong_in_one_line(made: Path, tmp_path: Path) -> None
         assert words in output
         assert output.strip().splitlines()[-1].startswith("Error: ")
     assert not (tmp_path / "page.html").exists()
+
+
+def test_how_unsure_a_marker_is_comes_with_it(tmp_path: Path) -> None:
+    write_trc(tmp_path / "walk.trc", short_walk())
+    table = tmp_path / "unsure.csv"
+    person = ("--height", 1.584, "--mass", 58.32)
+    target = tmp_path / "aug.trc"
+    run("predict", tmp_path / "walk.trc", *person, "-o", target, "--uncertainty", table, "--with-keypoints")
+    trial = open_trial(target)
+    spread_mm = read_spread(table, trial)
+    rows = [line.split(",") for line in table.read_text().splitlines()]
+    k = rows[0].index("r_knee_study_forward_mm")
+    expected = np.linalg.norm(np.array([row[k : k + 3] for row in rows[2:]], dtype=float), axis=1)
+    np.testing.assert_allclose(spread_mm[:, trial.markers.names.index("r_knee_study")], expected)
+    assert np.isnan(spread_mm[:, trial.markers.names.index("RKnee")]).all()
+    shown = show(trial, spread_mm=spread_mm)
+    body = next(each for each in shown.scene.bodies if each.role == "predicted")
+    assert body.spread_mm is not None
+    whole = np.frombuffer(base64.b64decode(body.spread_mm), dtype=np.uint8).reshape(-1, len(body.names))
+    np.testing.assert_allclose(whole[:, body.names.index("r_knee_study")], expected, atol=0.5)
+    page = tmp_path / "page.html"
+    run("view", target, "--uncertainty", table, "-o", page)
+    assert "The paler a marker, the less sure" in page.read_text(encoding="utf-8")
+    run("report", target, "--uncertainty", table, "-o", page, "--overwrite")
+    assert 'id="uncertainty"' in page.read_text(encoding="utf-8")

@@ -24,15 +24,21 @@ def write_motion(path: Path, names: list[str], rows: np.ndarray) -> Path:
     return path
 
 
-def test_joints_and_markers_are_where_the_kinematics_put_them(opensim: ModuleType, tmp_path: Path) -> None:
-    write_shipped_model(tmp_path / "m.osim")
+@pytest.fixture(scope="module")
+def model(opensim: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "m.osim"
+    write_shipped_model(path)
+    return path
+
+
+def test_joints_and_markers_are_where_the_kinematics_put_them(model: Path, tmp_path: Path) -> None:
     values = np.random.default_rng(3).uniform(
         *np.array([(c.low, c.high) for c in COORDINATES]).T, (4, len(COORDINATES))
     )
     in_degrees = np.where([c.rotational for c in COORDINATES], np.rad2deg(values), values)
     rows = np.concatenate([np.arange(4)[:, None] / 60, in_degrees], axis=1)
     motion = write_motion(tmp_path / "m.mot", [c.name for c in COORDINATES], rows)
-    posed, bones = pose(tmp_path / "m.osim", motion)
+    posed, bones = pose(model, motion)
     expected = forward_kinematics(
         average_adult(), torch.from_numpy(values)[None], [POINT_INDEX[marker.name] for marker in MARKERS]
     )[0].numpy()
@@ -48,8 +54,7 @@ def test_joints_and_markers_are_where_the_kinematics_put_them(opensim: ModuleTyp
     assert thigh.min() == pytest.approx(thigh.max(), abs=0.02)
 
 
-def test_a_motion_of_another_model_is_refused(opensim: ModuleType, tmp_path: Path) -> None:
-    write_shipped_model(tmp_path / "m.osim")
+def test_a_motion_of_another_model_is_refused(model: Path, tmp_path: Path) -> None:
     motion = write_motion(tmp_path / "other.mot", ["tail"], np.array([[0.0, 1.0], [0.1, 2.0]]))
     with pytest.raises(OsimError, match=r"other.mot: expected coordinates of m.osim, found none of them"):
-        pose(tmp_path / "m.osim", motion)
+        pose(model, motion)

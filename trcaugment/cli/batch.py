@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +51,7 @@ _WRONG_USAGE = (SessionsError, SubjectsError, ModelError, ConversionError, Clust
     "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, metavar="N", help="Processes."
 )
 @click.option("--dask", "address", metavar="ADDRESS", help="Work on a Dask cluster instead.")
+@click.option("--report", "with_report", is_flag=True, help="Also write a page on each trial, and an index of all.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
 @click.option(
@@ -78,6 +80,7 @@ def batch(
     ik_setup: Path | None,
     jobs: int,
     address: str | None,
+    with_report: bool,
     dry_run: bool,
     model_name: str | None,
     device: str,
@@ -137,8 +140,12 @@ def batch(
             whole = [file and file.absolute() for file in files]
             kit = Kit(model=whole[0], marker_set=whole[1], scale_setup=whole[2], ik_setup=whole[3])
             how = HowToSolve(static, kit, settings.preparation.max_gap_s) if with_ik else None
-            rows = _run(plan, work, output, address or jobs, how, summary)
-            failed = not went_well(rows)
+            if with_report:
+                from trcaugment.pages.cohort import check_pages
+
+                check_pages([trial.conversion.target for trial in plan.trials], output, overwrite=overwrite)
+            rows, without_page = _run(plan, work, _Job(output, address or jobs, how, with_report), summary)
+            failed = not went_well(rows) or without_page
             if json_file:
                 write_output(json_file, as_json(account(rows)))
     except _WRONG_USAGE as error:
@@ -156,8 +163,19 @@ def _whole_path(model: str) -> str:
     return str(Path(model).absolute()) if Path(model).exists() and not (models_folder() / model).exists() else model
 
 
-def _run(plan: Plan, work: Work, output: Path, where: int | str, how: HowToSolve | None, summary: Summary) -> list[Row]:
-    """Does the work, as far as it gets, writes the report and shows it."""
+@dataclass(frozen=True)
+class _Job:
+    """What is done besides predicting: the folder, processes or cluster, joint angles, pages."""
+
+    output: Path
+    where: int | str
+    how: HowToSolve | None
+    with_report: bool
+
+
+def _run(plan: Plan, work: Work, job: _Job, summary: Summary) -> tuple[list[Row], bool]:
+    """Does the work, as far as it gets, writes the report and shows it; also whether a page is lacking."""
+    from trcaugment.cli.batch_pages import write_cohort_page, write_trial_pages
     from trcaugment.cli.batch_tables import show_result
     from trcaugment.conversion.folder import claimed
     from trcaugment.conversion.report import make_rows, write_report
@@ -166,26 +184,34 @@ def _run(plan: Plan, work: Work, output: Path, where: int | str, how: HowToSolve
 
     # A missing model or package is an error before any work.
     loaded_model(work.model, work.device)
-    if how is not None and isinstance(where, int):
+    if job.how is not None and isinstance(job.where, int):
         load_opensim()
     outcomes: dict[Path, Outcome] = {}
     angles: dict[Path, Angles] = {}
-    with claimed(output, [trial.conversion.target.parent for trial in plan.trials]):
+    everybody: list[PlannedPerson] = []
+    pages: dict[Path, str | None] = {}
+    with claimed(job.output, [trial.conversion.target.parent for trial in plan.trials]):
         try:
-            _convert(plan, work, where, outcomes, summary)
-            if how is not None:
-                everybody = _people(plan, how, outcomes, angles, summary)
-                _find_angles(everybody, where, angles, summary, overwrite=work.settings.overwrite)
+            _convert(plan, work, job.where, outcomes, summary)
+            if job.how is not None:
+                everybody = _people(plan, job.how, outcomes, angles, summary)
+                _find_angles(everybody, job.where, angles, summary, overwrite=work.settings.overwrite)
+            if job.with_report:
+                done = [target for target, each in outcomes.items() if each.sidecar is not None]
+                with _pool(job.where) as (pool, _):
+                    pages = write_trial_pages(done, everybody, work, pool)
         except KeyboardInterrupt:
             say("Interrupted; the same command goes on.", err=True)
         except CancelledError:
-            say(f"The Dask scheduler at {where} was lost; the same command goes on.", err=True)
+            say(f"The Dask scheduler at {job.where} was lost; the same command goes on.", err=True)
         rows = make_rows(plan, outcomes, angles)
         try:
-            write_report(output, rows)
+            write_report(job.output, rows)
+            if job.with_report:
+                write_cohort_page(job.output, rows, pages, summary)
         finally:  # on a full disk the screen is all there is
-            show_result(rows, output, summary)
-    return rows
+            show_result(rows, job.output, summary)
+    return rows, any(pages.values())
 
 
 def _convert(plan: Plan, work: Work, where: int | str, outcomes: dict[Path, Outcome], summary: Summary) -> None:

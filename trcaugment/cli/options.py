@@ -20,7 +20,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 # Headings of the help, and the parameters under them; each command has some of these.
 _GROUPS = {
     "Person": ("height", "mass", "subjects"),
-    "Files": ("output", "layout", "overwrite", "with_keypoints", "uncertainty", "dry_run"),
+    "Files": ("output", "layout", "overwrite", "with_keypoints", "uncertainty", "with_report", "dry_run"),
     "What is read": ("names", "from_s", "to_s"),
     "Preparing keypoints": ("max_gap_s", "keep_outliers", "repair_swaps", "up", "lowpass_hz", "strict"),
     "Network": ("model_name", "device"),

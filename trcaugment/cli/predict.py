@@ -22,8 +22,8 @@ from trcaugment.cli.predict_account import account, as_data
 from trcaugment.cli.predict_files import STANDARD_OUTPUT, check_files, find_inputs, plan
 from trcaugment.cli.preparing import preparation_options
 from trcaugment.cli.screen import Summary, progress, say
-from trcaugment.errors import ModelError, OsimError, OutputError, SubjectError, TrcError
-from trcaugment.formats.files import as_json
+from trcaugment.errors import ModelError, OsimError, OutputError, SubjectError, TrcAugmentError, TrcError
+from trcaugment.formats.files import as_json, report_path
 from trcaugment.subject import StatedSubject
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
     metavar="CSV",
     help="Also write how far each marker may be off, in every frame (one input).",
 )
+@click.option("--report", "with_report", is_flag=True, help="Also write a page on each trial (NAME_report.html).")
 @click.option("--ik", "with_ik", is_flag=True, help="Then find joint angles with OpenSim; the output is a folder.")
 @click.option("--static", type=_FOUND, metavar="TRC", help="With --ik: the input, or a marker file, that scales.")
 @preparation_options
@@ -88,6 +89,7 @@ def predict(
     device: str,
     with_keypoints: bool,
     uncertainty: Path | None,
+    with_report: bool,
     with_ik: bool,
     static: Path | None,
     prepared: dict[str, Any],
@@ -108,6 +110,8 @@ def predict(
     wanted = time_range(from_s, to_s)
     if static and not with_ik:
         raise click.UsageError("--static is for --ik; add --ik.")
+    if with_report and output == str(STANDARD):
+        raise click.UsageError("--report writes a page beside the output; with -o -, leave it out.")
     summary = make_summary(quiet, json_file, Path(output))
     with ExitStack() as stack:
         try:
@@ -118,6 +122,7 @@ def predict(
             folder = with_ik or len(files) > 1 or output.endswith(("/", os.sep)) or Path(output).is_dir()
             conversions = stack.enter_context(plan(files, output, person, folder=folder))
             others = [path for path in (json_file, uncertainty) if path]
+            others += [report_path(each.target) for each in conversions] if with_report else []
             check_files(conversions, others, folder=folder, overwrite=overwrite)
             if with_ik:
                 prepare([each.target for each in conversions], Path(output), overwrite, [static] if static else [])
@@ -157,9 +162,10 @@ def predict(
     if n_failed and len(outcomes) > 1:
         say(f"{n_failed} of {len(outcomes)} trials failed; the others are done.", err=True)
     solved = _find_angles(outcomes, Path(output), static, settings, summary) if with_ik else None
+    no_report = with_report and not _write_reports(outcomes, model, uncertainty, summary)
     if json_file:
         write_output(json_file, as_json({"trials": as_data(outcomes)} | ({"ik": solved.as_data()} if solved else {})))
-    if n_failed or (solved and solved.failed):
+    if n_failed or no_report or (solved and solved.failed):
         sys.exit(1)
 
 
@@ -195,6 +201,23 @@ def _find_angles(
         folder, subject, {path.stem: path for path in done}, static, max_gap_s=settings.preparation.max_gap_s
     )
     return run_ik(person, os.cpu_count() or 1, summary)
+
+
+def _write_reports(outcomes: Sequence[Outcome], model: Model, uncertainty: Path | None, summary: Summary) -> bool:
+    """A page on each trial that was predicted; whether all could be made."""
+    from trcaugment.pages.angles import find_motion
+    from trcaugment.pages.making import report_of
+
+    failed = 0
+    for target in (outcome.conversion.target for outcome in outcomes if outcome.sidecar):
+        page = report_path(target)
+        try:
+            write_output(page, report_of(target, find_motion(target), uncertainty, model))
+            summary.say(f"report: {page}")
+        except TrcAugmentError as error:
+            failed += 1
+            say(f"{click.style('no report', fg='red')}  {error.about(target)}", err=True)
+    return not failed
 
 
 def _show(outcome: Outcome, summary: Summary) -> None:

@@ -25,6 +25,9 @@ PAGE_END = ".html"
 )
 @click.option("--motion", type=_FILE, metavar="MOT", help="Joint angles, of which --model shows the pose.")
 @click.option("--model", type=_FILE, metavar="OSIM", help="The scaled OpenSim model for --motion.")
+@click.option(
+    "--uncertainty", type=_FILE, metavar="CSV", help="What predict --uncertainty wrote for TRC: paler is less sure."
+)
 @click.option("-o", "--output", type=_FILE, metavar="HTML", help="The page; else TRC with the end .html.")
 @click.option("--open", "open_it", is_flag=True, help="Show it in the browser.")
 @click.option("--overwrite", is_flag=True, help="Replace the page if it exists.")
@@ -33,6 +36,7 @@ def view(
     other: Path | None,
     motion: Path | None,
     model: Path | None,
+    uncertainty: Path | None,
     output: Path | None,
     open_it: bool,
     overwrite: bool,
@@ -42,19 +46,21 @@ def view(
     Beside an output of predict, the keypoints that it was made from are shown if they are still there, and what was
     found. With another file, marker by marker, the distance of the two.
     """
+    from trcaugment.pages.spread import read_spread
     from trcaugment.pages.trial import open_trial
     from trcaugment.pages.viewer import make_page, show
 
     if (motion is None) != (model is None):
         raise click.UsageError("--motion needs --model, and --model needs --motion: give both.")
     page = source.with_suffix(PAGE_END) if output is None else output
-    read = [each for each in (source, other, motion, model) if each is not None]
+    read = [each for each in (source, other, motion, model, uncertainty) if each is not None]
     check_outputs([page], read, overwrite)
     try:
         trial = open_trial(source)
         beside = open_trial(other) if other else None
         models = _model_layers(model, motion) if model and motion else ()
-        shown = show(trial, beside, models)
+        spread_mm = read_spread(uncertainty, trial) if uncertainty else None
+        shown = show(trial, beside, models, spread_mm=spread_mm)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
     write_output(page, make_page(shown, source.stem))

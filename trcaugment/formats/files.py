@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 SIDECAR_END = ".json"
+REPORT_END = "_report.html"
 TEMPORARY_END = ".trcaugment.tmp"  # of files that are being written
 ADVICE = {
     errno.EISDIR: "Add a file name.",
@@ -94,6 +95,11 @@ def _written_beside(path: str | os.PathLike[str], data: bytes | Iterable[bytes])
 def sidecar_path(output: Path) -> Path:
     """Path of a marker file's sidecar: `walk_aug.json` beside `walk_aug.trc`."""
     return output.with_suffix(SIDECAR_END)
+
+
+def report_path(output: Path) -> Path:
+    """Path of a marker file's report: `walk_aug_report.html` beside `walk_aug.trc`."""
+    return output.with_name(output.stem + REPORT_END)
 
 
 def read_file(path: Path) -> bytes:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 
+GENERATOR = '<meta name="generator" content="trcaugment">'  # by which a page of ours is known
+
+
 def render(template: str, **values: object) -> bytes:
     """A page as a UTF-8 file.
 
@@ -20,7 +23,10 @@ def render(template: str, **values: object) -> bytes:
         values: what it asks for; a name that is lacking is an error.
     """
     return (
-        environment().get_template(template).render(tool=this_tool(), **values).encode(errors="replace")
+        environment()
+        .get_template(template)
+        .render(tool=this_tool(), generator=GENERATOR, **values)
+        .encode(errors="replace")
     )  # paths may not be Unicode
 
 

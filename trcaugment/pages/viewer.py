@@ -98,6 +98,6 @@ def _notes(scene: Scene) -> Iterator[str]:
     if scene.every > 1:
         yield f"The trial is long: one of {scene.every} frames is shown."
     if any(body.spread_mm for body in scene.bodies):
-        yield "The paler a marker, the less sure: full colour up to 10 mm (one SD in space), palest from 50 mm on."
+        yield "The paler a marker, the less sure: full colour up to 10 mm (one SD in space), palest from 30 mm on."
     step_mm = max(1000 * body.positions.step_m for body in scene.bodies)
     yield f"Positions are rounded to {step_mm:.2g} mm."
