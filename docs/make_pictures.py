@@ -77,6 +77,7 @@ FLOORS = (
         "figures": "pictures as files",
     },
     {"conversion": "one trial or a cohort: plan, pools, outputs, ⑦ sidecars, joint angles, report"},
+    {"pages": "what a browser shows: the moving body, the report of a trial, the cohort"},
     {"cli": "one thin file per command; click and rich live only here"},
 )
 WIDE = {"body": 1.6, "evaluation": 1.2, "training": 1.2, "osim": 1.2, "marker_sets": 1.3}

@@ -150,8 +150,20 @@ def test_parts_of_a_motion_are_joined_with_a_gap_between_and_errors_come_with_th
     assert solved.rms_mm == pytest.approx(np.sqrt((1 + 49 + 9) / 3))
     assert solved.max_mm == 7
     assert marker_errors(solved) == [("b", 7, 7), ("a", pytest.approx(np.sqrt(5)), 3)]
-    (chart,) = angle_charts(solved.motion)  # neither what rests nor translations
+    (chart,) = angle_charts(solved)  # neither what rests nor translations
     assert (chart.title, [curve.label for curve in chart.curves]) == ("knee angle", ["right", "left"])
+    table = tmp_path / "angle_uncertainty.csv"
+    head = "trial,coordinate,constant_deg,moving_deg,smallest_change_deg\n"
+    table.write_text(f"{head}run,knee_angle_r,9,9,9\nwalk,knee_angle_r,4.0,1.5,4.2\n")
+    (chart,) = angle_charts(read_solved(found))
+    right, left = chart.curves
+    assert right.high is not None
+    np.testing.assert_allclose(right.high - right.values, np.where(np.isnan(right.values), np.nan, 1.5))
+    assert left.high is None
+    table.write_text("trial,coordinate\n")
+    with pytest.raises(MotionError, match="expected the table of angles"):
+        read_solved(found)
+    table.unlink()
     (over_cycle,) = cycle_charts(solved.motion, {"right": [(0.5, 1.5)], "left": []})
     assert [curve.label for curve in over_cycle.curves] == ["right, 1 cycle"]
     assert list(cycle_charts(solved.motion, {"right": [], "left": []})) == []

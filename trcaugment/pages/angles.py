@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +26,18 @@ _ERROR_HEAD = ["time_s", "rms_mm", "max_mm", "mark"]
 _SIDES = (("_r", "right", "first"), ("_l", "left", "second"))
 
 
+class Spread(NamedTuple):
+    """Standard deviations of both parts of an angle's error, and the smallest change that is more than chance, in °."""
+
+    constant: float
+    moving: float
+    smallest_change: float
+
+
+_SPREAD_FILE = "angle_uncertainty.csv"
+_SPREAD_HEAD = ["trial", "coordinate", *(f"{each}_deg" for each in Spread._fields)]
+
+
 @dataclass(frozen=True, eq=False)
 class Solved:
     """What inverse kinematics found.
@@ -35,6 +48,7 @@ class Solved:
         error_names: markers that were followed, (n_markers,); empty if there is no table of errors.
         error_time_s: (n_error_frames,).
         errors_mm: distances of the model's markers from the trial's, (n_error_frames, n_markers).
+        spreads: coordinate -> how far it may be off; empty if that is not known.
     """
 
     motion: Motion
@@ -42,6 +56,7 @@ class Solved:
     error_names: tuple[str, ...]
     error_time_s: FloatArray
     errors_mm: FloatArray
+    spreads: Mapping[str, Spread] = field(default_factory=dict)
 
     @property
     def rms_mm(self) -> float:
@@ -71,7 +86,8 @@ def read_solved(motion: Path) -> Solved:
     name = motion.stem.removesuffix("_part1")
     files = (motion,) if name == motion.stem else tuple(_parts(motion.with_name(name)))
     names, time_s, errors_mm = _read_errors(motion.with_name(f"{name}_errors.csv"))
-    return Solved(_joined([read_motion(each) for each in files]), files, names, time_s, errors_mm)
+    spreads = _read_spreads(motion.with_name(_SPREAD_FILE), name)
+    return Solved(_joined([read_motion(each) for each in files]), files, names, time_s, errors_mm, spreads)
 
 
 def _parts(trial: Path) -> Iterator[Path]:
@@ -109,6 +125,19 @@ def _read_errors(path: Path) -> tuple[tuple[str, ...], FloatArray, FloatArray]:
     return tuple(head[4:]), table[:, 0], table[:, 1:]
 
 
+def _read_spreads(path: Path, trial: str) -> dict[str, Spread]:
+    """How far a trial's angles may be off, from the table beside its motion; nothing if there is none."""
+    if not path.is_file():
+        return {}
+    try:
+        head, *rows = csv.reader(io.StringIO(decode_text(read_file(path))))
+        if head != _SPREAD_HEAD:
+            raise ValueError(f"found columns {', '.join(head)[:60]}")
+        return {row[1]: Spread(*map(float, row[2:5])) for row in rows if row[0] == trial}
+    except (OSError, ValueError, IndexError, TypeError) as error:
+        raise MotionError(f"{path}: expected the table of angles that osim ik writes ({error})") from error
+
+
 def error_charts(solved: Solved) -> Iterator[Chart]:
     """Marker errors over time, with the usual limits."""
     if not len(solved.error_time_s):
@@ -132,11 +161,18 @@ def marker_errors(solved: Solved) -> list[tuple[str, float, float]]:
     return sorted(rows, key=lambda row: -row[1])
 
 
-def angle_charts(motion: Motion) -> Iterator[Chart]:
-    """Angles that move over time, both sides in one chart."""
+def angle_charts(solved: Solved) -> Iterator[Chart]:
+    """Angles that move over time, both sides in one chart, with bands of one SD of the moving part where known."""
+    motion = solved.motion
     for title, sides in _groups(motion):
-        curves = [Curve(label, style, motion.values[name]) for name, label, style in sides]
+        curves = [_curve(motion.values[name], label, style, solved.spreads.get(name)) for name, label, style in sides]
         yield Chart(title, "°", motion.time_s, curves, least_span=_LEAST_SPAN_DEG)
+
+
+def _curve(values: FloatArray, label: str, style: str, spread: Spread | None) -> Curve:
+    if spread is None:
+        return Curve(label, style, values)
+    return Curve(label, style, values, values - spread.moving, values + spread.moving)
 
 
 def cycle_charts(motion: Motion, cycles: dict[str, list[Cycle]]) -> Iterator[Chart]:

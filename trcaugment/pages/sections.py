@@ -35,6 +35,11 @@ _GAIT = (
     "where it is farthest before the pelvis (Zeni et al. 2008). Angles in the middle of the body are over the right "
     "side's cycles."
 )
+_BANDS = (
+    "Bands are one standard deviation of the moving part of the uncertainty. The constant part, which is the same in "
+    "all trials of the person, comes on top; it counts between people. Two trials of a person differ by more than "
+    "chance from the smallest change on."
+)
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -118,10 +123,18 @@ def kinematics_sections(solved: Solved, markers: Markers) -> Iterator[Section]:
         yield Section("ik", "Marker errors of inverse kinematics", [text], _drawn(error_charts(solved)), [table])
     if drawn := _drawn(cycle_charts(solved.motion, find_cycles(markers))):
         yield Section("gait", "Joint angles over the gait cycle", [_GAIT], drawn)
-    if drawn := _drawn(angle_charts(solved.motion)):
+    if drawn := _drawn(angle_charts(solved)):
         names = " and ".join(path.name for path in solved.files)
-        text = f"From {names}; coordinates that change by half a degree or more."
-        yield Section("angles", "Joint angles over time", [text], drawn)
+        about = [f"From {names}; coordinates that change by half a degree or more."]
+        about += [_BANDS] if solved.spreads else []
+        yield Section("angles", "Joint angles over time", about, drawn, list(_spread_tables(solved)))
+
+
+def _spread_tables(solved: Solved) -> Iterator[Table]:
+    head = ("coordinate", "constant (°)", "moving (°)", "smallest change (°)")
+    rows = [(name, *(f"{value:.1f}" for value in spread)) for name, spread in solved.spreads.items()]
+    if rows:
+        yield Table("How far angles may be off", head, rows)
 
 
 def _drawn(charts: Iterable[Chart]) -> list[Drawn]:

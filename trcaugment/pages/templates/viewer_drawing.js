@@ -50,16 +50,21 @@ function drawFloor(project) {
   const x0 = Math.round(at[0]), z0 = Math.round(at[2]), y = scene.floor_m;
   pen.strokeStyle = colors.grid;
   pen.lineWidth = 1;
-  pen.beginPath();
   for (let panel = 0; panel <= (camera.beside ? 1 : 0); panel++) {
+    pen.save();
+    pen.beginPath();
+    pen.rect(camera.beside ? (panel * width) / 2 : 0, 0, camera.beside ? width / 2 : width, height);
+    pen.clip();
+    pen.beginPath();
     for (let k = -reach; k <= reach; k += 0.5) {
       pen.moveTo(...project(x0 + k, y, z0 - reach, panel).slice(0, 2));
       pen.lineTo(...project(x0 + k, y, z0 + reach, panel).slice(0, 2));
       pen.moveTo(...project(x0 - reach, y, z0 + k, panel).slice(0, 2));
       pen.lineTo(...project(x0 + reach, y, z0 + k, panel).slice(0, 2));
     }
+    pen.stroke();
+    pen.restore();
   }
-  pen.stroke();
 }
 function drawBody(body, project) {
   const n = body.names.length, { places, screen } = body;
@@ -85,7 +90,7 @@ function drawBody(body, project) {
   pen.lineWidth = 1.8;
   for (let k = 0; k < n; k++) {
     if (screen[3 * k] !== screen[3 * k]) continue;
-    pen.globalAlpha = 1 - 0.8 * Math.min(1, Math.max(0, ((spread(body, k, frame) || 0) - 10) / 40));
+    pen.globalAlpha = 1 - 0.8 * Math.min(1, Math.max(0, ((spread(body, k, frame) || 0) - 10) / 20));
     pen.beginPath();
     pen.arc(screen[3 * k], screen[3 * k + 1], (body.role === "other" ? 5 : body.role === "model" ? 2 : 3.6) * screen[3 * k + 2], 0, 6.2832);
     if (body.role === "other") pen.stroke();
