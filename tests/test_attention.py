@@ -17,6 +17,7 @@ from trcaugment.chain.augmentation import attend
 from trcaugment.cli import main
 from trcaugment.errors import ModelError
 from trcaugment.figures.attention import draw_attention
+from trcaugment.figures.figures import as_file
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.model.folder import save_model
 from trcaugment.model.network import MarkerNetwork
@@ -178,4 +179,4 @@ def test_wrong_usage_is_said_before_any_work(tmp_path: Path, without_attention: 
 
 
 def test_the_picture_of_a_single_frame_can_be_drawn() -> None:
-    assert draw_attention(np.full((1, 15), 1 / 15), np.array([0.5]), KEYPOINTS, "png").startswith(b"\x89PNG")
+    assert as_file(draw_attention(np.full((1, 15), 1 / 15), np.array([0.5]), KEYPOINTS.names)).startswith(b"\x89PNG")

@@ -90,7 +90,7 @@ def test_curves_show_every_epoch_of_the_log(tmp_path, monkeypatch):
     (tmp_path / "metrics.csv").write_text(
         "epoch,step,train_loss,val_mpme_mm,val_rmse_mm\n0,3,,90.5,70\n0,3,0.5,,\n1,7,,80,60.25\n1,7,0.25,,\n"
     )
-    curves.draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
+    curves.draw_curves(tmp_path / "metrics.csv")
     assert drawn == {
         "Loss": {"training": ([1, 2], [0.5, 0.25])},
         "Validation error (mm)": {"MPME": ([1, 2], [90.5, 80.0]), "coordinate RMSE": ([1, 2], [70.0, 60.25])},

@@ -48,6 +48,7 @@ def attention(
     try:
         from trcaugment.chain.augmentation import attend
         from trcaugment.figures.attention import draw_attention
+        from trcaugment.figures.figures import as_file
         from trcaugment.formats.trc import read_trc
 
         markers = read_trc(source)
@@ -59,7 +60,7 @@ def attention(
     names = model.card.inputs
     if table:
         write_output(table, as_csv([("time_s", *names), *_rows(weights, markers.time_s)]))
-    write_output(output, draw_attention(weights, markers.time_s, names, kind))
+    write_output(output, as_file(draw_attention(weights, markers.time_s, names), kind))
     click.echo(f"{source} -> {output}")
     click.echo(_favourites(weights, names))
 

@@ -131,6 +131,7 @@ def evaluate(
     if found.scores:
         from trcaugment.cli.evaluate_tables import show
         from trcaugment.figures.errors import draw_errors
+        from trcaugment.figures.figures import as_file
 
         # First the files, as the screen may be a pipe that somebody closes.
         if json_file:
@@ -138,7 +139,7 @@ def evaluate(
         if csv_file:
             write_output(csv_file, _as_csv(found))
         if figure_file:
-            write_output(figure_file, draw_errors(found, figure_kind))
+            write_output(figure_file, as_file(draw_errors(found), figure_kind))
         show(summary, found)
     for name, reason in found.failed.items():
         click.echo(f"{click.style('failed', fg='red')}  {name}: {reason}", err=True)

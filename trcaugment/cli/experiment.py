@@ -119,6 +119,7 @@ def _experiment(names: Sequence[str], folder: Path, size: Size, n_seeds: int) ->
     from trcaugment.cli.experiment_progress import ExperimentStatus
     from trcaugment.cli.outputs import write_output
     from trcaugment.figures.experiments import draw_experiment
+    from trcaugment.figures.figures import as_file
     from trcaugment.training.experiments import run_experiment, shipped_recipes
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -132,7 +133,7 @@ def _experiment(names: Sequence[str], folder: Path, size: Size, n_seeds: int) ->
             errors = f"RMSE {result.rmse_mm:.2f} mm, MPME {result.mpme_mm:.2f} mm"
             place = f"{len(results)} of {n_seeds * len(recipes)}"
             console.print(f"{place}: {result.name}, seed {result.seed}: {errors} ({result.seconds:.0f} s)")
-            write_output(folder / "curves.png", draw_experiment(folder, results, titles))
+            write_output(folder / "curves.png", as_file(draw_experiment(folder, results, titles), dpi=120))
     wide = Console(highlight=False, markup=False, width=max(console.width, _TABLE_WIDTH))
     wide.print(_table(titles, results))
     console.print(f"Loss curves: {folder / 'curves.png'}")

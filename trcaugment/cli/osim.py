@@ -175,8 +175,9 @@ def compare(
         write_output(csv_file, _as_csv(found))
     if figure_file:
         from trcaugment.figures.angles import draw_angles
+        from trcaugment.figures.figures import as_file
 
-        write_output(figure_file, draw_angles(found, (str(first), str(second)), kind))
+        write_output(figure_file, as_file(draw_angles(found, (str(first), str(second))), kind))
     if json_file:
         write_output(json_file, as_json({"differences": found.differences, "n_frames": len(found.time_s)}))
     console = _console(quiet, json_file)

@@ -19,6 +19,7 @@ from trcaugment.conversion.angle_uncertainty import ANGLE_UNCERTAINTY, AngleSpre
 from trcaugment.conversion.pools import Pool
 from trcaugment.conversion.sidecar import Sidecar
 from trcaugment.errors import MarkersError, OsimError, TrcAugmentError
+from trcaugment.figures.figures import as_file
 from trcaugment.figures.ik_errors import draw_ik_errors
 from trcaugment.formats.files import replace_file, why_not_written
 from trcaugment.formats.name_map import AS_THEY_ARE, NameMap
@@ -249,7 +250,7 @@ def _solve(name: str, trial: Markers, person: Person, tasks: Tasks) -> MarkerErr
     with _ONE_AT_A_TIME:
         errors = solve(name, trial, tasks, folder, max_gap_s=person.max_gap_s, others=person.trials.keys() - {name})
     try:
-        replace_file(folder / f"{name}{FIGURE_END}", draw_ik_errors(errors, name))
+        replace_file(folder / f"{name}{FIGURE_END}", as_file(draw_ik_errors(errors, name)))
     except OSError as error:
         raise OsimError(f"{folder} {why_not_written(error)}") from error
     return errors

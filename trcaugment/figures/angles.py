@@ -3,42 +3,50 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from trcaugment.figures.figures import as_file
 from trcaugment.osim.compare import DEGREES, Comparison, Difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _N_COLUMNS = 5
 _COLORS = ("#1f4e79", "#e07a1f")
 _LEAST_HEIGHT = 5.0  # smallest range of a panel's axis, in degrees or mm
 
 
-def draw_angles(comparison: Comparison, names: tuple[str, str], kind: str) -> bytes:
+def draw_angles(comparison: Comparison, names: tuple[str, str]) -> Figure:
     """Draw the coordinates of both motions over time, each panel with its RMSE with and without offset.
 
     Args:
         comparison: the comparison of two motions.
         names: names of the two motions.
-        kind: "png", "pdf" or "svg".
     """
     from matplotlib.figure import Figure
 
-    shown = comparison.shown
-    n_rows = math.ceil(len(shown) / _N_COLUMNS)
-    figure = Figure(figsize=(3.1 * _N_COLUMNS, 2.1 * n_rows + 0.8), layout="constrained")
-    panels = list(figure.subplots(n_rows, _N_COLUMNS, sharex=True, squeeze=False).flat)
-    for panel, difference in zip(panels, shown, strict=False):
-        _draw(panel, comparison, difference)
-    for k, panel in enumerate(panels):
-        panel.tick_params(labelsize=7, labelbottom=len(shown) - _N_COLUMNS <= k)  # only the lowest panels show the time
-        if k >= len(shown):
-            panel.axis("off")
+    shown = list(comparison.shown)
+    n_rows = max(1, math.ceil(len(shown) / _N_COLUMNS))
+    figure = Figure(figsize=(3.1 * _N_COLUMNS, 2.3 * n_rows + 0.8), layout="constrained")
+    grid = figure.add_gridspec(n_rows)
+    panels = []
+    for row, chosen in enumerate(_in_rows(shown, n_rows)):  # rows of as many panels as needed: none stays empty
+        cells = grid[row].subgridspec(1, len(chosen))
+        for column, difference in enumerate(chosen):
+            panels.append(figure.add_subplot(cells[column]))
+            _draw(panels[-1], comparison, difference)
     figure.legend(handles=panels[0].get_lines(), labels=names, loc="outside upper left", ncols=2, frameon=False)
     figure.supxlabel("time (s)", fontsize=9)
-    return as_file(figure, kind)
+    return figure
+
+
+def _in_rows(shown: Sequence[Difference], n_rows: int) -> list[Sequence[Difference]]:
+    """Divide panels among rows evenly, the longer rows first."""
+    n_each, n_longer = divmod(len(shown), n_rows)
+    starts = [k * n_each + min(k, n_longer) for k in range(n_rows + 1)]
+    return [shown[first:last] for first, last in pairwise(starts)]
 
 
 def _draw(axes: Axes, comparison: Comparison, difference: Difference) -> None:
@@ -52,5 +60,6 @@ def _draw(axes: Axes, comparison: Comparison, difference: Difference) -> None:
     low, high = axes.get_ylim()
     short = max(0, _LEAST_HEIGHT - (high - low)) / 2
     axes.set_ylim(low - short, high + short)  # otherwise noise of nearly constant coordinates fills the panel
+    axes.tick_params(labelsize=7)
     axes.grid(color="#dddddd", lw=0.5)
     axes.spines[["top", "right"]].set_visible(False)

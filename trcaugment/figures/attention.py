@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trcaugment.figures.figures import as_file
 from trcaugment.markers import FloatArray
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def draw_attention(weights: FloatArray, time_s: FloatArray, names: Sequence[str], kind: str) -> bytes:
+
+def draw_attention(weights: FloatArray, time_s: FloatArray, names: Sequence[str]) -> Figure:
     """Draw attention weights, with keypoints across and time downward. Frames without weights stay grey.
 
     Args:
         weights: attention weights, NaN in frames without prediction, (n_frames, n_keypoints).
         time_s: increasing time stamps in s, (n_frames,).
         names: names of the keypoints, (n_keypoints,).
-        kind: "png", "pdf" or "svg".
     """
     from matplotlib.figure import Figure
 
@@ -35,4 +37,4 @@ def draw_attention(weights: FloatArray, time_s: FloatArray, names: Sequence[str]
     bar = figure.colorbar(mesh, ax=axes)
     bar.set_label(f"attention weight (even attention: {1 / len(names):.3f})")
     axes.set_title("Spatial attention; the weights of every frame sum to one", fontsize=10)
-    return as_file(figure, kind)
+    return figure

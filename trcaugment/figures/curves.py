@@ -14,6 +14,7 @@ from trcaugment.training.run_folder import LOG
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _PANELS = {
     "Loss": {"train_loss": "training"},
@@ -22,16 +23,14 @@ _PANELS = {
 _COLORS = ("#1f4e79", "#c8553d")
 
 
-def draw_curves(log: Path, picture: Path) -> None:
-    """Draw the curves of a run as a PNG.
+def draw_curves(log: Path) -> Figure:
+    """Draw the loss and the validation errors of a run over its epochs.
 
     Args:
         log: the run's `metrics.csv`.
-        picture: file to write or replace.
 
     Raises:
         TrainingError: the log cannot be read.
-        OSError: the picture cannot be written.
     """
     from matplotlib.figure import Figure
 
@@ -41,7 +40,8 @@ def draw_curves(log: Path, picture: Path) -> None:
     for axes, (title, columns) in zip(panels, _PANELS.items(), strict=True):
         _draw(axes, title, {label: by_epoch(rows, name) for name, label in columns.items()})
     panels[-1].set_xlabel("Epoch")
-    replace_file(picture, as_file(figure, dpi=120))
+    figure.suptitle("Training", fontsize=11)
+    return figure
 
 
 class TrainingCurves(Callback):
@@ -53,7 +53,8 @@ class TrainingCurves(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw after the log has got the row of this epoch."""
-        draw_curves(self.folder / LOG / METRICS_FILE, self.folder / "curves.png")
+        figure = draw_curves(self.folder / LOG / METRICS_FILE)
+        replace_file(self.folder / "curves.png", as_file(figure, dpi=120))
 
 
 def _draw(axes: Axes, title: str, curves: dict[str, tuple[list[int], list[float]]]) -> None:

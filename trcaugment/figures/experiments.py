@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from trcaugment.figures.figures import as_file, by_epoch, prepare_epochs
+from trcaugment.figures.figures import by_epoch, prepare_epochs
 from trcaugment.training.experiments import Result, run_folder
 from trcaugment.training.log import METRICS_FILE, read_log
 from trcaugment.training.run_folder import LOG
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-def draw_experiment(folder: Path, results: Sequence[Result], titles: dict[str, str]) -> bytes:
-    """Draw the validation RMSE over the epochs as a PNG: a line per run, a colour per recipe.
+
+def draw_experiment(folder: Path, results: Sequence[Result], titles: dict[str, str]) -> Figure:
+    """Draw the validation RMSE over the epochs: a line per run, a colour per recipe.
 
     Args:
         folder: the experiment's folder.
@@ -42,4 +46,5 @@ def draw_experiment(folder: Path, results: Sequence[Result], titles: dict[str, s
     axes.set_ylabel("RMSE on validation subjects (mm)")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-    return as_file(figure, dpi=120)
+    axes.set_title("Validation error of every run", fontsize=11)
+    return figure

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from trcaugment.figures.figures import as_file
 from trcaugment.osim.ik import MAX_LIMIT_M, RMS_LIMIT_M, MarkerErrors
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _RMS_COLOR = "#2b5fa8"
 _MAX_COLOR = "#e9a23b"
 _LIMIT_COLOR = "#d1495b"
 
 
-def draw_ik_errors(errors: MarkerErrors, title: str, kind: str = "png") -> bytes:
+def draw_ik_errors(errors: MarkerErrors, title: str) -> Figure:
     """Draw RMS and maximum error of every marker and of every frame, with OpenSim's recommended limits.
 
     Args:
         errors: marker errors of one trial.
         title: name of the trial.
-        kind: "png", "pdf" or "svg".
     """
     from matplotlib.figure import Figure
 
@@ -47,4 +50,4 @@ def draw_ik_errors(errors: MarkerErrors, title: str, kind: str = "png") -> bytes
         axes.spines[["top", "right"]].set_visible(False)
     bars.legend(frameon=False, ncols=4, loc="upper left", bbox_to_anchor=(0, 1.14), fontsize=8)
     figure.suptitle(f"{title}: inverse kinematics, RMS {1000 * errors.rms_m:.1f} mm", fontsize=11)
-    return as_file(figure, kind)
+    return figure
