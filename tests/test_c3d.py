@@ -19,8 +19,10 @@ from short_trials import lose, short_walk, write_tiny_model
 from strategies import markers
 
 from trcaugment.cli import main
+from trcaugment.conversion.ik import _read
 from trcaugment.errors import C3dError
 from trcaugment.formats.c3d import _ezc3d, format_c3d, parse_c3d
+from trcaugment.formats.name_map import AS_THEY_ARE
 from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.formats.trials import read_trial
 from trcaugment.markers import Markers
@@ -152,6 +154,13 @@ def test_predict_reads_and_writes_c3d(tmp_path: Path, model: Path) -> None:
     again = run("predict", tmp_path, *person, "-o", tmp_path / "out")
     assert again.exit_code == 0, again.output
     assert sorted(path.name for path in (tmp_path / "out").glob("*.trc")) == ["a.trc", "b.trc"]
+
+
+def test_osim_ik_and_view_read_c3d(tmp_path: Path) -> None:
+    (tmp_path / "b.c3d").write_bytes(format_c3d("b.c3d", short_walk(), unit="mm"))
+    read = _read(tmp_path / "b.c3d", AS_THEY_ARE)
+    np.testing.assert_allclose(read.positions, short_walk().positions, rtol=1e-6, atol=2e-7)
+    assert run("view", tmp_path / "b.c3d", "-o", tmp_path / "b.html").exit_code == 0
 
 
 def test_without_the_package_the_message_says_how_to_get_it(

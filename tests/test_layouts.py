@@ -171,6 +171,23 @@ def test_a_pose2sim_project_is_filled_and_kept(tmp_path: Path, model: Path, solv
     assert not list(folder.glob("kinematics/*_part*"))
 
 
+def test_a_participant_of_two_trials_is_scaled_once(tmp_path: Path, model: Path) -> None:
+    (tmp_path / "P0").mkdir()
+    for folder in ("", "P0", "P0/T0", "P0/T1"):
+        if folder[-2:] in ("T0", "T1"):
+            (tmp_path / folder / "pose-3d").mkdir(parents=True)
+            write_trc(tmp_path / folder / "pose-3d" / "walk.trc", short_walk())
+        (tmp_path / folder / "Config.toml").write_text("")
+    (tmp_path / "Config.toml").write_text("[project]\nparticipant_height = 1.584\nparticipant_mass = 58.32\n")
+    result = batch(tmp_path, tmp_path, "--layout", "pose2sim", "--ik", "--model", model)
+    assert result.exit_code == 0, result.output
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob("scaled.osim")] == [Path("P0/ik_P0/scaled.osim")]
+    for trial in ("T0", "T1"):
+        made = tmp_path / "P0" / trial / "kinematics"
+        assert (made / "walk_LSTM.mot").read_text() == f"{trial}_walk_LSTM.mot"
+        assert (made / "walk_LSTM.osim").read_text() == "scaled.osim of 1.584 m"
+
+
 def test_an_opencap_session_is_filled_and_what_is_there_stays(tmp_path: Path, model: Path) -> None:
     folder = session(tmp_path / "S1")
     options = ("--layout", "opencap", "--ik", "--model", model)

@@ -15,7 +15,8 @@ from trcaugment.conversion.sidecar import Sidecar, read_sidecar, sha256_of
 from trcaugment.errors import MarkersError, TrcAugmentError
 from trcaugment.formats.files import read_file
 from trcaugment.formats.name_map import read_name_map
-from trcaugment.formats.trc import parse_trc, read_trc_bytes
+from trcaugment.formats.trc import read_trc_bytes
+from trcaugment.formats.trials import parse_trial
 from trcaugment.formats.units import check_unit
 from trcaugment.markers import Markers
 
@@ -46,7 +47,7 @@ def open_trial(path: Path) -> Trial:
         TrcError: the file cannot be read.
     """
     data = read_trc_bytes(path)
-    markers = parse_trc(data, path)
+    markers = parse_trial(data, path)
     notes = tuple(_odd_unit(markers))
     sidecar = read_sidecar(path)
     if sidecar is None:
@@ -75,7 +76,7 @@ def _find_input(sidecar: Sidecar, folder: Path) -> Markers | None:
             data = read_file(place)
             if sha256_of(data) == sidecar.input.sha256:
                 names = read_name_map(sidecar.input.names)
-                whole = names.apply(parse_trc(data, place))
+                whole = names.apply(parse_trial(data, place))
                 used = cut_time(input_keypoints(whole), sidecar.input.time_range)
                 return turn_to_y_up(used, cast(Axis, sidecar.up or "y"))
     return None
