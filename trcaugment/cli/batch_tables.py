@@ -61,7 +61,7 @@ def describe(angles: Angles) -> str:
     if angles.ik_marker_rms_m is not None:
         over = f", over the limits: {angles.ik_over_limits}" if angles.ik_over_limits else ""
         return f"{angles.angles}, marker RMS {1000 * angles.ik_marker_rms_m:.1f} mm{over}"
-    return f"{angles.angles}: {angles.angles_reason}" if angles.angles_reason else angles.angles
+    return f"{angles.angles}: {angles.angles_reason}" if angles.angles_reason else str(angles.angles)
 
 
 def _show_findings(rows: Sequence[Row], summary: Summary) -> None:

@@ -25,7 +25,8 @@ class Angles(msgspec.Struct, frozen=True, kw_only=True):
     """Result of a trial's inverse kinematics.
 
     Attributes:
-        angles: solved; kept (an earlier run solved the same file); failed; or not reached (interrupted).
+        angles: solved; kept (an earlier run solved the same file); failed; or not reached (interrupted). None if none
+            were asked for.
         ik_marker_rms_m: root mean square distance of the model's markers from the trial's.
         ik_marker_max_m: the largest of these distances.
         ik_over_limits: which of them are over the usual limits.
@@ -35,7 +36,7 @@ class Angles(msgspec.Struct, frozen=True, kw_only=True):
         angles_reason: why it failed.
     """
 
-    angles: Literal["solved", "kept", "failed", "not reached"]
+    angles: Literal["solved", "kept", "failed", "not reached"] | None = None
     ik_marker_rms_m: float | None = None
     ik_marker_max_m: float | None = None
     ik_over_limits: str | None = None
@@ -45,8 +46,8 @@ class Angles(msgspec.Struct, frozen=True, kw_only=True):
     angles_reason: str | None = None
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the report: what became of a trial.
+class Row(Angles, frozen=True, kw_only=True):
+    """One row of the report: what became of a trial, and of its angles with --ik.
 
     Attributes:
         trial: its name, relative to the folder of trials. For entries that are not trials: the file name.
@@ -64,8 +65,6 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         n_frames_predicted: frames with predicted markers.
         notes: what the reader repaired or found odd, such as rows that break off.
         findings: what the guards found.
-        angles, ik_marker_rms_m, ik_marker_max_m, ik_over_limits, scaling_notes, ik_parts, ik_notes, angles_reason: as
-            in `Angles`, with --ik.
     """
 
     trial: str
@@ -82,14 +81,15 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     n_frames_predicted: int | None = None
     notes: tuple[str, ...] = ()
     findings: tuple[GuardFinding, ...] = ()
-    angles: str | None = None
-    ik_marker_rms_m: float | None = None
-    ik_marker_max_m: float | None = None
-    ik_over_limits: str | None = None
-    scaling_notes: tuple[str, ...] = ()
-    ik_parts: int | None = None
-    ik_notes: tuple[str, ...] = ()
-    angles_reason: str | None = None
+
+    def in_order(self) -> dict[str, object]:
+        """The fields, the trial's own first."""
+        values = msgspec.structs.asdict(self)
+        angles = {name: values.pop(name) for name in Angles.__struct_fields__}
+        return values | angles
+
+
+_COLUMNS = tuple(Row(trial="", result="failed").in_order())
 
 
 def make_rows(plan: Plan, outcomes: Mapping[Path, Outcome], angles: Mapping[Path, Angles]) -> list[Row]:
@@ -126,8 +126,8 @@ def write_report(folder: Path, rows: Sequence[Row]) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    names = [f"n_{name}" if name in _LISTS else name for name in Row.__struct_fields__]
-    cells = ([_cell(value) for value in msgspec.structs.astuple(row)] for row in rows)
+    names = [f"n_{name}" if name in _LISTS else name for name in _COLUMNS]
+    cells = ([_cell(value) for value in row.in_order().values()] for row in rows)
     replace_file(folder / CSV_FILE, as_csv([names, *cells]))
     replace_file(folder / FINDINGS_FILE, as_csv([_FINDING_COLUMNS, *(each for row in rows for each in _findings(row))]))
     replace_file(folder / JSON_FILE, as_json(account(rows)))
@@ -135,7 +135,7 @@ def write_report(folder: Path, rows: Sequence[Row]) -> None:
 
 def account(rows: Sequence[Row]) -> dict[str, object]:
     """The report as JSON has it."""
-    return {"counts": count(rows), "trials": rows}
+    return {"counts": count(rows), "trials": [row.in_order() for row in rows]}
 
 
 def _cell(value: object) -> object:

@@ -123,9 +123,13 @@ def read_motion(path: Path) -> Motion:
 
 
 def join_motions(parts: Sequence[Motion]) -> Motion:
-    """The motion of a trial that gaps part: its parts one after the other, with a frame of NaN in every gap."""
+    """The motion of a trial that gaps part: its parts one after the other, with a frame of NaN in every gap.
+
+    Coordinates that a part lacks are left out.
+    """
     time_s = [parts[0].time_s]
-    values = {name: [column] for name, column in parts[0].values.items()}
+    shared = [name for name in parts[0].values if all(name in part.values for part in parts)]
+    values = {name: [parts[0].values[name]] for name in shared}
     for before, part in pairwise(parts):
         time_s += [np.array([(before.time_s[-1] + part.time_s[0]) / 2]), part.time_s]
         for name, columns in values.items():
