@@ -14,6 +14,7 @@ from trcaugment.markers import RATE_HZ, SMALL_NOISE_M, FloatArray, smoothing_hz
 
 _ORDER = 5  # of the differences: motion hardly shows in them, even at 15 Hz
 _NORMAL_MAD = 0.6745  # median absolute deviation of a normal distribution, in standard deviations
+_WHOLLY_M = 0.003  # from this noise on a point is wholly smoothed, so that a little more noise changes little
 
 
 def white_noise(positions: FloatArray, rate_hz: float) -> FloatArray:
@@ -59,9 +60,11 @@ def smooth(positions: FloatArray, noise_m: FloatArray) -> FloatArray:
     from scipy.linalg import solveh_banded  # slow to import
 
     smoothed = positions.copy()
+    shares = np.minimum((noise_m[noisy] - SMALL_NOISE_M) / (_WHOLLY_M - SMALL_NOISE_M), 1.0)
     penalties = (2 * np.sin(np.pi * smoothing_hz(noise_m[noisy]) / RATE_HZ)) ** -4
-    for point, penalty in zip(noisy, penalties, strict=True):
-        smoothed[:, point] = solveh_banded(_bands(len(positions), penalty), positions[:, point])
+    for point, share, penalty in zip(noisy, shares, penalties, strict=True):
+        without = solveh_banded(_bands(len(positions), penalty), positions[:, point])
+        smoothed[:, point] += share * (without - positions[:, point])
     return smoothed
 
 

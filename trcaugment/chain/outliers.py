@@ -134,6 +134,8 @@ def _inside(path: _Path) -> BoolArray:
     noise_m = np.maximum(TIMES_USUAL * path.usual_m, LEAST_M)
     # Candidates follow a sample that leaves its line: beside an outlier, it does so by half as much.
     firsts = 1 + np.flatnonzero(path.line_m[:-1] > noise_m[:-1] / 3)
+    if not len(firsts):
+        return wrong
     for length in range(1, path.longest + 1):
         a = firsts[firsts + length < n]
         span_s = time_s[a + length] - time_s[a - 1]

@@ -115,7 +115,13 @@ class PreparedTrial:
 
 
 def prepare(
-    markers: Markers, keypoints: Keypoints, *, subject: Subject, card: Card, how: Preparation = AS_USUAL
+    markers: Markers,
+    keypoints: Keypoints,
+    *,
+    subject: Subject,
+    card: Card,
+    how: Preparation = AS_USUAL,
+    guarded: bool = True,
 ) -> PreparedTrial:
     """Check and fill a trial's keypoints, and bring them to a model's rate.
 
@@ -125,6 +131,7 @@ def prepare(
         subject: the person.
         card: card of the model.
         how: how to prepare them.
+        guarded: whether the guards look at them; without, there are no findings, which saves time.
 
     Raises:
         MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), no
@@ -152,10 +159,14 @@ def prepare(
     spans = find_segments(usable, markers.time_s, leaps=leaps)
     up, odd_up = choose_up(keypoints.positions, how.up)
     findings = (
-        *watch(keypoints.positions, markers.time_s, subject, card),
-        *watch_outliers(outliers, markers.time_s, kept=how.keep_outliers),
-        *watch_leaps(leaps),
-        *odd_up,
+        ()
+        if not guarded
+        else (
+            *watch(keypoints.positions, markers.time_s, subject, card),
+            *watch_outliers(outliers, markers.time_s, kept=how.keep_outliers),
+            *watch_leaps(leaps),
+            *odd_up,
+        )
     )
     return PreparedTrial(
         subject=subject,

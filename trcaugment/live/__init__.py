@@ -1,0 +1,1 @@
+"""Markers of trials that are still being recorded."""
