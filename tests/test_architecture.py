@@ -13,7 +13,7 @@ import trcaugment
 PACKAGE = Path(trcaugment.__file__).parent
 # Every module or folder of the package, lowest first: each may import from those before it.
 ORDER = (
-    *("errors", "subject", "markers", "marker_sets", "formats", "model", "sessions", "body", "chain", "osim"),
+    *("errors", "subject", "markers", "marker_sets", "formats", "model", "sessions", "body", "chain", "live", "osim"),
     *("datasets", "evaluation", "training", "figures", "conversion", "pages", "cli", "__main__"),
 )
 WITH_OPENSIM = {"osim/build.py", "osim/package.py"}

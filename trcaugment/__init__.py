@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trcaugment.chain.augmentation import Augmentation, augment
     from trcaugment.errors import TrcAugmentError
     from trcaugment.formats.trc import read_trc, write_trc
+    from trcaugment.live.stream import Stream
     from trcaugment.markers import Markers
     from trcaugment.model.card import list_models
     from trcaugment.model.folder import Model, load_model
@@ -30,6 +31,7 @@ _MODULES = {
     "Augmentation": "chain.augmentation",
     "Markers": "markers",
     "Model": "model.folder",
+    "Stream": "live.stream",
     "Subject": "subject",
     "TrcAugmentError": "errors",
     "augment": "chain.augmentation",
@@ -43,6 +45,7 @@ __all__ = [
     "Augmentation",
     "Markers",
     "Model",
+    "Stream",
     "Subject",
     "TrcAugmentError",
     "__version__",

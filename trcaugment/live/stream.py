@@ -25,7 +25,7 @@ from trcaugment.subject import Subject
 
 DELAY_S = 1.0  # a window, the longest gap that is filled, and what smoothing needs beside it
 _WINDOW_S = WINDOW_FRAMES / RATE_HZ
-_PAST_S = 1.5  # what is kept before the frames asked for: windows that show them, and what fills and smooths these
+_PAST_S = 1.0  # what is kept before the frames asked for: windows that show them, and what fills and smooths these
 _BESIDE = 12  # model frames beside those asked for; farther ones do not change a spline by a nanometer
 _LEAD = 3  # frames before its answer is due, at which the work for it begins
 
@@ -165,7 +165,7 @@ class Stream:
         last = int(np.searchsorted(self._time_s, self._time_s[self._next] - _PAST_S, side="right")) - 1
         if last <= 0:
             return 0
-        near = [k for k in range(last + 1) if self._time_s[k] > self._time_s[last] - hop_s]
+        near = [k for k in range(last + 1) if self._time_s[k] > self._time_s[last] - 2 * hop_s]
         phase = [abs((self._time_s[k] - self._start_s + hop_s / 2) % hop_s - hop_s / 2) for k in near]
         return near[int(np.argmin(phase))]
 
@@ -199,13 +199,12 @@ class Stream:
 
     def _forget(self) -> None:
         """Drop the frames that no piece will start at any more."""
-        if self._piece is None and (n := self._first_of_piece_or_zero()) > 64:
-            del self._time_s[:n], self._seen[:n]
-            self._next -= n
-            self._given -= n
-
-    def _first_of_piece_or_zero(self) -> int:
-        return min(self._first_of_piece(), self._given) if self._next < len(self._time_s) else 0
+        if self._piece is not None or self._next == len(self._time_s):
+            return
+        n = min(self._first_of_piece(), self._given)
+        del self._time_s[:n], self._seen[:n]
+        self._next -= n
+        self._given -= n
 
 
 def _only(trial: PreparedTrial, frames: slice) -> PreparedTrial:
