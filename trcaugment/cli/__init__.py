@@ -15,6 +15,7 @@ _COMMANDS = {
     "batch": "batch",
     "train": "train",
     "data": "data",
+    "live": "live",
     "evaluate": "evaluate",
     "attention": "attention",
     "view": "view",

@@ -64,14 +64,17 @@ class Stream:
             subject: the person's height and mass.
             names: names of the keypoints in every frame, of any known pose model.
             delay_s: how long after a frame its markers are given; 0 answers at once with what is known then.
-            how: how the keypoints are prepared; `up` may not be "auto", which needs the whole trial.
+            how: how the keypoints are prepared; what needs the whole trial (`up` "auto", `lowpass_hz`) is refused.
 
         Raises:
             MarkerSetError: keypoints that the model needs are not among the names.
-            MarkersError: a negative delay, or `up` is "auto".
+            MarkersError: a negative delay, or a preparation that needs the whole trial.
         """
-        if delay_s < 0 or how.up == "auto":
-            raise MarkersError(f"expected a delay of 0 s or more and a stated up axis, found {delay_s:g} s, {how.up}")
+        if delay_s < 0 or how.up == "auto" or how.lowpass_hz is not None:
+            raise MarkersError(
+                "expected a delay of 0 s or more, a stated up axis and no low-pass filter of the markers, "
+                f"found {delay_s:g} s, {how.up}, {how.lowpass_hz}"
+            )
         seen = Markers(tuple(names), np.zeros((1, len(names), 3)), np.zeros(1))
         self._found = find_keypoints(seen)
         self._columns = [tuple(names).index(name) for name in self._found.sources.values()]

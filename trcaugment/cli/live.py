@@ -1,0 +1,132 @@
+"""`trcaugment live`: markers while a trial is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trcaugment.cli.screen import say
+from trcaugment.errors import TrcAugmentError
+
+if TYPE_CHECKING:
+    from trcaugment.live.lines import Open
+    from trcaugment.markers import Markers
+
+
+@click.command()
+@click.argument("keypoints", required=False, metavar="[KEYPOINTS]", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--height", required=True, type=float, metavar="M", help="Height of the person in m, such as 1.584.")
+@click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Take frames over TCP at this port; 0 for a free one.")
+@click.option("--udp", type=click.IntRange(0, 65535), help="Take frames in UDP datagrams at this port.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen at; the default is this machine."
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="TRC file, written at the end.")
+@click.option("--delay", "delay_s", type=click.FloatRange(0, 60), default=1.0, show_default=True, metavar="SECONDS",
+              help="How long after a frame its markers come; from 1 s on they are those of predict.")  # fmt: skip
+@click.option("--wait", "patience_s", type=click.FloatRange(0.1), default=5.0, show_default=True, metavar="SECONDS",
+              help="The trial is over when the file has not grown for this long.")  # fmt: skip
+@click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
+def live(
+    keypoints: Path | None,
+    height: float,
+    mass: float,
+    port: int | None,
+    udp: int | None,
+    host: str,
+    output: Path | None,
+    delay_s: float,
+    patience_s: float,
+    model_name: str | None,
+) -> None:
+    """Predict markers while a trial is recorded: of a growing TRC file, or of frames that come over a socket.
+
+    Without --output and with a socket, frames come and go as lines of JSON. Ctrl-C ends the trial.
+    """
+    from trcaugment.live.stream import Stream
+    from trcaugment.model.card import DEFAULT_MODEL
+    from trcaugment.model.folder import load_model
+    from trcaugment.subject import Subject
+
+    if (keypoints is not None) + (port is not None) + (udp is not None) != 1:
+        raise click.UsageError("expected one of a TRC file, --port and --udp")
+    if output is not None and keypoints is None:
+        raise click.UsageError("--output is for a TRC file; over a socket the markers go back to the client")
+    try:
+        subject, model = Subject(height, mass), load_model(DEFAULT_MODEL if model_name is None else model_name)
+    except TrcAugmentError as error:
+        raise click.UsageError(str(error)) from error
+
+    def open_stream(names: Sequence[str]) -> Stream:
+        return Stream(model, subject, names, delay_s=delay_s)
+
+    if keypoints is not None:
+        _follow(keypoints, output, patience_s, open_stream)
+    else:
+        _serve(host, port, udp, open_stream)
+
+
+def _follow(keypoints: Path, output: Path | None, patience_s: float, open_stream: Open) -> None:
+    """Write markers as they come to standard output, or at the end into a TRC file."""
+    from trcaugment.cli.outputs import check_outputs, write_output
+    from trcaugment.formats.trc import format_trc
+    from trcaugment.live.follow import follow
+    from trcaugment.live.lines import as_lines
+
+    if output is not None:
+        check_outputs([output], [keypoints], overwrite=False)
+    given: list[Markers] = []
+    refused: list[str] = []
+
+    def refuse(reason: str) -> None:
+        refused.append(reason)
+        say(reason, err=True)
+
+    try:
+        for each in follow(keypoints, patience_s, open_stream, refuse):
+            given.append(each)
+            if output is None:
+                say("\n".join(line.decode() for line in as_lines(each)))
+    except TrcAugmentError as error:
+        say(f"{click.style('failed', fg='red')}: {error}", err=True)
+        raise SystemExit(1) from error
+    if output is not None and given:
+        whole = _joined(given)
+        write_output(output, format_trc(output, whole, unit=whole.unit))
+        say(f"{keypoints} -> {output} ({whole.n_frames} frames)")
+    if refused or not given:
+        raise SystemExit(1)
+
+
+def _joined(parts: Sequence[Markers]) -> Markers:
+    import numpy as np
+
+    time_s = np.concatenate([each.time_s for each in parts])
+    return replace(parts[0], positions=np.concatenate([each.positions for each in parts]), time_s=time_s)
+
+
+def _serve(host: str, port: int | None, udp: int | None, open_stream: Open) -> None:
+    """Serve until Ctrl-C."""
+    from trcaugment.live.server import TcpServer, UdpServer
+
+    def note(text: str) -> None:
+        say(text, err=True)
+
+    kind = TcpServer if udp is None else UdpServer
+    chosen = port if udp is None else udp
+    assert chosen is not None
+    try:
+        server = kind((host, chosen), open_stream, note)
+    except OSError as error:
+        raise click.UsageError(f"cannot listen at {host}:{chosen} ({error.strerror or error})") from error
+    with server:
+        say(f"listening at {host}:{server.server_address[1]}, {'TCP' if udp is None else 'UDP'}; Ctrl-C ends it")
+        try:
+            server.serve_forever(poll_interval=0.1)
+        except KeyboardInterrupt:
+            say("stopped")

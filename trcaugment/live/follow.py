@@ -1,0 +1,101 @@
+"""Follows a TRC file that another program is still writing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from trcaugment.errors import MarkersError, TrcError
+from trcaugment.formats.trc import parse_trc
+from trcaugment.live.lines import Open
+from trcaugment.live.stream import Stream
+from trcaugment.markers import Markers
+
+_LOOK_S = 0.02  # time between looks at the file
+_HEAD_LINES = 5
+
+
+def follow(path: Path, patience_s: float, open_stream: Open, refuse: Callable[[str], None]) -> Iterator[Markers]:
+    """The markers of a growing file as they become known, in the file's unit; Ctrl-C ends the trial.
+
+    Args:
+        path: as for `follow_trc`.
+        patience_s: as for `follow_trc`.
+        open_stream: starts the stream, given the names.
+        refuse: called with a sentence for every frame that is left out.
+
+    Raises:
+        TrcError: as `follow_trc` does.
+        MarkerSetError: keypoints that the model needs are not in the file.
+    """
+    stream, unit = None, "m"
+    try:
+        for new in follow_trc(path, patience_s):
+            stream, unit = stream or open_stream(new.names), new.unit
+            yield from (replace(each, unit=unit) for each in _pushed(stream, new, refuse))
+    except KeyboardInterrupt:
+        refuse("stopped; the trial ends here")
+    last = None if stream is None else stream.finish()
+    if last is not None:
+        yield replace(last, unit=unit)
+
+
+def _pushed(stream: Stream, new: Markers, refuse: Callable[[str], None]) -> Iterator[Markers]:
+    for time_s, places in zip(new.time_s, new.positions, strict=True):
+        try:
+            given = stream.push(float(time_s), places)
+        except MarkersError as error:
+            refuse(f"left out: {error}")
+            continue
+        if given is not None:
+            yield given
+
+
+def follow_trc(path: Path, patience_s: float) -> Iterator[Markers]:
+    """The frames of a growing file, some at a time, until it has not grown for a while.
+
+    Only complete lines count. The header says units and names; its number of frames is not believed.
+
+    Args:
+        path: the file; it may still be missing.
+        patience_s: end after this time in s without a new line.
+
+    Raises:
+        TrcError: it is no TRC file, cannot be read, or became shorter.
+    """
+    head, rest, read = b"", b"", 0
+    since = time.monotonic()
+    while time.monotonic() - since < patience_s:
+        new = _read_from(path, read)
+        if not new:
+            time.sleep(_LOOK_S)
+            continue
+        since, read = time.monotonic(), read + len(new)
+        rest += new
+        lines, end, unfinished = rest.rpartition(b"\n")
+        if not end or (not head and lines.count(b"\n") < _HEAD_LINES):
+            continue
+        if not head:
+            *first, lines = lines.split(b"\n", _HEAD_LINES)
+            head = b"\n".join(first) + b"\n"
+        rest = unfinished
+        if lines.strip():
+            yield parse_trc(head + lines + b"\n", path)
+    if not head:
+        raise TrcError(f"{path}: expected a TRC file that grows, found {'no header' if read else 'nothing'}")
+
+
+def _read_from(path: Path, position: int) -> bytes:
+    """The bytes from a position on; none while the file is missing."""
+    try:
+        with path.open("rb") as file:
+            if file.seek(0, 2) < position:
+                raise TrcError(f"{path}: expected a file that grows, found it shorter than before")
+            file.seek(position)
+            return file.read()
+    except FileNotFoundError:
+        return b""
+    except OSError as error:
+        raise TrcError(f"{path}: cannot be read ({error.strerror})") from error
