@@ -3,8 +3,8 @@
     python benchmarks/live.py [PICTURE.png]
 
 Four seconds of examples/walk.trc, as they are and with 3 mm of white noise, go through `Stream` at several delays.
-Printed: the mean distance of its markers from those of `augment`, which sees the whole trial; then the processor time of
-`push` at 60 and 120 Hz, on one thread.
+Printed: the mean distance of its markers from those of `augment`, which sees the whole trial; then the processor time
+of `push` at 60 and 120 Hz, on one thread.
 """
 
 from __future__ import annotations
@@ -43,6 +43,12 @@ def streamed(trial: Markers, model: Model, delay_s: float) -> tuple[FloatArray, 
     return np.concatenate(parts + ([] if last is None else [last.positions])), np.array(work_s)
 
 
+def farther_mm(trial: Markers, model: Model, delay_s: float) -> float:
+    """Mean distance of a stream's markers from those of the whole trial."""
+    whole = augment(trial, PERSON, model).markers.positions
+    return 1000 * float(np.linalg.norm(streamed(trial, model, delay_s)[0] - whole, axis=2).mean())
+
+
 def at_rate(trial: Markers, rate_hz: float) -> Markers:
     """The first seconds of a trial at another rate."""
     time_s = trial.time_s[0] + np.arange(round(4 * rate_hz)) / rate_hz
@@ -58,10 +64,7 @@ def main() -> None:
     print("distance from the markers of the whole trial (mm)\n\ndelay (s)  examples/walk.trc  with 3 mm of noise")
     curves = []
     for delay_s in DELAYS_S:
-        away = [
-            1000 * float(np.linalg.norm(streamed(each, model, delay_s)[0] - augment(each, PERSON, model).markers.positions, axis=2).mean())
-            for each in (calm, shaky)
-        ]  # fmt: skip
+        away = [farther_mm(each, model, delay_s) for each in (calm, shaky)]
         curves.append(away)
         print(f"{delay_s:9.2f}{away[0]:18.2f}{away[1]:20.2f}", flush=True)
     print("\nprocessor time of a frame (ms)\n\nrate (Hz)  delay (s)  median    99 %    mean")
