@@ -112,7 +112,7 @@ def append(file, piece):
 
 
 def test_a_file_is_followed_while_it_grows(tmp_path):
-    data = format_trc(tmp_path / "walk.trc", TRIAL, unit="mm")
+    data = b"".join(format_trc(tmp_path / "walk.trc", TRIAL, unit="mm"))
     file = tmp_path / "walk.trc"
     pieces = [data[:100], data[100:900], data[900:-700], data[-700:-10], data[-10:]]
     seen = []

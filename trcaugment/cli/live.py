@@ -97,7 +97,7 @@ def _follow(keypoints: Path, output: Path | None, patience_s: float, open_stream
         raise SystemExit(1) from error
     if output is not None and given:
         whole = _joined(given)
-        write_output(output, format_trc(output, whole, unit=whole.unit))
+        write_output(output, b"".join(format_trc(output, whole, unit=whole.unit)))
         say(f"{keypoints} -> {output} ({whole.n_frames} frames)")
     if refused or not given:
         raise SystemExit(1)
