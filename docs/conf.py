@@ -29,6 +29,8 @@ autodoc_member_order = "bysource"
 copybutton_prompt_text = r"\$ |>>> |\.\.\. "
 copybutton_prompt_is_regexp = True
 
+highlight_language = "none"  # a block without a language is what a command prints
+
 html_theme = "furo"
 html_title = f"trcaugment {release}"
 html_static_path = ["_static"]
@@ -53,7 +55,8 @@ def helps(command: click.Command, context: click.Context) -> Iterator[str]:
 def write_helps(app: Sphinx, docname: str, source: list[str]) -> None:
     """Put what `--help` prints in place of {{ helps }}."""
     if docname == "reference/commands":
-        context = click.Context(main, info_name="trcaugment", terminal_width=100, max_content_width=100)
+        names = main.context_settings["help_option_names"]
+        context = click.Context(main, info_name="trcaugment", terminal_width=84, help_option_names=names)
         source[0] = source[0].replace("{{ helps }}", "\n".join(helps(main, context)))
 
 
