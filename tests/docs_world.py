@@ -92,7 +92,9 @@ def run(script: str, folder: Path) -> str:
 def run_block(block: Block, folder: Path) -> None:
     """Run a block as it stands; what it writes is not there before."""
     if not block.continues:
-        for output in [*re.findall(r"(?:-o|--output|>) (\S+)", block.script), *block.without]:
+        outputs = re.findall(r"(?:-o|--output|>) (\S+)", block.script)
+        inputs = re.sub(r"(?:-o|--output|>) \S+", "", block.script).split()
+        for output in [*(each for each in outputs if each not in inputs), *block.without]:
             shutil.rmtree(folder / output) if (folder / output).is_dir() else (folder / output).unlink(missing_ok=True)
     if block.language == "python":
         (folder / "block.py").write_text(block.script, encoding="utf-8")
