@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -189,6 +190,25 @@ def test_the_methods_paragraph_says_what_was_filled_and_guessed(made: Path) -> N
     assert "5 samples (0.6 %) of keypoints in gaps shorter than 0.2 s were filled by PCHIP" in text
     assert "20 samples (2.2 %) of keypoints in longer gaps were replaced by the most likely place" in text
     assert sidecar.model.sha256[:12] in text
+
+
+def test_the_report_says_all_that_a_sidecar_holds(made: Path) -> None:
+    """A new field of the sidecar or of the preparation needs its words in `methods.sentences` and `report._done`."""
+    trial = open_trial(made)
+    assert trial.sidecar is not None
+    told = {
+        *("format_version", "tool", "model", "input", "subject", "output", "sources", "derived", "preparation", "up"),
+        *("repaired", "outliers", "smoothed", "filled", "missing", "lost", "without_body", "findings", "made"),
+        "uncertainty",
+    }
+    assert set(trial.sidecar.__struct_fields__) == told
+    settings = {"keep_outliers", "max_gap_s", "repair_swaps", "up", "lowpass_hz"}
+    assert {field.name for field in fields(trial.sidecar.preparation)} == settings
+    preparation = replace(trial.sidecar.preparation, lowpass_hz=6.0)
+    smoothed = msgspec.structs.replace(trial.sidecar, smoothed={"RHip": 0.0123}, preparation=preparation)
+    text = make_report(replace(trial, sidecar=smoothed), Extras()).decode()
+    assert "white noise of up to 12.3 mm SD) were smoothed: RHip." in text
+    assert text.count("6 Hz") == 2
 
 
 def test_report_says_all_there_is_in_one_page(made: Path) -> None:

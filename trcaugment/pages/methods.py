@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from trcaugment.chain.smoothing import describe
 from trcaugment.conversion.sidecar import FrameRange, Sidecar
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.osim.ik import MAX_LIMIT_M, RMS_LIMIT_M
@@ -50,6 +51,12 @@ def sentences(sidecar: Sidecar, solved: Solved | None) -> Iterator[str]:
         if samples:
             n_all = n_frames * (len(KEYPOINTS) if samples is not sidecar.lost else sidecar.output.n_markers)
             yield f"{_count(samples)} samples ({100 * _count(samples) / n_all:.1f} %) {words}."
+    if sidecar.smoothed:
+        most_mm = 1000 * max(sidecar.smoothed.values())
+        names = ", ".join(sidecar.smoothed)
+        yield f"Keypoints that shook (white noise of up to {most_mm:.1f} mm SD) were smoothed: {names}."
+    if sidecar.preparation.lowpass_hz is not None:
+        yield f"Predicted markers were smoothed: {describe(sidecar.preparation.lowpass_hz)}."
     if sidecar.repaired:
         parts = " and ".join(sidecar.repaired)
         yield f"Left and right were exchanged back in {_count(sidecar.repaired)} frames of {parts}."

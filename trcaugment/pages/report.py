@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
+from trcaugment.chain.smoothing import describe
 from trcaugment.conversion.sidecar import Sidecar
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray, Markers
@@ -174,6 +175,10 @@ def _done(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
         yield "derived", "; ".join(sidecar.derived)
     yield "gaps filled", f"up to {made.max_gap_s:g} s"
     yield "outliers", "left as they are" if made.keep_outliers else "treated as gaps"
+    if sidecar.smoothed:
+        yield "keypoints smoothed", ", ".join(f"{name} (SD {1000 * m:.1f} mm)" for name, m in sidecar.smoothed.items())
+    yield "markers smoothed", "no" if made.lowpass_hz is None else describe(made.lowpass_hz)
+    yield "swapped sides", "exchanged back" if made.repair_swaps else "left as they are"
     yield "up", "not turned" if sidecar.up is None else f"{sidecar.up} of the input became Y"
     renamed = [f"{name} from {own}" for name, own in sidecar.sources.items() if name != own]
     if renamed:
