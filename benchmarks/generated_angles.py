@@ -23,6 +23,7 @@ from trcaugment.chain.augmentation import predict_windows
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.markers import WINDOW_FRAMES, FloatArray
 from trcaugment.model.folder import Model
+from trcaugment.model.normalization import body_frame, make_features
 from trcaugment.model.uncertainty import ANGLES
 from trcaugment.osim.tasks import default_weight
 
@@ -52,11 +53,23 @@ class Response(NamedTuple):
         derivatives: of the markers' coordinates, (n_windows, n_frames, 3 n_markers, n_coordinates).
         error_m: true minus predicted in the lab, (n_windows, n_frames, 3 n_markers).
         columns: of `ANGLES` among the coordinates, (n_angles,).
+        constant_m2: stated variance of the constant part of markers, (n_markers,).
+        moving_m2: stated variance of the moving part, (n_windows, n_frames, n_markers).
     """
 
     derivatives: FloatArray
     error_m: FloatArray
     columns: list[int]
+    constant_m2: FloatArray
+    moving_m2: FloatArray
+
+    def by_frame(self) -> FloatArray:
+        """Weights by the uncertainty of every frame, (n_windows, n_frames, n_markers)."""
+        return 1 / (self.constant_m2 + self.moving_m2)
+
+    def by_uncertainty(self) -> FloatArray:
+        """Weights by the usual uncertainty, (n_markers,)."""
+        return 1 / (self.constant_m2 + self.moving_m2.mean(axis=(0, 1)))
 
     def errors(self, weights: FloatArray) -> AngleErrors:
         """Errors of angles with these weights of markers, (n_markers,) or (n_windows, n_frames, n_markers)."""
@@ -77,16 +90,26 @@ def draw_response(model: Model, n_people: int = N_PEOPLE, seed: int = SEED) -> R
     motions = drawn.library.choose(n_people * N_WINDOWS, generator)
     coordinates = perturb(drawn.library.play(motions, WINDOW_FRAMES, generator), generator)
     points = [POINT_INDEX[name] for name in (*KEYPOINTS, *ANATOMICAL_MARKERS)]
-    keypoints, true = forward_kinematics(people, coordinates, points).tensor_split([len(KEYPOINTS)], dim=2)
-    seen = disturb(drawn.errors, keypoints, generator)
-    predicted = predict_windows(*(each.double().numpy() for each in (seen, people.height_m, people.mass_kg)), model)
+    places, true = forward_kinematics(people, coordinates, points).tensor_split([len(KEYPOINTS)], dim=2)
+    seen = disturb(drawn.errors, places, generator)
+    keypoints, height_m, mass_kg = (each.double().numpy() for each in (seen, people.height_m, people.mass_kg))
+    predicted = predict_windows(keypoints, height_m, mass_kg, model)
     error_m = (true.double().numpy() - predicted)[:, FRAMES].reshape(len(predicted), len(FRAMES), -1)
     names = [each.name for each in COORDINATES]
     shown = [name for name in names if not name.startswith(_NOT_SHOWN)]
     derivatives = _derivatives(
         people, coordinates[:, FRAMES], points[len(KEYPOINTS) :], [names.index(n) for n in shown]
     )
-    return Response(derivatives, error_m, [shown.index(name) for name in ANGLES])
+    known = model.uncertainty
+    n_markers = len(ANATOMICAL_MARKERS)
+    constant_m2, moving_m2 = np.ones(n_markers), np.ones((*derivatives.shape[:2], n_markers))
+    if known is not None:
+        features = make_features(keypoints, body_frame(keypoints, height_m), mass_kg)
+        log_moving = known.log_moving(features, model.card.keypoints, model.card.markers)[:, FRAMES]
+        constant_m2 = (known.constant_m**2).sum(axis=-1)
+        moving_m2 = ((np.exp(log_moving) * height_m[:, None, None, None]) ** 2).sum(axis=-1)
+    columns = [shown.index(name) for name in ANGLES]
+    return Response(derivatives, error_m, columns, constant_m2, moving_m2)
 
 
 def _derivatives(people: BodySizes, coordinates: torch.Tensor, points: list[int], which: list[int]) -> FloatArray:

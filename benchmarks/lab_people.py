@@ -14,7 +14,7 @@ from trcaugment import Augmentation, Markers, Model, Subject, augment, read_trc
 from trcaugment.evaluation.budget import segment_axes
 from trcaugment.markers import FloatArray
 
-MOST_FRAMES = 400  # of a trial
+MOST_FRAMES = 200  # of a trial
 MOVES_M = 0.02  # root mean square of markers about their mean place beside the body's middle; standing people have 4 mm
 # Folders of one laboratory have names that begin alike, but for these.
 LABORATORY = {"subject3": "opencap", "subject4": "opencap", "subject5": "opencap"}

@@ -39,7 +39,7 @@ from trcaugment.model.folder import Model, load_model
 from trcaugment.model.normalization import body_frame, make_features, mirror
 from trcaugment.model.uncertainty import ANGLES, Uncertainty, posture_and_shaking, write_uncertainty
 
-SEED, N_PEOPLE, N_WINDOWS = 15, 1000, 6
+SEED, N_PEOPLE, N_WINDOWS = 15, 700, 6
 AT_ONCE = 100  # people
 EVERY = 6  # neighbouring frames are nearly equal
 N_HIDDEN, N_STEPS, BATCH, RATE, DECAY = 64, 1500, 100, 3e-3, 0.05

@@ -30,9 +30,9 @@ from trcaugment.evaluation.budget import segment_axes
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import RATE_HZ, FloatArray
 
-SEED, N_PEOPLE, N_TRIALS = 99, 200, 6
+SEED, N_PEOPLE, N_TRIALS = 99, 120, 4
 N_GAP = 15  # frames, in every third trial
-N_DRAWN = 400  # people who tell what is constant, for the rows "left out"
+N_DRAWN = 200  # people who tell what is constant, for the rows "left out"
 FRAMES_EACH = 60  # of a person, for ranks
 LARGE_M = 0.05
 FEWEST_PEOPLE = 5  # who show a marker, for the correlation within it
@@ -119,7 +119,7 @@ def print_shares(title: str, people: Sequence[Stated]) -> None:
     ):
         shares = 100 * shares_within([each[None] if each.ndim == 2 else each for each in ratios])
         cells = "".join(f"{one:8.0f}{two:5.0f}" for one, two in shares)
-        print(f"{title:32s}{part:10s}{cells}")
+        print(f"{title:38s}{part:10s}{cells}")
 
 
 def print_ranks(title: str, people: Sequence[Stated]) -> None:
@@ -140,7 +140,7 @@ def print_ranks(title: str, people: Sequence[Stated]) -> None:
     ]
     large = distance > LARGE_M
     print(
-        f"{title:32s}{spearmanr(distance, deviation)[0]:8.2f}{np.mean(within):10.2f}"
+        f"{title:38s}{spearmanr(distance, deviation)[0]:8.2f}{np.mean(within):10.2f}"
         f"{area_under_curve(large, deviation):10.2f}{100 * large.mean():10.1f}"
     )
 
@@ -164,10 +164,10 @@ def main() -> None:
         if people:
             groups[title] = [_stated(person, constant_m) for person in people]
             groups[f"{title}, left out"] = left_out(people, generated_m, model.card.markers.mirror_order)
-    print(f"{'% within 1 and 2 deviations':42s}{'forward':>13s}{'up':>13s}{'outward':>13s}")
+    print(f"{'% within 1 and 2 deviations':48s}{'forward':>13s}{'up':>13s}{'outward':>13s}")
     for title, people in groups.items():
         print_shares(title, people)
-    print(f"\n{'':32s}{'ranks':>8s}{'within':>10s}{'AUC':>10s}{'% > 50 mm':>10s}")
+    print(f"\n{'':38s}{'ranks':>8s}{'within':>10s}{'AUC':>10s}{'% > 50 mm':>10s}")
     for title, people in groups.items():
         print_ranks(title, people)
     both = [

@@ -63,9 +63,18 @@ def angle_spreads(trial: Path) -> dict[str, AngleSpread]:
     known = None if sidecar is None else _known(sidecar, trial)
     if sidecar is None or known is None:
         return {}
-    stated = {} if sidecar.uncertainty is None else sidecar.uncertainty.moving_mm
+    return spreads_of(known, {} if sidecar.uncertainty is None else sidecar.uncertainty.moving_mm)
+
+
+def spreads_of(known: Uncertainty, moving_mm: Mapping[str, Sequence[float]]) -> dict[str, AngleSpread]:
+    """How far angles may be off, by coordinate.
+
+    Args:
+        known: the uncertainty of the model that predicted the markers.
+        moving_mm: marker -> its moving part in this trial, along the axes of its segment; none where not stated.
+    """
     return {
-        name: AngleSpread(constant, moving * _more_than_usual(name, stated, known))
+        name: AngleSpread(constant, moving * _more_than_usual(name, moving_mm, known))
         for name, (constant, moving) in zip(ANGLES, known.angles_deg.tolist(), strict=True)
     }
 
