@@ -9,6 +9,7 @@ from scipy.spatial.transform import Rotation
 from trcaugment.body.kinematics import forward_kinematics
 from trcaugment.body.population import average_adult
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES, POINT_INDEX
+from trcaugment.chain.segment_frames import segment_axes as axes_of
 from trcaugment.evaluation.budget import (
     ALL_MARKERS,
     BIASES,
@@ -16,7 +17,6 @@ from trcaugment.evaluation.budget import (
     CONSTANT,
     MOVING,
     error_budget,
-    segment_axes,
     sum_segment_errors,
 )
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
@@ -33,6 +33,10 @@ def standing(n_frames=40, turned_deg=0.0, **degrees):
     points = forward_kinematics(average_adult(), coordinates, [POINT_INDEX[name] for name in ANATOMICAL_MARKERS])
     turn = torch.from_numpy(Rotation.from_euler("y", turned_deg, degrees=True).as_matrix())
     return points @ turn.T
+
+
+def segment_axes(points):
+    return torch.from_numpy(axes_of(points.numpy(), ANATOMICAL_MARKERS.names))
 
 
 def outward_sign(k):

@@ -8,6 +8,7 @@
     ├── SubjectError      height or mass is outside the range of people
     ├── ModelError        a model folder is missing, damaged or of another format
     ├── OutputError       an output would overwrite an input or a foreign file, or cannot be written
+    ├── CalibrationError  a person's calibration cannot be learnt or read, or is another person's or model's
     ├── ConversionError   a trial is refused, or a file is in the way of its output
     ├── ClusterError      the cluster for a batch cannot be reached
     ├── MotionError       a .mot file cannot be read
@@ -58,6 +59,10 @@ class ModelError(TrcAugmentError):
 
 class OutputError(TrcAugmentError):
     """An output would overwrite an input or a foreign file, or cannot be written."""
+
+
+class CalibrationError(TrcAugmentError):
+    """A person's calibration cannot be learnt or read, or is another person's or model's."""
 
 
 class ConversionError(TrcAugmentError):

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
+from trcaugment.chain.arms import PreparedArms
 from trcaugment.chain.checks import Finding
 from trcaugment.chain.dependence import added_errors_m
-from trcaugment.chain.keypoints import find_keypoints
+from trcaugment.chain.keypoints import ELBOWS_AND_WRISTS, find_keypoints
 from trcaugment.chain.preparation import AS_USUAL, Preparation, PreparedTrial, prepare
 from trcaugment.chain.signals import BoolArray, Span, find_gaps, resample
 from trcaugment.chain.smoothing import smooth_points
 from trcaugment.chain.vertical import Axis, turn_to_y_up
 from trcaugment.chain.windows import add_windows, cut
 from trcaugment.errors import ModelError
-from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.marker_sets import ARM_MARKERS, KEYPOINTS
 from trcaugment.markers import SMALL_NOISE_M, WINDOW_FRAMES, FloatArray, Markers
 from trcaugment.model.card import N_AXES
-from trcaugment.model.folder import Model
+from trcaugment.model.folder import Model, load_arms
 from trcaugment.model.normalization import body_frame, make_features, to_lab
 from trcaugment.model.uncertainty import Uncertainty
 from trcaugment.subject import Subject
@@ -51,7 +52,8 @@ class Augmentation:
     """Predicted markers, and how they were made.
 
     Attributes:
-        markers: the model's markers at the input's time stamps; NaN where keypoints that they need are missing.
+        markers: the model's markers, and those of the arms if asked for, at the input's time stamps; NaN where
+            keypoints that they need are missing.
         sources: keypoint -> name of the input marker that it was read from.
         derived: one sentence for each keypoint that was computed from others.
         preparation: how the keypoints were prepared.
@@ -123,7 +125,7 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model, *, uncertain
     """
     spreads = _spreads(trials, model) if uncertainty else [None] * len(trials)
     predicted = _through_windows(trials, model, partial(predict_windows, model=model))
-    return [
+    made = [
         Augmentation(
             turn_to_y_up(
                 Markers(model.card.outputs, _finished(positions, trial), trial.markers.time_s, trial.markers.unit),
@@ -135,7 +137,7 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model, *, uncertain
             trial.up,
             {part: find_gaps(frames) for part, frames in trial.repaired.items()},
             _spans(trial.outliers, KEYPOINTS.names),
-            {name: float(sd) for name, sd in zip(KEYPOINTS, trial.noise_m, strict=True) if sd > SMALL_NOISE_M},
+            _smoothed(trial.noise_m, KEYPOINTS.names),
             _spans(trial.filled, KEYPOINTS.names),
             _spans(trial.missing, KEYPOINTS.names),
             _spans(trial.lost, model.card.outputs),
@@ -145,6 +147,47 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model, *, uncertain
         )
         for trial, positions, spread in zip(trials, predicted, spreads, strict=True)
     ]
+    return _with_arms(made, trials)
+
+
+def _with_arms(made: Sequence[Augmentation], trials: Sequence[PreparedTrial]) -> list[Augmentation]:
+    """The same with the markers of the arms, in trials that have them prepared."""
+    armed = [replace(each, segments=each.arms.segments, lost=each.arms.lost) for each in trials if each.arms]
+    if not armed:
+        return list(made)
+    model = load_arms()
+    predicted = _through_windows(armed, model, partial(predict_windows, model=model))
+    positions = iter([_finished(each, trial) for each, trial in zip(predicted, armed, strict=True)])
+    pairs = zip(made, trials, strict=True)
+    return [_joined(each, trial.arms, next(positions)) if trial.arms else each for each, trial in pairs]
+
+
+def _joined(body: Augmentation, arms: PreparedArms, positions: FloatArray) -> Augmentation:
+    """A prediction and the arm markers in the lab, (n_frames, 8, 3)."""
+    names, keypoints = ARM_MARKERS.names, ELBOWS_AND_WRISTS.names
+    own = turn_to_y_up(replace(body.markers, names=names, positions=positions), body.up or "y")
+    together = np.concatenate([body.markers.positions, own.positions], axis=1)
+    return replace(
+        body,
+        markers=replace(body.markers, names=(*body.markers.names, *names), positions=together),
+        sources=body.sources | arms.sources,
+        derived=body.derived + arms.derived,
+        outliers=body.outliers | _spans(arms.outliers, keypoints),
+        smoothed=body.smoothed | _smoothed(arms.noise_m, keypoints),
+        filled=body.filled | _spans(arms.filled, keypoints),
+        missing=body.missing | _spans(arms.missing, keypoints),
+        lost=body.lost | _spans(arms.lost, names),
+        spread=None if body.spread is None else _without_arms(body.spread),
+    )
+
+
+def _without_arms(spread: Spread) -> Spread:
+    """The same for body and arms: how far arm markers may be off is not known."""
+    further = ((0, len(ARM_MARKERS)), (0, 0))
+    return Spread(
+        np.pad(spread.constant_m, further, constant_values=np.nan),
+        np.pad(spread.moving_m, ((0, 0), *further), constant_values=np.nan),
+    )
 
 
 def _spreads(trials: Sequence[PreparedTrial], model: Model) -> list[Spread]:
@@ -287,6 +330,11 @@ def _finished(positions: FloatArray, trial: PreparedTrial) -> FloatArray:
 def _without(values: FloatArray, lost: BoolArray) -> FloatArray:
     """Values, (n_frames, n_markers, 3), with NaN for lost markers, (n_frames, n_markers)."""
     return np.where(lost[:, :, None], np.nan, values)
+
+
+def _smoothed(noise_m: FloatArray, names: Sequence[str]) -> dict[str, float]:
+    """Noise of the keypoints that were smoothed, from (n_names,)."""
+    return {name: float(sd) for name, sd in zip(names, noise_m, strict=True) if sd > SMALL_NOISE_M}
 
 
 def _spans(marked: BoolArray, names: Sequence[str]) -> dict[str, list[Span]]:

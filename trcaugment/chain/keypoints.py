@@ -12,9 +12,19 @@ import numpy as np
 
 from trcaugment.errors import MarkerSetError
 from trcaugment.formats.affixes import find_affix
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, OTHER_KEYPOINTS, name_key
+from trcaugment.marker_sets import (
+    ANATOMICAL_MARKERS,
+    ARM_KEYPOINTS,
+    KEYPOINTS,
+    OTHER_KEYPOINTS,
+    SIDES,
+    TRUNK,
+    MarkerSet,
+    name_key,
+)
 from trcaugment.markers import FloatArray, Markers
 
+ELBOWS_AND_WRISTS = MarkerSet("arms", tuple(ARM_KEYPOINTS[name] for name in ARM_KEYPOINTS if name not in TRUNK))
 # Required keypoints. An absent Neck is derived from the shoulders; other absent ones are filled in.
 _NEEDED = tuple(mark.name for mark in KEYPOINTS.landmarks if mark.part in ("Shoulder", "Hip", "Knee", "Ankle"))
 _FEET = tuple(mark.name for mark in KEYPOINTS.landmarks if mark.part in ("Heel", "SmallToe", "BigToe"))
@@ -93,6 +103,40 @@ def find_keypoints(markers: Markers, *, complete: bool = False) -> Keypoints:
     return Keypoints(positions, sources, tuple(derived), absent)
 
 
+def find_arms(markers: Markers) -> Keypoints:
+    """Find elbows and wrists by name or alias, as `find_keypoints` finds the others.
+
+    Returns:
+        Positions in the order of `ELBOWS_AND_WRISTS`, (n_frames, 4, 3); all NaN for an arm of which one is absent.
+
+    Raises:
+        MarkerSetError: neither arm has both, or several columns match one keypoint.
+    """
+    valid = np.asarray(np.isfinite(markers.positions).all(axis=2).any(axis=0))
+    found = _matches(_own_names(list(compress(markers.names, valid))), ELBOWS_AND_WRISTS)
+    for keypoint, columns in found.items():
+        if columns[1:]:
+            fitting = " and ".join(columns)
+            raise MarkerSetError(f"{keypoint}: {fitting} fit; choose with --names {keypoint}={columns[0]}")
+    absent = [keypoint for keypoint, columns in found.items() if not columns]
+    of_side = {side: [mark.name for mark in ELBOWS_AND_WRISTS.landmarks if mark.side == side] for side in SIDES}
+    broken = [side for side in SIDES if not set(absent).isdisjoint(of_side[side])]
+    if len(broken) == len(SIDES):
+        raise MarkerSetError(
+            f"--arms needs elbow and wrist of at least one side; not in the file: {', '.join(absent)}. "
+            "Leave --arms out, or use a pose model that sees arms"
+        )
+    derived = [
+        f"{', '.join(name for name in absent if name in of_side[side])}: not in the file, so the {side} arm's markers "
+        "are not predicted"
+        for side in broken
+    ]
+    positions = np.full((markers.n_frames, len(ELBOWS_AND_WRISTS), 3), np.nan)
+    sources = {name: found[name][0] for side in SIDES if side not in broken for name in of_side[side]}
+    positions[:, [ELBOWS_AND_WRISTS.index(name) for name in sources]] = markers.select(sources.values())
+    return Keypoints(positions, sources, tuple(derived), tuple(absent))
+
+
 def _describe_absent(absent: Sequence[str], unused: list[str]) -> list[str]:
     """Sentences on keypoints that are not in the file, with similar names that may be them."""
     if not absent:
@@ -123,11 +167,11 @@ def _own_names(names: Sequence[str]) -> dict[str, str]:
     }
 
 
-def _matches(own: Mapping[str, str]) -> dict[str, list[str]]:
+def _matches(own: Mapping[str, str], keypoints: MarkerSet = KEYPOINTS) -> dict[str, list[str]]:
     """The columns that match each keypoint; only the one with its exact name, if there is one."""
-    keypoint_of = {name_key(alias): mark.name for mark in KEYPOINTS.landmarks for alias in mark.aliases}
+    keypoint_of = {name_key(alias): mark.name for mark in keypoints.landmarks for alias in mark.aliases}
     on_skin = _skin_markers(own.values())
-    found: dict[str, list[str]] = {keypoint: [] for keypoint in KEYPOINTS}
+    found: dict[str, list[str]] = {keypoint: [] for keypoint in keypoints}
     for column, name in own.items():
         keypoint = keypoint_of.get(name_key(name))
         if keypoint is not None and name not in on_skin:

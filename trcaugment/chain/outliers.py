@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from trcaugment.chain.checks.findings import Finding, listed, spans_of
 from trcaugment.chain.signals import BoolArray
-from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.marker_sets import KEYPOINTS, MarkerSet
 from trcaugment.markers import FloatArray
 
 # Smallest distance of an outlier from the line, in m: detectors and inverse kinematics err by as much for a frame.
@@ -68,21 +68,22 @@ class _Path:
         return max(LONGEST_FRAMES, round(LONGEST_S / self.step_s))
 
 
-def find_outliers(positions: FloatArray, time_s: FloatArray) -> BoolArray:
+def find_outliers(positions: FloatArray, time_s: FloatArray, keypoints: MarkerSet = KEYPOINTS) -> BoolArray:
     """Find the samples that are outliers.
 
     Args:
-        positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
+        positions: keypoints in m, (n_frames, n_keypoints, 3), NaN where missing.
         time_s: increasing time stamps in s, (n_frames,).
+        keypoints: what they are called.
 
     Returns:
-        Whether each sample is an outlier, (n_frames, 15); missing samples are not.
+        Whether each sample is an outlier, (n_frames, n_keypoints); missing samples are not.
     """
     found = np.zeros(positions.shape[:2], dtype=np.bool_)
     if len(time_s) < _FEWEST:
         return found
     step_s = float(np.median(np.diff(time_s)))
-    for k, mark in enumerate(KEYPOINTS.landmarks):
+    for k, mark in enumerate(keypoints.landmarks):
         place = np.ascontiguousarray(positions[:, k].T)
         frames = np.flatnonzero(np.isfinite(place.sum(axis=0)))
         motion_m = MOTION_M.get(mark.part, FEET_M)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
 import numpy as np
 
+from trcaugment.chain.arms import PreparedArms, prepare_arms
 from trcaugment.chain.checks import Finding, check_rate, check_size, frames_without_body, watch
 from trcaugment.chain.dependence import lost_markers
 from trcaugment.chain.filling import FEWEST_OF_TRUNK, can_be_filled, fill_missing
@@ -21,7 +22,7 @@ from trcaugment.chain.signals import BoolArray, Span, fill_gaps, find_segments, 
 from trcaugment.chain.smoothing import check_cut_off
 from trcaugment.chain.vertical import Axis, choose_up
 from trcaugment.chain.windows import IntArray, blend_weights, window_starts
-from trcaugment.errors import MarkersError
+from trcaugment.errors import MarkersError, ModelError
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import MAX_GAP_S, RATE_HZ, WINDOW_FRAMES, FloatArray, Markers
 from trcaugment.model.card import Card
@@ -38,6 +39,7 @@ class Preparation:
         repair_swaps: whether left and right are exchanged back where they were exchanged.
         up: the vertical axis, which becomes Y in the output; "auto" to find it, None to leave the axes.
         lowpass_hz: cut-off of the zero-phase filter for the predicted markers (`smooth_points`); None for none.
+        arms: whether elbows and wrists are prepared, too, and the markers of the arms predicted.
     """
 
     keep_outliers: bool = False
@@ -45,6 +47,7 @@ class Preparation:
     repair_swaps: bool = False
     up: Axis | Literal["auto"] | None = None
     lowpass_hz: float | None = None
+    arms: bool = False
 
 
 AS_USUAL = Preparation()
@@ -91,6 +94,7 @@ class PreparedTrial:
         noise_m: white noise of each keypoint, above which it is smoothed (`trcaugment.chain.noise`), (15,).
         findings: what the guards found.
         segments: runs of usable frames, at least one.
+        arms: elbows and wrists; None if they are not asked for.
     """
 
     subject: Subject
@@ -107,6 +111,7 @@ class PreparedTrial:
     noise_m: FloatArray
     findings: tuple[Finding, ...]
     segments: tuple[Segment, ...]
+    arms: PreparedArms | None = None
 
     @property
     def never(self) -> BoolArray:
@@ -136,7 +141,11 @@ def prepare(
     Raises:
         MarkersError: the trial is slower than 10 Hz, its keypoints are far from the stated height (a wrong unit), no
             frame has enough keypoints, or the cut-off is not below half the rate.
+        MarkerSetError: arms are asked for, and neither is in the file.
+        ModelError: the model reads other keypoints.
     """
+    if card.keypoints is not KEYPOINTS:
+        raise ModelError(f"{card.name} reads {', '.join(card.inputs)}: it is no model of the body; see --arms")
     check_rate(markers)
     if how.lowpass_hz is not None:
         check_cut_off(how.lowpass_hz, markers.time_s)
@@ -168,7 +177,7 @@ def prepare(
             *odd_up,
         )
     )
-    return PreparedTrial(
+    trial = PreparedTrial(
         subject=subject,
         markers=markers,
         keypoints=keypoints,
@@ -184,6 +193,7 @@ def prepare(
         findings=findings,
         segments=tuple(_segment(positions[a:b], frames[a:b], (a, b), card, noise_m) for a, b in spans),
     )
+    return replace(trial, arms=prepare_arms(trial)) if how.arms else trial
 
 
 def never_seen(missing: BoolArray, rate_hz: float) -> BoolArray:

@@ -13,6 +13,7 @@ from trcaugment import __version__
 _COMMANDS = {
     "predict": "predict",
     "batch": "batch",
+    "calibrate": "calibrate",
     "train": "train",
     "data": "data",
     "live": "live",

@@ -62,6 +62,13 @@ _WRONG_USAGE = (SessionsError, SubjectsError, ModelError, ConversionError, Clust
     help="Where the network runs.",
 )
 @click.option("--with-keypoints", is_flag=True, help="Also write the inputs' keypoints.")
+@click.option(
+    "--calibrations",
+    "calibration",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    metavar="FOLDER",
+    help="Files of trcaugment calibrate, SUBJECT.json for each subject.",
+)
 @preparation_options
 @names_option
 @click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
@@ -85,6 +92,7 @@ def batch(
     model_name: str | None,
     device: str,
     with_keypoints: bool,
+    calibration: Path | None,
     prepared: dict[str, Any],
     names: tuple[str, ...],
     strict: bool,
@@ -99,7 +107,7 @@ def batch(
     batch_findings.csv what guards found.
     """
     from trcaugment.cli.batch_tables import show_plan
-    from trcaugment.conversion.plan import make_plan
+    from trcaugment.conversion.plan import make_plan, with_calibrations
     from trcaugment.osim.model import SHIPPED_NAME
 
     keypoint_names = keypoint_map(names)
@@ -116,6 +124,10 @@ def batch(
     try:
         scaled_name = SHIPPED_NAME if osim_model is None else osim_model.stem
         plan = make_plan(cohort, subjects, output, layout or "own", scaled_name)
+        if calibration:
+            plan, notes = with_calibrations(plan, calibration)
+            for note in notes:
+                summary.say(note)
         if dry_run:
             show_plan(plan, Summary())
             failed = any(each.failed for each in plan.left_out)
@@ -180,10 +192,13 @@ def _run(plan: Plan, work: Work, job: _Job, summary: Summary) -> tuple[list[Row]
     from trcaugment.conversion.folder import claimed
     from trcaugment.conversion.report import make_rows, write_report
     from trcaugment.conversion.run import loaded_model
+    from trcaugment.model.folder import load_arms
     from trcaugment.osim.package import load_opensim
 
     # A missing model or package is an error before any work.
     loaded_model(work.model, work.device)
+    if work.settings.preparation.arms:
+        load_arms()
     if job.how is not None and isinstance(job.where, int):
         load_opensim()
     outcomes: dict[Path, Outcome] = {}

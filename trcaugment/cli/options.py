@@ -19,14 +19,15 @@ _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 # Headings of the help, and the parameters under them; each command has some of these.
 _GROUPS = {
-    "Person": ("height", "mass", "subjects"),
+    "Person": ("height", "mass", "subjects", "calibration"),
     "Files": ("output", "layout", "overwrite", "with_keypoints", "uncertainty", "with_report", "dry_run"),
     "What is read": ("names", "from_s", "to_s"),
-    "Preparing keypoints": ("max_gap_s", "keep_outliers", "repair_swaps", "up", "lowpass_hz", "strict"),
+    "Preparing keypoints": ("max_gap_s", "keep_outliers", "repair_swaps", "up", "lowpass_hz", "arms", "strict"),
     "Network": ("model_name", "device"),
     "OpenSim": (
         "with_ik",
         "static",
+        "neutral",
         "model",
         "osim_model",
         "marker_set",

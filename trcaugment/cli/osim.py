@@ -42,7 +42,7 @@ osim.add_command(bvh)
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 def model(output: Path, overwrite: bool) -> None:
     """Write the shipped full-body model: no muscles, the markers that predict writes, an average adult."""
-    from trcaugment.body.skeleton import GENERIC_HEIGHT_M, MARKERS
+    from trcaugment.body.skeleton import ARM_MARKERS, GENERIC_HEIGHT_M, MARKERS
     from trcaugment.osim.model import write_shipped_model
 
     check_outputs([output], [], overwrite)
@@ -50,7 +50,7 @@ def model(output: Path, overwrite: bool) -> None:
         write_shipped_model(output)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(f"{output}: full-body model, {len(MARKERS)} markers, {GENERIC_HEIGHT_M:.2f} m.")
+    click.echo(f"{output}: full-body model, {len(MARKERS) + len(ARM_MARKERS)} markers, {GENERIC_HEIGHT_M:.2f} m.")
 
 
 @osim.command()

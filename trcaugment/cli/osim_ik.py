@@ -17,7 +17,7 @@ from trcaugment.cli.outputs import STANDARD, write_output
 from trcaugment.cli.outputs import check_outputs as check_other_outputs
 from trcaugment.cli.preparing import lowpass_option
 from trcaugment.cli.screen import Summary, progress, say
-from trcaugment.errors import OsimError, OutputError, SubjectError, TrcAugmentError
+from trcaugment.errors import MotionError, OsimError, OutputError, SubjectError, TrcAugmentError
 from trcaugment.formats.files import as_json
 from trcaugment.formats.outputs import check_outputs
 from trcaugment.markers import MAX_GAP_S
@@ -40,6 +40,8 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Folder for the model, the angles and all else.")
 @time_options
 @click.option("--static", type=_FOUND, metavar="TRC", help="Static trial: scale by its distances.")
+@click.option("--neutral", type=_FOUND, metavar="TRC", help="Standing trial: give angles relative to it, too.")
+@click.option("--calibration", type=_FOUND, metavar="JSON", help="For trials predicted without it: the person's own.")
 @click.option("--model", type=_FOUND, metavar="OSIM", help="Your own model; else the shipped full-body model.")
 @click.option("--marker-set", type=_FOUND, metavar="XML", help="Markers for your model, where it has none.")
 @click.option("--scale-setup", type=_FOUND, metavar="XML", help="Scale Tool set-up with your measurements.")
@@ -79,6 +81,8 @@ def ik(
     from_s: float | None,
     to_s: float | None,
     static: Path | None,
+    neutral: Path | None,
+    calibration: Path | None,
     model: Path | None,
     marker_set: Path | None,
     scale_setup: Path | None,
@@ -115,9 +119,23 @@ def ik(
             "--no-scaling needs your own --model, and no --static, --scale-setup or --measurements-only."
         )
     kit = Kit(model, marker_set, scale_setup, ik_setup, no_scaling, by_measurements=measurements_only)
-    own_files = [file for file in (static, model, marker_set, scale_setup, ik_setup) if file]
-    paths = prepare(inputs, output, overwrite, own_files)
-    person = Person(output, subject, paths, static, kit, name_map(names), wanted, bridged_s, lowpass_hz)
+    own_files = [file for file in (static, calibration, model, marker_set, scale_setup, ik_setup) if file]
+    if neutral and not any(neutral.resolve() == each.resolve() for each in inputs):
+        inputs = (*inputs, neutral)
+    paths = prepare(inputs, output, overwrite, own_files, relative=neutral is not None)
+    person = Person(
+        output,
+        subject,
+        paths,
+        static,
+        kit,
+        name_map(names),
+        wanted,
+        bridged_s,
+        lowpass_hz,
+        calibration=calibration,
+        neutral=neutral and neutral.stem,
+    )
     solved = run(person, jobs, summary)
     if json_file:
         write_output(json_file, as_json(solved.as_data()))
@@ -125,9 +143,12 @@ def ik(
         sys.exit(1)
 
 
-def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Sequence[Path] = ()) -> dict[str, Path]:
+def prepare(
+    inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Sequence[Path] = (), *, relative: bool = False
+) -> dict[str, Path]:
     """Refuses what cannot be written, makes the folder, and returns the trials by the names of their outputs."""
     from trcaugment.conversion.angle_uncertainty import ANGLE_UNCERTAINTY
+    from trcaugment.conversion.neutral import RELATIVE_END
     from trcaugment.osim.package import load_opensim
     from trcaugment.osim.pipeline import SCALING_FILES, earlier_parts, trial_files
 
@@ -141,6 +162,7 @@ def prepare(inputs: Iterable[Path], folder: Path, overwrite: bool, own_files: Se
     of_trials = (file for name in paths for file in trial_files(name))
     targets = [folder / file for file in (*SCALING_FILES, ANGLE_UNCERTAINTY, *of_trials)]
     targets += [file for name in paths for file in earlier_parts(folder, name)]
+    targets += [folder / f"{name}{RELATIVE_END}" for name in paths if relative]
     try:
         load_opensim()
         check_outputs(targets, [*paths.values(), *own_files], overwrite=overwrite)
@@ -178,7 +200,7 @@ class Solved:
         factors = {each.measurement.name: each.value for each in made.factors} if made else {}
         wanted = asdict(self.person.time_range)
         remarks = {"warnings": made.warnings, "notes": made.notes} if made else {"warnings": (), "notes": ()}
-        made_so = {"time_range": wanted, "lowpass_hz": self.person.lowpass_hz}
+        made_so = {"time_range": wanted, "lowpass_hz": self.person.lowpass_hz, "neutral": self.person.neutral}
         return {"factors": factors, **remarks, **made_so, "trials": trials}
 
 
@@ -239,6 +261,26 @@ def run(person: Person, jobs: int, summary: Summary) -> Solved:
     if solved:
         show_errors(console, {name: solved[name] for name in paths if name in solved}, folder)
         show_angle_spreads(console, spreads, folder)
+        for sentence in _relative_to(person, solved):
+            summary.say(sentence)
     for name in (name for name in paths if name in failed):
         say(f"{click.style('failed', fg='red')}  {failed[name].about(paths[name])}", err=True)
     return Solved(person, scaling, solved, failed, spreads)
+
+
+def _relative_to(person: Person, solved: Mapping[str, MarkerErrors]) -> list[str]:
+    """Gives the angles relative to the standing trial, too; sentences about that."""
+    from trcaugment.conversion.neutral import read_neutral, write_relative
+
+    if person.neutral is None:
+        return []
+    if person.neutral not in solved:
+        return [f"no angles relative to {person.neutral}: it could not be solved"]
+    motions = {name: [part.name for part in errors.parts] for name, errors in solved.items()}
+    try:
+        neutral = read_neutral(person.folder, person.neutral, motions[person.neutral])
+        left = write_relative(person.folder, [part for each in motions.values() for part in each], neutral)
+    except (MotionError, OsimError) as error:
+        raise click.ClickException(str(error)) from error
+    unlike = [f"{name}: not relative, {', '.join(each)}" for name, each in left.items() if each]
+    return [*neutral.notes(), *unlike]

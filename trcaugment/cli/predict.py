@@ -22,7 +22,15 @@ from trcaugment.cli.predict_account import account, as_data
 from trcaugment.cli.predict_files import STANDARD_OUTPUT, check_files, find_inputs, plan
 from trcaugment.cli.preparing import preparation_options
 from trcaugment.cli.screen import Summary, progress, say
-from trcaugment.errors import ModelError, OsimError, OutputError, SubjectError, TrcAugmentError, TrcError
+from trcaugment.errors import (
+    CalibrationError,
+    ModelError,
+    OsimError,
+    OutputError,
+    SubjectError,
+    TrcAugmentError,
+    TrcError,
+)
 from trcaugment.formats.files import as_json, report_path
 from trcaugment.subject import StatedSubject
 
@@ -53,6 +61,7 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
     help="Height of the person in m, or auto to estimate it.",
 )
 @click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
+@click.option("--calibration", type=_FOUND, metavar="JSON", help="The person's own, from trcaugment calibrate.")
 @click.option("-o", "--output", required=True, metavar="PATH", help="A file, a folder to fill, or -.")
 @time_options
 @click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
@@ -82,6 +91,7 @@ def predict(
     inputs: tuple[Path, ...],
     height: float | None,
     mass: float,
+    calibration: Path | None,
     output: str,
     from_s: float | None,
     to_s: float | None,
@@ -126,15 +136,20 @@ def predict(
             check_files(conversions, others, folder=folder, overwrite=overwrite)
             if with_ik:
                 prepare([each.target for each in conversions], Path(output), overwrite, [static] if static else [])
-            model = _load_model(model_name, device)
+            model = _load_model(model_name, device, arms=prepared["arms"])
             if uncertainty:
                 from trcaugment.chain.augmentation import check_uncertainty
 
                 check_uncertainty(model)
                 conversions = [replace(conversions[0], uncertainty=uncertainty)]
+            if calibration:
+                from trcaugment.conversion.calibrated import find_calibration
+
+                conversions = [replace(each, calibration=calibration) for each in conversions]
+                find_calibration(conversions[0], model.card)
             if folder:
                 Path(output).mkdir(parents=True, exist_ok=True)
-        except (SubjectError, TrcError, ModelError, OsimError, OutputError) as error:
+        except (SubjectError, TrcError, ModelError, CalibrationError, OsimError, OutputError) as error:
             raise click.UsageError(str(error)) from error
         except OSError as error:
             raise click.UsageError(f"cannot write to {output}: {error.strerror}.") from error
@@ -169,10 +184,12 @@ def predict(
         sys.exit(1)
 
 
-def _load_model(name: str | None, device: str) -> Model:
+def _load_model(name: str | None, device: str, *, arms: bool) -> Model:
     from trcaugment.model.card import DEFAULT_MODEL
-    from trcaugment.model.folder import load_model
+    from trcaugment.model.folder import load_arms, load_model
 
+    if arms:  # what is wrong with it is known now, not after the first trial
+        load_arms()
     return load_model(DEFAULT_MODEL if name is None else name, device)
 
 

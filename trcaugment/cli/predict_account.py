@@ -59,6 +59,11 @@ def account(sidecar: Sidecar) -> Iterator[str]:
     ):
         for names, ranges in by_ranges(gaps):
             yield f"{title}: {listed(names)} in {_count(ranges)} ({_list(ranges)})"
+    if sidecar.calibration:
+        own = sidecar.calibration
+        yield f"calibrated: {own.n_markers} of {sidecar.output.n_markers} markers, by {own.file}"
+        for names, ranges in by_ranges(own.unmoved):
+            yield f"not calibrated, their segment is not known: {listed(names)} in {_count(ranges)} ({_list(ranges)})"
     if sidecar.preparation.lowpass_hz is not None:
         yield f"markers smoothed: {describe(sidecar.preparation.lowpass_hz)}"
     if sidecar.uncertainty:

@@ -32,8 +32,9 @@ _OPTIONS = (
     click.option("--repair-swaps", is_flag=True, help="Exchange left and right back where they are exchanged."),
     click.option("--up", type=click.Choice(AXES), help="Axis that points up, or auto: the output gets OpenSim's Y up."),
     lowpass_option,
+    click.option("--arms", is_flag=True, help="Predict the 8 markers of the arms, too, from elbows and wrists."),
 )
-_NAMES = ("max_gap_s", "keep_outliers", "repair_swaps", "up", "lowpass_hz")
+_NAMES = ("max_gap_s", "keep_outliers", "repair_swaps", "up", "lowpass_hz", "arms")
 
 
 def preparation_options(command: Callable[..., None]) -> Callable[..., None]:

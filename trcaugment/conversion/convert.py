@@ -17,6 +17,7 @@ from trcaugment.chain.keypoints import Keypoints, find_keypoints, input_keypoint
 from trcaugment.chain.preparation import PreparedTrial, prepare
 from trcaugment.chain.time_range import cut_time
 from trcaugment.chain.vertical import turn_to_y_up
+from trcaugment.conversion.calibrated import StoredCalibration, apply_calibration, find_calibration
 from trcaugment.conversion.sidecar import (
     InputFile,
     Made,
@@ -62,6 +63,7 @@ class _Loaded:
     first_frame: int  # of the file, counted from 1
     height_error_m: float | None
     trial: PreparedTrial
+    calibration: StoredCalibration | None
 
 
 def convert(conversions: Sequence[Conversion], model: Model, settings: Settings) -> Iterator[Outcome]:
@@ -110,9 +112,11 @@ def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | O
     try:
         data = read_trc_bytes(conversion.source) if conversion.content is None else conversion.content
         digest = sha256_of(data)
+        calibration = find_calibration(conversion, card)
         if settings.resume:
             earlier = _earlier_sidecar(conversion, digest, card, settings)
-            if earlier:
+            calibrated_so = earlier and earlier.calibration and earlier.calibration.sha256
+            if earlier and calibrated_so == (calibration and calibration.sha256):
                 return Outcome(conversion, earlier, kept=True)
         whole = settings.names.apply(parse_trial(data, conversion.source))
         first_frame = settings.time_range.span(whole)[0] + 1
@@ -123,7 +127,7 @@ def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | O
         if settings.strict and trial.findings:
             reasons = "; ".join(finding.message for finding in trial.findings)
             raise ConversionError(f"refused, as --strict asks: {reasons}")
-        return _Loaded(conversion, digest, first_frame, height_error_m, trial)
+        return _Loaded(conversion, digest, first_frame, height_error_m, trial, calibration)
     except TrcAugmentError as error:
         return _failed(conversion, error)
     except MemoryError:
@@ -183,6 +187,7 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
     if isinstance(predicted, Outcome):
         return predicted
     loaded, result = predicted
+    result, calibration = apply_calibration(result, loaded.calibration)
     conversion, read = loaded.conversion, loaded.trial.markers
     written = _join(turn_to_y_up(read, result.up or "y"), result.markers) if settings.with_keypoints else result.markers
     sidecar = make_sidecar(
@@ -193,6 +198,7 @@ def _write(predicted: tuple[_Loaded, Augmentation] | Outcome, card: Card, settin
         output=_output_file(written, result.markers, settings),
         made=_made(conversion),
     )
+    sidecar = msgspec.structs.replace(sidecar, calibration=calibration)
 
     def complete(sha256: str) -> bytes:
         nonlocal sidecar

@@ -16,6 +16,7 @@ from trcaugment.chain.smoothing import describe, smooth_points
 from trcaugment.chain.time_range import WHOLE, TimeRange, cut_time
 from trcaugment.chain.vertical import stand_up
 from trcaugment.conversion.angle_uncertainty import ANGLE_UNCERTAINTY, AngleSpread, angle_spreads, angle_spreads_csv
+from trcaugment.conversion.calibrated import calibrated_trial
 from trcaugment.conversion.pools import Pool
 from trcaugment.conversion.sidecar import Sidecar
 from trcaugment.errors import MarkersError, OsimError, TrcAugmentError
@@ -50,6 +51,8 @@ class Person:
         time_range: the part of every trial that scales the model and is solved; the static trial stays whole.
         max_gap_s: frames without enough markers for less than this, in s, are interpolated; longer gaps part a trial.
         lowpass_hz: cut-off of the zero-phase filter that the trials' markers go through first; None for none.
+        calibration: of the person, for trials that were predicted without it; None without one.
+        neutral: name of the standing trial to which angles are also given; None without one.
     """
 
     folder: Path
@@ -61,6 +64,8 @@ class Person:
     time_range: TimeRange = WHOLE
     max_gap_s: float = MAX_GAP_S
     lowpass_hz: float | None = None
+    calibration: Path | None = None
+    neutral: str | None = None
 
 
 @dataclass(frozen=True)
@@ -174,7 +179,8 @@ def _scale(person: Person) -> _Scaled:
     turned: list[str] = []
     for name, path in person.trials.items():
         try:
-            smooth = _smooth(_read(path, person.names), person.lowpass_hz)
+            read = calibrated_trial(path, _read(path, person.names), person.calibration, person.subject)
+            smooth = _smooth(read, person.lowpass_hz)
             trials[name], done = stand_up(cut_time(smooth, person.time_range))
             turned += [f"{name}: {done}"] if done else []
         except TrcAugmentError as error:

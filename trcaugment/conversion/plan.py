@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from trcaugment.conversion.folder import CSV_FILE, FINDINGS_FILE, JSON_FILE
@@ -78,6 +78,24 @@ def make_plan(root: Path, subjects: Path | None, outputs: Path, layout: Layout =
     ]
     left_out += [] if inside else _without_trial(outputs, made_here)
     return Plan([each for each in planned if each.name not in clashing], sorted(left_out, key=lambda each: each.name))
+
+
+def with_calibrations(plan: Plan, folder: Path) -> tuple[Plan, list[str]]:
+    """The plan with each subject's calibration, the file SUBJECT.json in a folder.
+
+    Returns:
+        The plan, and sentences on subjects without a file and files without a subject.
+    """
+    own = {path.stem: path.absolute() for path in sorted(folder.glob("*.json"))}
+    trials = [
+        replace(each, conversion=replace(each.conversion, calibration=own.get(each.subject_name)))
+        for each in plan.trials
+    ]
+    subjects = {each.subject_name for each in plan.trials}
+    without, unknown = sorted(subjects - own.keys()), sorted(own.keys() - subjects)
+    notes = [f"not calibrated, no file in {folder}: {', '.join(without)}"] if without else []
+    notes += [f"calibrations of no subject of this batch: {', '.join(unknown)}"] if unknown else []
+    return replace(plan, trials=trials), notes
 
 
 def _clashing(planned: Sequence[PlannedTrial], outputs: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,7 +17,7 @@ from trcaugment.chain.time_range import TimeRange
 from trcaugment.formats.files import read_file, sidecar_path
 from trcaugment.formats.trials import is_c3d
 from trcaugment.markers import RATE_HZ
-from trcaugment.model.card import Card
+from trcaugment.model.card import ARMS_MODEL, Card, find_folder, read_card
 from trcaugment.subject import StatedSubject
 
 if TYPE_CHECKING:
@@ -97,6 +98,22 @@ class UsedSpread(_Part, frozen=True):
     moving_mm: dict[str, tuple[float, ...]]
 
 
+class UsedCalibration(_Part, frozen=True):
+    """The person's calibration.
+
+    Attributes:
+        file: its path.
+        sha256: its checksum.
+        n_markers: markers that were moved.
+        unmoved: marker -> frames in which it was not moved, because its segment's frame is not known there.
+    """
+
+    file: str
+    sha256: str
+    n_markers: int
+    unmoved: dict[str, tuple[FrameRange, ...]]
+
+
 class Made(_Part, frozen=True):
     """When (UTC) the output was made, and the paths of input and output."""
 
@@ -129,6 +146,8 @@ class Sidecar(_Part, frozen=True):
         findings: what the guards found.
         made: when the output was made, and the paths of input and output.
         uncertainty: how far the markers may be off; None if that was not asked for.
+        arms: the model of the arms; None if they were not asked for.
+        calibration: the person's calibration; None without one.
     """
 
     format_version: int
@@ -151,6 +170,8 @@ class Sidecar(_Part, frozen=True):
     findings: tuple[GuardFinding, ...]
     made: Made
     uncertainty: UsedSpread | None = None
+    arms: UsedModel | None = None
+    calibration: UsedCalibration | None = None
 
 
 class _AnyOutput(msgspec.Struct, frozen=True):
@@ -211,7 +232,7 @@ def make_sidecar(
     return Sidecar(
         format_version=FORMAT_VERSION,
         tool=this_tool(),
-        model=UsedModel(name=card.name, sha256=card.sha256, rate_hz=RATE_HZ),
+        model=_used(card),
         input=source,
         subject=subject,
         output=output,
@@ -219,25 +240,37 @@ def make_sidecar(
         derived=result.derived,
         preparation=result.preparation,
         up=result.up,
-        repaired=_by_name(result.repaired),
-        outliers=_by_name(result.outliers),
+        repaired=by_name(result.repaired),
+        outliers=by_name(result.outliers),
         smoothed={name: round(noise_m, 5) for name, noise_m in result.smoothed.items()},
-        filled=_by_name(result.filled),
-        missing=_by_name(result.missing),
-        lost=_by_name(result.lost),
+        filled=by_name(result.filled),
+        missing=by_name(result.missing),
+        lost=by_name(result.lost),
         without_body=_frames(result.without_body),
         findings=tuple(
             GuardFinding(guard=each.guard, message=each.message, frames=_frames(each.frames))
             for each in result.findings
         ),
         made=made,
+        arms=_used(_arms_card()) if result.preparation.arms else None,
     )
+
+
+def _used(card: Card) -> UsedModel:
+    return UsedModel(name=card.name, sha256=card.sha256, rate_hz=RATE_HZ)
+
+
+@cache
+def _arms_card() -> Card:
+    return read_card(find_folder(ARMS_MODEL))
 
 
 def was_made_so(sidecar: Sidecar, input_sha256: str, card: Card, person: StatedSubject) -> bool:
     """Whether this version of the program made the output, from this input, with this model, for this person."""
     subject = sidecar.subject
     stated_m = subject.height_m if subject.height_error_m is None else None
+    if sidecar.arms is not None and sidecar.arms != _used(_arms_card()):
+        return False
     return (sidecar.tool, sidecar.input.sha256, sidecar.model.sha256) == (this_tool(), input_sha256, card.sha256) and (
         StatedSubject(stated_m, subject.mass_kg, subject.height_source, subject.mass_source) == person
     )
@@ -248,7 +281,8 @@ def this_tool() -> str:
     return f"{_PROGRAM} {__version__}"
 
 
-def _by_name(spans: dict[str, list[Span]]) -> dict[str, tuple[FrameRange, ...]]:
+def by_name(spans: dict[str, list[Span]]) -> dict[str, tuple[FrameRange, ...]]:
+    """Frames, counted from 1, by name."""
     return {name: _frames(each) for name, each in spans.items()}
 
 

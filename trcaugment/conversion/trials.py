@@ -22,6 +22,7 @@ class Conversion:
         person: height and mass.
         content: of the source, where it is no file and stands for where the trial comes from.
         uncertainty: the table that says how far the markers may be off; None if it is not wanted.
+        calibration: the person's calibration file; None without one.
     """
 
     source: Path
@@ -29,6 +30,7 @@ class Conversion:
     person: StatedSubject
     content: bytes | None = None
     uncertainty: Path | None = None
+    calibration: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The error budget: the error's part that all people share, the part that is constant per person, and the rest.
 
-Errors are true minus predicted positions in the frame of the segment that the marker is on (pelvis, trunk, thigh,
-shank or foot, defined by the predicted markers), along forward, up and outward; on the midline outward means right.
+Errors are true minus predicted positions in the frame of the segment that the marker is on (`segment_frames.py`, by the
+predicted markers), along forward, up and outward; on the midline outward means right.
 
 - The bias that all people share is a wrong mean position of the marker, which a better generator corrects.
 - The constant part per person comes from anatomy and palpation; the person's own static trial can show it.
@@ -17,24 +17,16 @@ import numpy as np
 import scipy.stats
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
+from trcaugment.chain.segment_frames import segment_axes
 from trcaugment.evaluation.scores import Score
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, SIDES, Side
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import FloatArray
 
 BUDGET, ALL_MARKERS = "budget", "all"
 BIASES = ("bias_forward_mm", "bias_up_mm", "bias_outward_mm")
 COMMON, CONSTANT, MOVING = "common_bias_mm", "constant_per_person_mm", "moving_mm"
 _CONFIDENCE = 0.95
-_SEGMENTS = {
-    "pelvis": ("ASIS", "PSIS", "HJC"),
-    "trunk": ("C7", "shoulder"),
-    "thigh": ("knee", "mknee", "thigh1", "thigh2", "thigh3"),
-    "shank": ("ankle", "mankle", "sh1", "sh2", "sh3"),
-    "foot": ("calc", "toe", "5meta"),
-}
-_SEGMENT_OF = {part: segment for segment, parts in _SEGMENTS.items() for part in parts}
 
 
 class SegmentSums(NamedTuple):
@@ -51,63 +43,10 @@ class SegmentSums(NamedTuple):
     square: FloatArray
 
 
-def segment_axes(points: Tensor) -> Tensor:
-    """Forward, up and outward axis of every marker's segment, as rows, (..., 35, 3, 3) from (..., 35, 3).
-
-    NaN where a marker that defines the segment's frame is missing.
-    """
-    sides = {side: _on_side(points, side) for side in SIDES}
-    axes = points.new_empty(*points.shape, 3)
-    for k, mark in enumerate(ANATOMICAL_MARKERS.landmarks):
-        segment = _SEGMENT_OF[mark.part]
-        outward = -1.0 if mark.side == "left" else 1.0
-        if segment in ("pelvis", "trunk"):
-            frame = _midline_frame(segment, sides["right"], sides["left"])
-        else:
-            frame = _limb_frame(segment, sides[mark.side], outward)
-        axes[..., k, :, :] = frame * points.new_tensor([[1.0], [1.0], [outward]])
-    return axes
-
-
-def _on_side(points: Tensor, side: Side) -> dict[str, Tensor]:
-    """Positions of the markers of one side, by part, (..., 3)."""
-    return {mark.part: points[..., k, :] for k, mark in enumerate(ANATOMICAL_MARKERS.landmarks) if mark.side == side}
-
-
-def _midline_frame(segment: str, right: dict[str, Tensor], left: dict[str, Tensor]) -> Tensor:
-    """Frame of the pelvis or the trunk, (..., 3, 3): forward, up, right."""
-    middle = {part: (right[part] + left[part]) / 2 for part in right}
-    across = {part: right[part] - left[part] for part in right}
-    if segment == "trunk":
-        upward, sideways = _orthogonal_pair(middle["shoulder"] - middle["HJC"], across["shoulder"])
-        return torch.stack([torch.linalg.cross(upward, sideways), upward, sideways], dim=-2)
-    sideways, forward = _orthogonal_pair(across["ASIS"] + across["HJC"], middle["ASIS"] - middle["PSIS"])
-    return torch.stack([forward, torch.linalg.cross(sideways, forward), sideways], dim=-2)
-
-
-def _limb_frame(segment: str, at: dict[str, Tensor], outward: float) -> Tensor:
-    """Frame of one thigh, shank or foot, (..., 3, 3): forward, up, right; outward is +1 on the right side, else -1."""
-    if segment == "foot":
-        ahead = (at["toe"] + at["5meta"]) / 2 - at["calc"]
-        forward, sideways = _orthogonal_pair(ahead, outward * (at["5meta"] - at["toe"]))
-        return torch.stack([forward, torch.linalg.cross(sideways, forward), sideways], dim=-2)
-    knee, ankle = (at["knee"] + at["mknee"]) / 2, (at["ankle"] + at["mankle"]) / 2
-    along, lateral, medial = (
-        (at["HJC"] - knee, "knee", "mknee") if segment == "thigh" else (knee - ankle, "ankle", "mankle")
-    )
-    upward, sideways = _orthogonal_pair(along, outward * (at[lateral] - at[medial]))
-    return torch.stack([torch.linalg.cross(upward, sideways), upward, sideways], dim=-2)
-
-
-def _orthogonal_pair(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Unit vectors along `first` and along the part of `second` that is perpendicular to it, (..., 3)."""
-    kept = normalize(first, dim=-1)
-    return kept, normalize(second - (second * kept).sum(dim=-1, keepdim=True) * kept, dim=-1)
-
-
 def sum_segment_errors(predicted: Tensor, true: Tensor) -> SegmentSums:
     """Sum the errors of each piece; positions in m, NaN where missing, (n_pieces, n_frames, 35, 3)."""
-    error = torch.einsum("...ij,...j->...i", segment_axes(predicted), true - predicted)
+    axes = torch.from_numpy(segment_axes(predicted.numpy(), ANATOMICAL_MARKERS.names)).to(predicted)
+    error = torch.einsum("...ij,...j->...i", axes, true - predicted)
     seen = error.isfinite().all(dim=-1)
     error = torch.where(seen[..., None], error, 0.0)
     total, square = error.sum(dim=1), error.square().sum(dim=(1, 3))

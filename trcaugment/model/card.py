@@ -14,7 +14,7 @@ from trcaugment.marker_sets import INPUT_SETS, OUTPUT_SETS, MarkerSet
 from trcaugment.markers import WINDOW_FRAMES
 
 FORMAT_VERSION = 2
-DEFAULT_MODEL = "bilstm-attention-v3"
+DEFAULT_MODEL, ARMS_MODEL = "bilstm-attention-v3", "arms-v1"
 WEIGHTS_FILE, GRAPH_FILE, CARD_FILE, RECIPE_FILE = "model.safetensors", "model.onnx", "card.json", "recipe.toml"
 UNCERTAINTY_FILE = "uncertainty.safetensors"
 HOP_FRAMES = 15  # of new models: more costs accuracy, fewer gains nothing (benchmarks/choices.py)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from safetensors.numpy import save
 from trcaugment.errors import ModelError
 from trcaugment.formats.files import as_json, replace_file
 from trcaugment.model.card import (
+    ARMS_MODEL,
     CARD_FILE,
     DEFAULT_MODEL,
     GRAPH_FILE,
@@ -103,6 +105,16 @@ def load_model(name_or_folder: str | Path = DEFAULT_MODEL, device: str = "cpu") 
     from trcaugment.model.torch_engine import TorchEngine, load_network
 
     return Model(card, TorchEngine(load_network(folder), device), uncertainty)
+
+
+@cache
+def load_arms() -> Model:
+    """The shipped model of the arms, loaded once, on the CPU: it is small.
+
+    Raises:
+        ModelError: it is not installed, or damaged.
+    """
+    return load_model(ARMS_MODEL, "cpu")
 
 
 def save_model(folder: Path, card: Card, network: MarkerNetwork, *, recipe: bytes | None = None) -> Card:

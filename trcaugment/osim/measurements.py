@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS, SIDES, Side
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, ARM_MARKERS, KEYPOINTS, SIDES, Side
 from trcaugment.markers import FloatArray
 
 # The mean position of some markers; (medial, lateral) gives a joint center.
@@ -55,6 +55,19 @@ def _leg(side: str, marker_side: Side) -> tuple[Measurement, ...]:
     )
 
 
+def _arm(side: str, marker_side: Side) -> tuple[Measurement, ...]:
+    """Measurements of an arm, as OpenCap's: from the shoulder's skin marker, in the posture of every frame."""
+    shoulder = (ANATOMICAL_MARKERS.named("shoulder", marker_side),)
+    elbow, wrist = (
+        tuple(ARM_MARKERS.named(f"{end}{joint}", marker_side) for end in "lm") for joint in ("elbow", "wrist")
+    )
+    forearm = tuple((f"{name}_{side}", "XYZ") for name in ("ulna", "radius", "hand"))
+    return (
+        Measurement(f"upper arm length_{side}", ((shoulder, elbow),), ((f"humerus_{side}", "XYZ"),)),
+        Measurement(f"forearm length_{side}", ((elbow, wrist),), forearm),
+    )
+
+
 # Each distance is nearly parallel to the axis that it scales.
 MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement("pelvis depth", ((_ASIS, _PSIS),), (("pelvis", "X"),)),
@@ -65,6 +78,8 @@ MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement("shoulder width", ((_SHOULDERS[:1], _SHOULDERS[1:]),), (("torso", "Z"),)),
     *_leg("r", "right"),
     *_leg("l", "left"),
+    *_arm("r", "right"),
+    *_arm("l", "left"),
 )
 
 _HIP_KEYPOINTS, _SHOULDER_KEYPOINTS = (

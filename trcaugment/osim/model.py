@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from trcaugment.body.skeleton import MARKERS, Point
+from trcaugment.body.skeleton import ARM_MARKERS, MARKERS, Point
 from trcaugment.errors import OsimError
 from trcaugment.formats.files import replace_file, why_not_written
 from trcaugment.osim.documents import open_document
@@ -16,12 +16,12 @@ from trcaugment.osim.log import OpensimLog, opensim_log
 SHIPPED_NAME = "trcaugment_full_body"
 
 
-def write_shipped_model(path: Path, points: Sequence[Point] = MARKERS) -> None:
+def write_shipped_model(path: Path, points: Sequence[Point] = (*MARKERS, *ARM_MARKERS)) -> None:
     """Write the full-body model without muscles: an average adult of 1.70 m.
 
     Args:
         path: the file.
-        points: what it carries as markers: the anatomical markers, or other points of the skeleton.
+        points: what it carries as markers: the anatomical and arm markers, or other points of the skeleton.
 
     Raises:
         OsimError: opensim is not installed, or the file cannot be written.

@@ -1,0 +1,162 @@
+"""Learns a person's calibration from trials of which both keypoints and optical markers are known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from trcaugment.chain.augmentation import augment
+from trcaugment.chain.calibration import FORMAT_VERSION, Calibration, SeenTrial, learn_offset
+from trcaugment.chain.preparation import AS_USUAL, Preparation
+from trcaugment.chain.segment_frames import segment_axes
+from trcaugment.conversion.sidecar import sha256_of, this_tool
+from trcaugment.errors import CalibrationError, TrcAugmentError
+from trcaugment.formats.trc import parse_trc, read_trc_bytes
+from trcaugment.formats.units import check_unit
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, ARM_MARKERS, LANDMARKS
+from trcaugment.markers import FloatArray, Markers
+from trcaugment.model.folder import Model, load_arms
+from trcaugment.subject import Subject
+
+OURS = (*ANATOMICAL_MARKERS, *ARM_MARKERS)
+_SAME_PLACE_M = 0.15  # as far as predicted and optical markers may be apart in the median
+
+
+class Pair(NamedTuple):
+    """Files of one trial: keypoints, and the optical markers at the same times and in the same axes."""
+
+    keypoints: Path
+    markers: Path
+
+
+class _Seen(NamedTuple):
+    """Of one trial: the record, the frames per second, and errors in segment frames in m by marker, (n_frames, 3)."""
+
+    record: SeenTrial
+    rate_hz: float
+    errors_m: dict[str, FloatArray]
+
+
+def calibrate(
+    pairs: Sequence[Pair],
+    subject: Subject,
+    model: Model,
+    names: Mapping[str, str],
+    how: Preparation = AS_USUAL,
+) -> Calibration:
+    """Learn where a person's markers are, constantly, beside where a model predicts them.
+
+    Args:
+        pairs: trials of the person.
+        subject: the person's height and mass.
+        model: from `load_model`.
+        names: names of markers in the optical files by our names, where they differ.
+        how: how keypoints are prepared; with arms, their markers are calibrated too.
+
+    Raises:
+        TrcAugmentError: a file cannot be read or used, or keypoints and markers do not belong together.
+    """
+    seen = [_compare(pair, subject, model, names, how) for pair in pairs]
+    markers = {}
+    for name in OURS:
+        with_it = [each for each in seen if name in each.errors_m]
+        if with_it:
+            offsets = np.array([np.median(each.errors_m[name], axis=0) for each in with_it])
+            seen_s = sum(len(each.errors_m[name]) / each.rate_hz for each in with_it)
+            try:
+                markers[name] = learn_offset(LANDMARKS[name].part, offsets, seen_s)
+            except CalibrationError as error:
+                raise CalibrationError(f"{pairs[0].markers}: {name}: {error}") from error
+    cards = [model.card, *([load_arms().card] if how.arms else [])]
+    return Calibration(
+        format_version=FORMAT_VERSION,
+        tool=this_tool(),
+        models={card.name: card.sha256 for card in cards},
+        height_m=subject.height_m,
+        mass_kg=subject.mass_kg,
+        trials=tuple(each.record for each in seen),
+        markers=markers,
+    )
+
+
+def _compare(pair: Pair, subject: Subject, model: Model, names: Mapping[str, str], how: Preparation) -> _Seen:
+    """Errors of the markers that are predicted for a trial."""
+    data = [read_trc_bytes(path) for path in pair]
+    try:
+        predicted = augment(parse_trc(data[0], pair.keypoints), subject, model, how).markers
+    except TrcAugmentError as error:
+        raise CalibrationError(error.about(pair.keypoints)) from error
+    try:
+        true = _at_times(_ours(parse_trc(data[1], pair.markers), names), predicted.time_s)
+        errors_m = _errors(predicted, true)
+        if not errors_m:
+            raise CalibrationError(
+                f"expected markers at the times of {pair.keypoints.name}, {predicted.time_s[0]:g} to "
+                f"{predicted.time_s[-1]:g} s, found none; give both files the same clock"
+            )
+        apart_m = float(np.median([np.median(np.linalg.norm(each, axis=1)) for each in errors_m.values()]))
+        if apart_m > _SAME_PLACE_M:
+            raise CalibrationError(
+                f"expected markers where {pair.keypoints.name} has the person, found them {1000 * apart_m:.0f} mm "
+                "away; give both files the same axes, origin, clock and unit"
+            )
+    except TrcAugmentError as error:
+        raise CalibrationError(error.about(pair.markers)) from error
+    n_frames = max(len(each) for each in errors_m.values())
+    hashes = [sha256_of(each) for each in data]
+    record = SeenTrial(
+        keypoints=str(pair.keypoints.absolute()),
+        keypoints_sha256=hashes[0],
+        markers=str(pair.markers.absolute()),
+        markers_sha256=hashes[1],
+        n_frames=n_frames,
+    )
+    return _Seen(record, predicted.rate_hz, errors_m)
+
+
+def _ours(true: Markers, names: Mapping[str, str]) -> Markers:
+    """The optical markers that we know, under our names.
+
+    Raises:
+        MarkersError: their positions are in another unit than the file says.
+        CalibrationError: there are none.
+    """
+    check_unit(true)
+    found = {}
+    for name in OURS:
+        theirs = (names[name],) if name in names else LANDMARKS[name].aliases
+        in_file = [each for each in theirs if each in true.names]
+        if in_file:
+            found[name] = in_file[0]
+    if not found:
+        raise CalibrationError(
+            f"expected markers under our names ({', '.join(OURS[:3])}, ...), found {', '.join(true.names[:6])}; say "
+            "which is which with --names OURS=THEIRS or a CSV file"
+        )
+    return replace(true, names=tuple(found), positions=true.select(found.values()))
+
+
+def _at_times(true: Markers, time_s: FloatArray) -> Markers:
+    """The markers at other times by straight lines; NaN beside gaps and outside the trial."""
+    columns = true.positions.reshape(true.n_frames, -1).T
+    moved = [np.interp(time_s, true.time_s, each, left=np.nan, right=np.nan) for each in columns]
+    return replace(true, positions=np.stack(moved, axis=1).reshape(len(time_s), -1, 3), time_s=time_s)
+
+
+def _errors(predicted: Markers, true: Markers) -> dict[str, FloatArray]:
+    """True minus predicted places along the axes of the segments, in the frames that have both."""
+    axes = segment_axes(predicted.positions, predicted.names)
+    errors = {}
+    for name in true.names:
+        if name in predicted.names:
+            k = predicted.names.index(name)
+            away = true.positions[:, true.names.index(name)] - predicted.positions[:, k]
+            error = np.einsum("tij,tj->ti", axes[:, k], away)
+            there = np.isfinite(error).all(axis=1)
+            if there.any():
+                errors[name] = error[there]
+    return errors
