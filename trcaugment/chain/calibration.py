@@ -188,7 +188,7 @@ def calibrated(markers: Markers, calibration: Calibration) -> tuple[Markers, dic
     for name in known:
         k = markers.names.index(name)
         shift = np.array(calibration.markers[name].offset_mm) / 1000 @ axes[:, names.index(name)]
-        there = np.isfinite(shift).all(axis=1)
+        there = np.asarray(np.isfinite(shift).all(axis=1))
         moved[:, k] += np.where(there[:, None], shift, 0.0)
         left = np.asarray(~there & np.isfinite(moved[:, k]).all(axis=1))
         if left.any():

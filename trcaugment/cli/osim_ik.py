@@ -134,7 +134,7 @@ def ik(
         bridged_s,
         lowpass_hz,
         calibration=calibration,
-        neutral=neutral and neutral.stem,
+        neutral=neutral.stem if neutral else None,
     )
     solved = run(person, jobs, summary)
     if json_file:
