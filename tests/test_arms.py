@@ -100,7 +100,7 @@ def test_a_gap_of_one_wrist_takes_that_arm_and_no_other() -> None:
     made = augment(changed(RWrist=slice(30, 60)), ADULT, load_model(), ARMS)
     right, left = made.markers.select(RIGHT), made.markers.select(LEFT)
     assert np.isnan(right[30:60]).all() and np.isfinite(right[:30]).all() and np.isfinite(right[60:]).all()
-    assert {name: made.lost[name] for name in RIGHT} == dict.fromkeys(RIGHT, [(30, 60)])
+    assert {name: made.lost[name] for name in RIGHT} == {name: [(30, 60)] for name in RIGHT}
     assert made.missing["RWrist"] == [(30, 60)]
     assert np.linalg.norm(left - usual().markers.select(LEFT), axis=2).max() < 0.025
     beside = np.r_[:28, 62:N_FRAMES]
@@ -130,7 +130,7 @@ def test_an_arm_that_is_not_in_the_file_is_named() -> None:
     assert np.isnan(made.markers.select(LEFT)).all() and np.isfinite(made.markers.select(RIGHT)).all()
     assert "LElbow: not in the file, so the left arm's markers are not predicted" in made.derived
     assert np.linalg.norm(made.markers.select(RIGHT) - usual().markers.select(RIGHT), axis=2).max() < 0.025
-    with pytest.raises(MarkerSetError, match="--arms needs elbow and wrist .* RElbow, LWrist"):
+    with pytest.raises(MarkerSetError, match=r"--arms needs elbow and wrist .* RElbow, LWrist"):
         augment(without("LWrist", "RElbow"), ADULT, load_model(), ARMS)
 
 
@@ -155,7 +155,7 @@ def test_what_is_unsure_of_an_arm_is_not_known() -> None:
 
 
 def test_the_model_of_the_arms_is_no_model_of_the_body() -> None:
-    with pytest.raises(ModelError, match="arms-v1 reads Neck, .* see --arms"):
+    with pytest.raises(ModelError, match=r"arms-v1 reads Neck, .* see --arms"):
         augment(person()[0], ADULT, load_model("arms-v1"), AS_USUAL)
 
 
