@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from trcaugment.body.kinematics import forward_kinematics
 from trcaugment.body.population import Population, average_adult, draw_bodies
 from trcaugment.body.shapes import SHAPES
-from trcaugment.body.skeleton import BODIES, COORDINATE_INDEX, COORDINATES, MARKERS, POINT_INDEX
+from trcaugment.body.skeleton import ARM_MARKERS, BODIES, COORDINATE_INDEX, COORDINATES, MARKERS, POINT_INDEX
 from trcaugment.cli import main
 from trcaugment.errors import OsimError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
@@ -72,8 +72,10 @@ def test_units_ranges_and_masses_are_right(opensim, model):
         assert low <= coordinate.low < coordinate.high <= high
 
 
-def test_it_carries_the_35_markers_where_the_kinematics_of_the_average_adult_put_them(opensim, model):
-    assert [marker.getName() for marker in members(model.getMarkerSet())] == [marker.name for marker in MARKERS]
+def test_it_carries_the_43_markers_where_the_kinematics_of_the_average_adult_put_them(opensim, model):
+    assert [marker.getName() for marker in members(model.getMarkerSet())] == [
+        marker.name for marker in (*MARKERS, *ARM_MARKERS)
+    ]
     assert {marker.name for marker in MARKERS} == set(ANATOMICAL_MARKERS)
     values = np.random.default_rng(1).uniform(*np.array([(c.low, c.high) for c in COORDINATES]).T)
     state = model.initSystem()
@@ -81,7 +83,7 @@ def test_it_carries_the_35_markers_where_the_kinematics_of_the_average_adult_put
         model.getCoordinateSet().get(name).setValue(state, float(values[index]), False)
     model.realizePosition(state)
     found = [marker.getLocationInGround(state).to_numpy() for marker in members(model.getMarkerSet())]
-    points = [POINT_INDEX[marker.name] for marker in MARKERS]
+    points = [POINT_INDEX[marker.name] for marker in (*MARKERS, *ARM_MARKERS)]
     expected = forward_kinematics(average_adult(), torch.from_numpy(values)[None, None], points)[0, 0].numpy()
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
@@ -172,7 +174,7 @@ def test_a_marker_set_is_added_and_one_for_other_bodies_is_refused(opensim, ship
 
     with opensim_log() as log:
         model = open_model(shipped, write("wrist", "hand_r"), log)
-        assert model.getMarkerSet().getSize() == 36
+        assert model.getMarkerSet().getSize() == 44
         assert model.getMarkerSet().get("C7_study").get_location().to_numpy().tolist() == [0, 0, 0]
         with pytest.raises(OsimError, match=r"tail.xml on full.osim: OpenSim says: .*could not find '/bodyset/tail'"):
             open_model(shipped, write("tip", "tail"), log)
