@@ -102,7 +102,11 @@ def usual_step_s(time_s: FloatArray) -> float:
 
 
 def _read_only(array: FloatArray) -> FloatArray:
-    """A read-only float64 copy, so that nobody can change the trial from outside."""
+    """A read-only float64 copy, so that nobody can change the trial from outside; itself if nobody can change it."""
+    if isinstance(array, np.ndarray) and array.dtype == np.float64 and not array.flags.writeable:
+        owner = array if array.base is None else array.base
+        if isinstance(owner, np.ndarray) and owner.base is None and not owner.flags.writeable:
+            return array
     copy = np.array(array, dtype=np.float64)
     copy.setflags(write=False)
     return copy
@@ -118,9 +122,12 @@ def _check(names: tuple[str, ...], positions: FloatArray, time_s: FloatArray) ->
     if twice:
         raise MarkersError(f"expected every marker name once, found {', '.join(twice[:5])} more than once")
     _check_times(time_s)
-    # NaN means missing and passes, because it compares as false.
-    far = np.abs(positions) > FARTHEST_M
-    if far.any():
+    # NaN means missing and passes. The first look needs no memory.
+    if (
+        max(np.fmax.reduce(positions, axis=None, initial=0.0), -np.fmin.reduce(positions, axis=None, initial=0.0))
+        > FARTHEST_M
+    ):
+        far = np.abs(positions) > FARTHEST_M
         frame, marker, _ = np.unravel_index(np.argmax(far), far.shape)
         raise MarkersError(
             f"expected positions within 1000 km, found {names[marker]} farther away in frame {frame + 1}; "

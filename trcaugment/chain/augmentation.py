@@ -314,9 +314,13 @@ def _on_frames(trials: Sequence[PreparedTrial], blended: Sequence[FloatArray]) -
     of_trials = []
     segments = iter(blended)
     for trial in trials:
-        values = np.full((trial.markers.n_frames, *blended[0].shape[1:]), np.nan)
-        for segment in trial.segments:
-            values[slice(*segment.span)] = resample(next(segments), segment.grid, segment.frames)
+        parts = [resample(next(segments), segment.grid, segment.frames) for segment in trial.segments]
+        if len(parts[0]) == trial.markers.n_frames:
+            of_trials.append(parts[0])
+            continue
+        values = np.full((trial.markers.n_frames, *parts[0].shape[1:]), np.nan)
+        for segment, part in zip(trial.segments, parts, strict=True):
+            values[slice(*segment.span)] = part
         of_trials.append(values)
     return of_trials
 
@@ -328,8 +332,10 @@ def _finished(positions: FloatArray, trial: PreparedTrial) -> FloatArray:
 
 
 def _without(values: FloatArray, lost: BoolArray) -> FloatArray:
-    """Values, (n_frames, n_markers, 3), with NaN for lost markers, (n_frames, n_markers)."""
-    return np.where(lost[:, :, None], np.nan, values)
+    """Values, (n_frames, n_markers, 3), which become NaN for lost markers, (n_frames, n_markers), and read-only."""
+    values[lost] = np.nan
+    values.setflags(write=False)  # so that `Markers` need not copy them
+    return values
 
 
 def _smoothed(noise_m: FloatArray, names: Sequence[str]) -> dict[str, float]:

@@ -23,8 +23,6 @@ SEGMENTS = {
     "shoulders": ("RShoulder", "LShoulder"),
     "trunk": ("hips", "Neck"),
 }
-_POINTS = (*KEYPOINTS, "hips")
-_FROM, _TO = ([_POINTS.index(pair[k]) for pair in SEGMENTS.values()] for k in range(2))
 
 # Height is a product of powers of three lengths. The exponents add up to one, so that height scales with body size.
 # Fitted to generated people: python benchmarks/guards.py --limits
@@ -59,9 +57,9 @@ def segment_lengths(positions: FloatArray) -> FloatArray:
     Returns:
         lengths in m, (n_frames, 9), NaN where an end is missing.
     """
-    hips = positions[:, KEYPOINTS.both("Hip")].mean(axis=1, keepdims=True)
-    points = np.concatenate([positions, hips], axis=1)
-    return np.asarray(np.linalg.norm(points[:, _TO] - points[:, _FROM], axis=2))
+    hips = positions[:, KEYPOINTS.both("Hip")].mean(axis=1)
+    points = {name: positions[:, k] for k, name in enumerate(KEYPOINTS)} | {"hips": hips}
+    return np.stack([np.linalg.norm(points[end] - points[start], axis=1) for start, end in SEGMENTS.values()], axis=1)
 
 
 def estimate_height(positions: FloatArray) -> HeightEstimate:

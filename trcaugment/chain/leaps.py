@@ -35,14 +35,14 @@ def find_leaps(positions: FloatArray, time_s: FloatArray) -> list[int]:
         positions: keypoints in m without outliers, (n_frames, 15, 3), NaN where missing.
         time_s: increasing time stamps in s, (n_frames,).
     """
-    right, left = (positions[:, [pair[side] for pair in _POINTS]] for side in range(2))
-    points = (right + left) / 2
-    frames = np.flatnonzero(np.isfinite(points).all(axis=2).sum(axis=1) >= FEWEST_SEEN)
+    # Point by point, so that an hour of video needs little memory.
+    points = [positions[:, pair].mean(axis=1) for pair in _POINTS]
+    seen_points = np.sum([np.isfinite(point).all(axis=1) for point in points], axis=0)
+    frames = np.flatnonzero(seen_points >= FEWEST_SEEN)
     if len(frames) < 2:
         return []
-    points, time_s = points[frames], time_s[frames]
-    step_s = np.diff(time_s)
-    leap_m = _unexplained(points, step_s)
+    step_s = np.diff(time_s[frames])
+    leap_m = np.stack([_unexplained(point[frames], step_s) for point in points], axis=1)
     limit_m = LEAST_M * np.maximum(1.0, step_s / LEAST_STEP_S)
     leaping = (leap_m > limit_m[:, None]).sum(axis=1)
     seen = np.isfinite(leap_m).sum(axis=1)
@@ -62,14 +62,14 @@ def watch_leaps(leaps: Sequence[int]) -> list[Finding]:
     return [Finding("leap", message, [(frame, frame + 1) for frame in leaps])]
 
 
-def _unexplained(points: FloatArray, step_s: FloatArray) -> FloatArray:
-    """Distance moved in excess of the mean velocity before and after, in m, (n_frames - 1, n_points)."""
-    step = np.diff(points, axis=0)
-    velocity = step / step_s[:, None, None]
+def _unexplained(point: FloatArray, step_s: FloatArray) -> FloatArray:
+    """Distance moved by a point in excess of its mean velocity before and after, in m, (n_frames - 1,)."""
+    step = np.diff(point, axis=0)
+    velocity = step / step_s[:, None]
     before, after = np.roll(velocity, 1, axis=0), np.roll(velocity, -1, axis=0)
     before[0], after[-1] = after[0], before[-1]
     before, after = np.where(np.isnan(before), after, before), np.where(np.isnan(after), before, after)
-    return np.asarray(np.linalg.norm(step - step_s[:, None, None] * (before + after) / 2, axis=2))
+    return np.asarray(np.linalg.norm(step - step_s[:, None] * (before + after) / 2, axis=1))
 
 
 def _highest(found: BoolArray, leap_m: FloatArray) -> BoolArray:

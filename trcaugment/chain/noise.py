@@ -31,12 +31,12 @@ def white_noise(positions: FloatArray, rate_hz: float) -> FloatArray:
     Returns:
         standard deviations in m, (n_points,); 0 where fewer than half a second of frames tell.
     """
-    differences = np.abs(np.diff(positions, n=_ORDER, axis=0)) if len(positions) > _ORDER else positions[:0]
-    told = np.isfinite(differences).all(axis=2).sum(axis=0) >= 0.5 * rate_hz
     noise_m = np.zeros(positions.shape[1])
-    if told.any():
-        median = np.nanmedian(differences[:, told], axis=0).mean(axis=1)
-        noise_m[told] = median / (_NORMAL_MAD * math.sqrt(math.comb(2 * _ORDER, _ORDER)))
+    for k in range(positions.shape[1]) if len(positions) > _ORDER else ():
+        differences = np.abs(np.diff(positions[:, k], n=_ORDER, axis=0))
+        if np.isfinite(differences).all(axis=1).sum() >= 0.5 * rate_hz:
+            median_m = np.nanmedian(differences, axis=0).mean()
+            noise_m[k] = median_m / (_NORMAL_MAD * math.sqrt(math.comb(2 * _ORDER, _ORDER)))
     return noise_m * math.sqrt(RATE_HZ / rate_hz)
 
 

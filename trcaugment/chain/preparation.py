@@ -154,7 +154,7 @@ def prepare(
         repair_sides(keypoints.positions, subject.height_m) if how.repair_swaps else (keypoints.positions, {})
     )
     outliers = find_outliers(seen, markers.time_s)
-    trusted = np.where(outliers[:, :, None], np.nan, seen)
+    trusted = np.where(outliers[:, :, None], np.nan, seen) if outliers.any() else seen
     leaps = find_leaps(trusted, markers.time_s)
     parts = list(pairwise([0, *leaps, markers.n_frames]))
     positions, filled, missing = _fill(seen if how.keep_outliers else trusted, markers.time_s, parts, subject, how)
@@ -212,8 +212,10 @@ def _fill(
         Positions, (n_frames, 15, 3); samples that were filled along the path, and samples that were missing for
         longer, (n_frames, 15).
     """
+    filled, missing = (np.zeros(seen.shape[:2], dtype=np.bool_) for _ in range(2))
+    if not np.isnan(seen).any():
+        return seen, filled, missing
     positions = np.empty_like(seen)
-    filled, missing = (np.empty(seen.shape[:2], dtype=np.bool_) for _ in range(2))
     for a, b in parts:
         bridged, filled[a:b] = fill_gaps(seen[a:b], time_s[a:b], how.max_gap_s)
         missing[a:b] = np.isnan(bridged).any(axis=2)

@@ -212,7 +212,7 @@ def resample(values: FloatArray, positions: FloatArray, new_positions: FloatArra
         values at the new positions, (n_new, ...).
     """
     if np.array_equal(positions, new_positions):
-        return values.copy()
+        return values
     if len(values) == 1:
         return np.repeat(values, len(new_positions), axis=0)
     from scipy.interpolate import make_interp_spline  # slow to import

@@ -118,9 +118,10 @@ def _load(conversion: Conversion, card: Card, settings: Settings) -> _Loaded | O
             calibrated_so = earlier and earlier.calibration and earlier.calibration.sha256
             if earlier and calibrated_so == (calibration and calibration.sha256):
                 return Outcome(conversion, earlier, kept=True)
-        whole = settings.names.apply(parse_trial(data, conversion.source))
-        first_frame = settings.time_range.span(whole)[0] + 1
-        markers = cut_time(whole, settings.time_range)
+        markers = settings.names.apply(parse_trial(data, conversion.source))
+        del data  # of an hour of video 130 MB
+        first_frame = settings.time_range.span(markers)[0] + 1
+        markers = cut_time(markers, settings.time_range)
         keypoints = find_keypoints(markers)
         subject, height_error_m = _subject(keypoints, conversion.person)
         trial = prepare(markers, keypoints, subject=subject, card=card, how=settings.preparation)

@@ -56,7 +56,7 @@ class NameMap:
         renamed = replace(
             markers,
             names=tuple(there.get(markers.names[k], markers.names[k]) for k in kept),
-            positions=markers.positions[:, kept],
+            positions=markers.positions[:, kept] if len(kept) < len(markers.names) else markers.positions,
             notes=(*markers.notes, *notes),
         )
         if self.affix is None:

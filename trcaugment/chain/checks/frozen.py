@@ -31,9 +31,12 @@ def watch_still(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
     """
     if len(positions) < 2:
         return []
-    step_m = np.abs(np.diff(positions, axis=0))
-    coarse = bool(step_m.min(where=step_m > _NO_STEP_M, initial=np.inf) > COARSE_M)
-    still = lasting(step_m.max(axis=2) <= STILL_M, frames_in(LEAST_S, time_s))
+    coarse, is_still = True, []
+    for point in positions.transpose(1, 0, 2):  # one by one, so that an hour of video needs little memory
+        step_m = np.abs(np.diff(point, axis=0))
+        coarse &= bool(step_m.min(where=step_m > _NO_STEP_M, initial=np.inf) > COARSE_M)
+        is_still.append(step_m.max(axis=1) <= STILL_M)
+    still = lasting(np.stack(is_still, axis=1), frames_in(LEAST_S, time_s))
     odd: BoolArray = np.zeros(positions.shape[:2], dtype=np.bool_)
     for k in np.flatnonzero(still.any(axis=0)):
         for span in find_gaps(still[:, k]):

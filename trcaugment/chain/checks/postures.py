@@ -92,10 +92,12 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
 
 def speeds(positions: FloatArray, time_s: FloatArray) -> FloatArray:
     """Mean speed over three frames, relative to the midpoint of the hips, in m/s, (n_frames - 3, 15)."""
-    hips = positions[:, KEYPOINTS.both("Hip")].mean(axis=1, keepdims=True)
-    relative = positions - hips
-    moved_m = np.linalg.norm(relative[SPEED_FRAMES:] - relative[:-SPEED_FRAMES], axis=2)
-    return np.asarray(moved_m / (time_s[SPEED_FRAMES:] - time_s[:-SPEED_FRAMES])[:, None])
+    hips = positions[:, KEYPOINTS.both("Hip")].mean(axis=1)
+    moved_s = time_s[SPEED_FRAMES:] - time_s[:-SPEED_FRAMES]
+    relative = (positions[:, k] - hips for k in range(positions.shape[1]))  # one by one: an hour needs little memory
+    return np.stack(
+        [np.linalg.norm(at[SPEED_FRAMES:] - at[:-SPEED_FRAMES], axis=1) / moved_s for at in relative], axis=1
+    )
 
 
 def joint_angles_deg(positions: FloatArray) -> dict[str, FloatArray]:
