@@ -4,8 +4,8 @@ Run from anywhere:
 
     python benchmarks/speed.py [ROWS ...] [--pose2sim PYTHON] [--turns 3]
 
-ROWS are imports, files, chain, predict, lengths, batch, training and ik; without any, all are run. Processor time counts
-(user and system, children included), because other work on the machine lengthens it least; rows are medians of ratios.
+ROWS are imports, files, chain, predict, lengths, batch, training and ik; without any, all are run. Processor time
+counts (user and system, children included), because other work on the machine lengthens it least; ratios are medians.
 --pose2sim names the Python of an environment with Pose2Sim; pandas, polars and opensim are compared where installed.
 """
 

@@ -74,7 +74,10 @@ def read_rows(table: Table, per_meter: float, notes: list[str]) -> tuple[FloatAr
     """
     data, start, names = table.data, table.start, table.names
     lines: list[int] = []
-    times, coordinates = [], []
+    times = []
+    # Blocks are parsed into one array: joining them in the end would take twice the memory.
+    n_most = min(data.count(b"\n", start) + 1, (MOST_MISSING + len(data)) // max(1, len(names)) + 1)
+    coordinates = np.empty((n_most, table.n_columns - 2))
     odd: dict[str, list[int]] = defaultdict(list)
     number = data.count(b"\n", 0, start) + 1
     while start < len(data):
@@ -95,13 +98,13 @@ def read_rows(table: Table, per_meter: float, notes: list[str]) -> tuple[FloatAr
             lines += range(number, number + len(plain[0]))
             number += len(plain[0])
         times.append(plain[0])
-        coordinates.append(plain[1])
+        coordinates[len(lines) - len(plain[0]) : len(lines)] = plain[1]
         start = end
     for what, where in odd.items():
         notes.append(f"{_count(len(where), 'row')} (first: line {where[0]}) {what}.")
     time_s = np.concatenate(times)
     _check_times(time_s, lines)
-    positions = np.concatenate(coordinates).reshape(len(lines), -1, 3)[:, : len(names)]
+    positions = coordinates[: len(lines)].reshape(len(lines), -1, 3)[:, : len(names)]
     positions /= per_meter
     _drop_samples(positions, lines, tuple(names), notes)
     return time_s, positions
