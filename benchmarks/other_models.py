@@ -13,6 +13,7 @@ import argparse
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -22,6 +23,7 @@ import numpy as np
 
 from trcaugment import Subject, augment, load_model, read_trc
 from trcaugment.markers import Markers
+from trcaugment.osim import scaling
 from trcaugment.osim.ik import MarkerErrors
 from trcaugment.osim.pipeline import Kit, scale_person, solve
 
@@ -63,15 +65,18 @@ def main() -> None:
     parser.add_argument("--people", help="some of: " + "; ".join(PEOPLE))
     parser.add_argument("--models", help="some of: " + "; ".join((SHIPPED, LAI, POSE2SIM, PULLED)))
     parser.add_argument("--frames", type=int, default=12)
+    parser.add_argument("--percentile", type=float, default=50, help="of ratios that becomes a factor; else the median")
     given = parser.parse_args()
-    with TemporaryDirectory() as made:
+    middle = partial(np.percentile, q=given.percentile)
+    with TemporaryDirectory() as made, patch.object(scaling, "_compare", partial(scaling._compare, middle=middle)):
         kits = _kits(given.data / "opensim", Path(made))
         for name in given.people.split(";") if given.people else PEOPLE:
             person = PEOPLE[name.strip()]
             trials = {trial: _spread(_read(given.data, person, trial), given.frames) for trial in person.trials}
             print(f"\n| {name}: model | " + " | ".join(("all", *PARTS)) + " |\n|" + "---|" * (len(PARTS) + 2))
             wanted = [each.strip() for each in given.models.split(";")] if given.models else list(kits)
-            remarks = [line for model in wanted for line in _show(model, kits[model], trials, person)]
+            at = "" if given.percentile == 50 else f" at percentile {given.percentile:g}"
+            remarks = [line for model in wanted for line in _show(model + at, kits[model], trials, person)]
             print("\n" + "\n".join(remarks), flush=True)
 
 

@@ -200,6 +200,8 @@ def test_usage_errors_come_before_any_work(planted, tmp_path):
     twice = run(squat, tmp_path / "squat.trc", "-o", tmp_path / "out")
     assert twice.exit_code == 2 and "would both become squat.mot" in twice.stderr
     assert not (tmp_path / "out").exists()
+    unscaled = run(squat, "--no-scaling", "-o", tmp_path / "out")
+    assert unscaled.exit_code == 2 and "--no-scaling needs your own --model" in unscaled.stderr
     model = folder / "out" / "scaled.osim"
     own = run(squat, "--model", model, "-o", folder / "out", "--overwrite")
     assert own.exit_code == 2 and f"the output {model} is an input" in own.stderr
@@ -340,6 +342,16 @@ def test_the_time_range_of_a_set_up_counts_and_its_files_and_pulls_are_named(pla
     assert (np.abs(found["lumbar_extension"]) < np.abs(truth)).all()  # it does pull, but the sizes are not its
     planted_sizes, sizes = (measured_factors(place) for place in (folder / "out", tmp_path / "out"))
     assert sizes == pytest.approx(planted_sizes, rel=0.01)
+
+
+def test_without_scaling_the_model_stays_and_the_angles_come_back(planted, tmp_path):
+    folder, _, squat, *_ = planted
+    model = folder / "out" / "scaled.osim"
+    done = run(folder / "squat.trc", "--model", model, "--no-scaling", "-o", tmp_path / "out", "--to", "0.1")
+    assert done.exit_code == 0, done.stderr
+    assert "not scaled: scaled stays as it is, its mass too" in done.stdout
+    assert "markers moved" not in done.stdout
+    assert max(angle_errors_deg(tmp_path / "out" / "squat.mot", squat[:7]).values()) < 0.5
 
 
 def test_positions_in_another_unit_than_the_header_says_are_refused(planted, tmp_path):
