@@ -7,7 +7,7 @@ have in common in all windows of a person is the constant part, the rest is the 
 size of the moving part from posture and shaking. LAB holds people with optical markers (../shared/data/lab beside the
 repository); their constant parts are weighed with the generated ones, and the moving part is scaled so that it holds
 for them. ANGLES holds `PERSON/ours` and `PERSON/truth`, folders of `osim ik` with their predicted and optical markers,
-for what is said of joint angles. Writes uncertainty.safetensors and names it in the card; three minutes on one core.
+for what is said of joint angles. Writes uncertainty.safetensors and names it in the card; two minutes of a core.
 """
 
 from __future__ import annotations

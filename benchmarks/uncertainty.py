@@ -146,7 +146,10 @@ def print_ranks(title: str, people: Sequence[Stated]) -> None:
 
 
 def area_under_curve(positive: FloatArray, score: FloatArray) -> float:
-    """Area under the receiver operating characteristic by ranks (Hanley & McNeil 1982, doi 10.1148/radiology.143.1)."""
+    """Area under the receiver operating characteristic by ranks.
+
+    Hanley & McNeil 1982, doi 10.1148/radiology.143.1.7063747.
+    """
     n = positive.sum()
     return float((rankdata(score)[positive].sum() - n * (n + 1) / 2) / (n * (len(positive) - n)))
 
