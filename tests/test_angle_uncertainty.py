@@ -14,7 +14,7 @@ from golden_walk import EXAMPLES, part
 from trcaugment import read_trc, write_trc
 from trcaugment.cli import main
 from trcaugment.conversion.angle_uncertainty import AngleSpread, angle_spreads, angle_spreads_csv
-from trcaugment.conversion.sidecar import Sidecar, read_sidecar
+from trcaugment.conversion.sidecar import Sidecar, UsedCalibration, read_sidecar
 from trcaugment.formats.files import as_json, sidecar_path
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.model.card import DEFAULT_MODEL, find_folder, read_card
@@ -90,6 +90,9 @@ def test_nothing_is_said_of_markers_from_elsewhere(trial: Path, tmp_path: Path) 
     assert sidecar is not None
     other = msgspec.structs.replace(sidecar, model=msgspec.structs.replace(sidecar.model, name="nobody's"))
     sidecar_path(trial).write_bytes(as_json(other))
+    assert angle_spreads(trial) == {}
+    used = UsedCalibration(file="own.json", sha256="0" * 64, n_markers=35, unmoved={})
+    sidecar_path(trial).write_bytes(as_json(msgspec.structs.replace(sidecar, calibration=used)))
     assert angle_spreads(trial) == {}
     sidecar_path(trial).write_bytes(as_json(sidecar))
     assert angle_spreads(trial)

@@ -57,9 +57,12 @@ class AngleSpread:
 def angle_spreads(trial: Path) -> dict[str, AngleSpread]:
     """How far the angles of a marker file may be off, by coordinate.
 
-    Empty unless a sidecar says that a shipped model with known uncertainty predicted the file as it is.
+    Empty unless a sidecar says that a shipped model with known uncertainty predicted the file as it is, and that no
+    calibration moved its markers: how far angles are then off was not measured.
     """
     sidecar = read_sidecar(trial)
+    if sidecar is not None and sidecar.calibration is not None:
+        return {}
     known = None if sidecar is None else _known(sidecar, trial)
     if sidecar is None or known is None:
         return {}
