@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from lab_people import LABORATORY
 
-from trcaugment.formats.mot import read_table
+from trcaugment.formats.mot import MotionTable, read_table
 from trcaugment.formats.trc import read_trc
 from trcaugment.markers import FloatArray
 from trcaugment.model.uncertainty import ANGLES
@@ -95,7 +95,7 @@ def _trials(truth: Path, ours: Path) -> Iterator[TrialAngles]:
         times = [np.round(table.values[:, 0], 4) for table in tables]
         _, *rows = np.intersect1d(*times, return_indices=True)
         true, predicted = (
-            np.stack([table.values[own, list(table.labels).index(name)] for name in ANGLES], axis=1)
+            np.stack([_column(table, name)[own] for name in ANGLES], axis=1)
             for table, own in zip(tables, rows, strict=True)
         )
         true[:, _not_shown(truth / f"{file.stem}_ik.trc")] = np.nan
@@ -112,3 +112,9 @@ def _not_shown(optical: Path) -> list[int]:
         if name.endswith(tuple(f"_{x}" for x in lost if x != "lumbar"))
         or (name.startswith("lumbar") and "lumbar" in lost)
     ]
+
+
+def _column(table: MotionTable, name: str) -> FloatArray:
+    """A coordinate's values; NaN if it has no column, since the trial's markers left it undetermined."""
+    labels = list(table.labels)
+    return table.values[:, labels.index(name)] if name in labels else np.full(len(table.values), np.nan)
