@@ -13,6 +13,9 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +29,7 @@ REASONS = {
     "recordings": "needs recordings of people that are no part of the repository",
     "others": "needs files or programs of others: OpenSim models, OpenSim's own commands, pose estimators",
     "hours": "takes from minutes to a night",
+    "waits": "waits for another program",
     "gpu": "needs a graphics card",
     "macos": "needs a Mac",
     "cluster": "needs a cluster",
@@ -125,3 +129,27 @@ def _same(number: str, recorded: str) -> bool:
     return number == recorded or (
         len(recorded.partition(".")[2]) > decimals and f"{float(recorded):.{decimals}f}" == number
     )
+
+
+def coverage() -> Iterator[str]:
+    """Say how many commands run in tests and how many not, and how many numbers of tables have a record."""
+    counts = Counter[str]()
+    for block in (block for page in PAGES for block in blocks_of(page)):
+        n = len(commands_of(block.script)) if block.language == "bash" else 1
+        counts[block.reason or "run"] += n
+        if block.reason:
+            yield f"{block.place}: {n} not run: {block.reason}"
+    for reason, n in counts.items():
+        yield f"{n:4} commands: {REASONS.get(reason, 'run by pytest -m slow')}"
+    checked, others = 0, 0
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        checked += sum(len(numbers) for _, _, rows in numbered(page) for numbers, _ in claims(rows))
+        rest = _BLOCK.sub("", _NUMBERED.sub("", text))
+        others += sum(len(re.findall(r"\d\.\d", row)) for row in rest.splitlines() if row.startswith("|"))
+    yield f"{checked:4} numbers are compared with what a command printed"
+    yield f"{others:4} numbers with decimals stand in tables without a record"
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join([*coverage(), ""]))

@@ -27,7 +27,7 @@ def make_world(folder: Path) -> Path:
     markers = replace(markers, positions=markers.positions[:60], time_s=markers.time_s[:60])
     walk = short_walk(0, 280)
     write_trc(folder / "walk.trc", walk)
-    for name in ("walk_aug", "standing", "a", "b", "c"):
+    for name in ("walk_aug", "walk_optical", "standing", "a", "b", "c"):
         write_trc(folder / f"{name}.trc", markers)
     _write_recordings(folder)
     (folder / "subjects.csv").write_text("path,subject,height_m,mass_kg\n*,anna,1.584,58.32\n", encoding="utf-8")
@@ -82,6 +82,7 @@ def run(script: str, folder: Path) -> str:
         "PATH": f"{bin_folder}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "COLUMNS": "110",
+        "BROWSER": "true",
     }
     command = ["bash", "-e", "-o", "pipefail", "-c", script]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)

@@ -6,6 +6,7 @@ import doctest
 import re
 import shutil
 from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -54,6 +55,28 @@ def test_commands_are_spelled_as_the_command_line_knows_them(block: Block) -> No
             ), f"an argument or option is missing: {' '.join(words)}"
         elif words[:1] == ["python"] and words[1].endswith(".py"):
             assert (ROOT / words[1]).is_file() or (ROOT / "examples" / words[1]).is_file(), words[1]
+
+
+def _anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_to_headings_lead_to_headings(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+        assert anchor in _anchors(page.parent / target if target else page), f"{page.name} links to {target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_commands_stand_in_blocks_that_are_marked_as_such(page: Path) -> None:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    for before, line in pairwise(lines):
+        assert not (line.startswith("    trcaugment ") and not before.endswith("\\")), (
+            f"{page.name}: mark it bash: {line}"
+        )
+        assert not (line.startswith("trcaugment ") and before == "```"), f"{page.name}: mark it bash: {line}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
