@@ -16,11 +16,14 @@ from trcaugment.body.procedural import make_motion
 from trcaugment.body.skeleton import BODIES, COORDINATES, KEYPOINTS, MARKERS, POINT_INDEX
 from trcaugment.cli import main
 from trcaugment.datasets.paired import Pair, write_pairs
+from trcaugment.errors import OsimError
 from trcaugment.evaluation.angles import ANGLE_RMSE, OFFSET_FREE, ComparedTrial, score_angles
 from trcaugment.formats.trc import write_trc
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import Markers
 from trcaugment.osim.compare import Difference, Motion, join_motions
+from trcaugment.osim.model import SHIPPED_MARKERS
+from trcaugment.osim.pipeline import Kit, scale_person
 from trcaugment.subject import Subject
 
 
@@ -177,3 +180,11 @@ def test_a_trial_without_the_other_programs_file_is_named(tmp_path):
     done = CliRunner().invoke(main, ["evaluate", str(tmp_path / "data"), "--predicted", f"peer={tmp_path / 'peer'}"])
     assert done.exit_code == 1
     assert "expected one file a.trc or a_....trc, found none" in done.output
+
+
+def test_scaling_starts_from_all_markers_of_the_shipped_model_or_from_keypoints(opensim, tmp_path):
+    lonely = Markers(("x",), np.full((2, 1, 3), 0.5), np.array([0.0, 0.1]))
+    for kit, points in ((Kit(), SHIPPED_MARKERS), (Kit(of_keypoints=True), KEYPOINTS)):
+        with pytest.raises(OsimError, match="found 0: none") as found:  # and what the model has instead
+            scale_person({"t": lonely}, None, Subject(1.7, 65), kit, tmp_path)
+        assert f"The model has {', '.join(point.name for point in points)};" in str(found.value)

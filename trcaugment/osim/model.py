@@ -14,9 +14,10 @@ from trcaugment.osim.documents import open_document
 from trcaugment.osim.log import OpensimLog, opensim_log
 
 SHIPPED_NAME = "trcaugment_full_body"
+SHIPPED_MARKERS = (*MARKERS, *ARM_MARKERS)
 
 
-def write_shipped_model(path: Path, points: Sequence[Point] = (*MARKERS, *ARM_MARKERS)) -> None:
+def write_shipped_model(path: Path, points: Sequence[Point] = SHIPPED_MARKERS) -> None:
     """Write the full-body model without muscles: an average adult of 1.70 m.
 
     Args:

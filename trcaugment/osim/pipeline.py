@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trcaugment.body.skeleton import GENERIC_HEIGHT_M, KEYPOINTS, MARKERS
+from trcaugment.body.skeleton import GENERIC_HEIGHT_M, KEYPOINTS
 from trcaugment.chain.time_range import cut_time
 from trcaugment.errors import OsimError
 from trcaugment.formats.files import as_csv, why_not_written
@@ -22,7 +22,7 @@ from trcaugment.osim.factors import Scaling, factors_csv
 from trcaugment.osim.ik import MAX_LIMIT_M, RMS_LIMIT_M, MarkerErrors
 from trcaugment.osim.log import OpensimLog, opensim_log
 from trcaugment.osim.measurements import KEYPOINT_MEASUREMENTS, MEASUREMENTS
-from trcaugment.osim.model import open_model, write_shipped_model
+from trcaugment.osim.model import SHIPPED_MARKERS, open_model, write_shipped_model
 from trcaugment.osim.parts import part_names
 from trcaugment.osim.placement import place_markers
 from trcaugment.osim.scale_tool import SCALE_SETUP, SCALED, UNSCALED
@@ -159,7 +159,7 @@ def _unmeasured(tasks: Tasks) -> Iterator[str]:
 def _write_unscaled(kit: Kit, work: Path, log: OpensimLog) -> Any:
     """The model to be scaled, with its markers."""
     if kit.model is None:
-        write_shipped_model(work / UNSCALED, KEYPOINTS if kit.of_keypoints else MARKERS)
+        write_shipped_model(work / UNSCALED, KEYPOINTS if kit.of_keypoints else SHIPPED_MARKERS)
         model = open_model(work / UNSCALED, kit.marker_set, log)
         _let_loose(model)
     else:
