@@ -46,7 +46,7 @@ def _evaluation(scores: list[Score]) -> Evaluation:
     return Evaluation(**fields)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("n_coordinates", [1, 4, 5, 6, 11, 18])
+@pytest.mark.parametrize("n_coordinates", [1, 6, 11])
 def test_no_panel_of_a_comparison_is_empty(n_coordinates: int) -> None:
     time_s = np.arange(50) / 50
     values = {f"hip_{k}": 20 * np.sin(time_s * (k + 1)) for k in range(n_coordinates)}
@@ -55,9 +55,9 @@ def test_no_panel_of_a_comparison_is_empty(n_coordinates: int) -> None:
     assert len(figure.axes) == n_coordinates
     assert all(axes.has_data() and axes.axison for axes in figure.axes)
     assert [axes.get_title(loc="left") for axes in figure.axes] == [f"hip_{k} (°)" for k in range(n_coordinates)]
-    figure.draw_without_rendering()
-    right_edges = {round(axes.get_position().x1, 2) for axes in figure.axes}
-    assert max(right_edges) > 0.95
+    columns = [axes.get_subplotspec().get_gridspec().ncols for axes in figure.axes]
+    assert max(columns) <= 5
+    assert max(columns) - min(columns) <= 1
 
 
 def test_limits_of_agreement_are_those_of_the_differences() -> None:

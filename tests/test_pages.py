@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_trials import make_output, run
 from short_trials import short_walk
 
 from trcaugment import Markers, read_trc, write_trc
 from trcaugment.errors import MarkersError
+from trcaugment.formats.c3d import format_c3d
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.pages.bones import bones, identify
 from trcaugment.pages.html import as_script, render
@@ -33,6 +34,7 @@ def unpack(packed: Packed, n_markers: int) -> np.ndarray:
     return np.where(steps == -32768, np.nan, np.array(packed.center_m) + packed.step_m * steps)
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.floats(0.01, 1e5), st.floats(-1e5, 1e5))
 def test_packed_positions_are_within_half_a_step_which_is_a_tenth_of_a_millimetre(
     seed: int, size_m: float, away_m: float
@@ -190,6 +192,15 @@ def test_view_writes_a_page_beside_the_trial_and_replaces_none_unasked(made: Pat
     assert "Look twice" in page.read_text(encoding="utf-8")
     assert "add --overwrite" in run("view", made, code=2).output
     page.unlink()
+
+
+def test_c3d_files_are_shown_as_trcs_are(tmp_path: Path) -> None:
+    pytest.importorskip("ezc3d")
+    write_trc(tmp_path / "walk.trc", short_walk())
+    (tmp_path / "lab.c3d").write_bytes(format_c3d(tmp_path / "lab.c3d", short_walk()))
+    page = tmp_path / "page.html"
+    run("view", tmp_path / "walk.trc", "--with", tmp_path / "lab.c3d", "-o", page)
+    assert f"mean distance 0.0 mm over {len(short_walk().names)} markers" in " ".join(page.read_text("utf-8").split())
 
 
 def test_view_says_what_is_wrong_in_one_line(made: Path, tmp_path: Path) -> None:

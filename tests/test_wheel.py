@@ -41,3 +41,5 @@ def test_an_installed_wheel_predicts_the_example(tmp_path):
     ]
     subprocess.run([scripts / "trcaugment", *arguments], check=True, cwd=tmp_path, env=environment)
     assert read_trc(tmp_path / "walk_aug.trc").names == ANATOMICAL_MARKERS.names
+    subprocess.run([scripts / "trcaugment", "report", "walk_aug.trc"], check=True, cwd=tmp_path, env=environment)
+    assert "Segment lengths" in (tmp_path / "walk_aug_report.html").read_text(encoding="utf-8")

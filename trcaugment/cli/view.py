@@ -21,7 +21,7 @@ PAGE_END = ".html"
 @click.command()
 @click.argument("source", metavar="TRC", type=_FILE)
 @click.option(
-    "--with", "other", type=_FILE, metavar="TRC", help="Another file of the recording, such as optical markers."
+    "--with", "other", type=_FILE, metavar="FILE", help="Another file of the recording, such as optical markers."
 )
 @click.option("--motion", type=_FILE, metavar="MOT", help="Joint angles, of which --model shows the pose.")
 @click.option("--model", type=_FILE, metavar="OSIM", help="The scaled OpenSim model for --motion.")

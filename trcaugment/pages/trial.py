@@ -41,10 +41,10 @@ class Trial:
 
 
 def open_trial(path: Path) -> Trial:
-    """Read a marker file, its sidecar, and the input from which it was made.
+    """Read a marker file (TRC or C3D), its sidecar, and the input from which it was made.
 
     Raises:
-        TrcError: the file cannot be read.
+        TrcAugmentError: the file cannot be read.
     """
     data = read_trc_bytes(path)
     markers = parse_trial(data, path)
