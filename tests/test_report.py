@@ -15,6 +15,7 @@ from made_trials import make_output, run
 from short_trials import WALK, short_walk
 
 from trcaugment import Markers, read_trc, write_trc
+from trcaugment.conversion.sidecar import UsedCalibration, UsedModel
 from trcaugment.errors import MarkersError, MotionError
 from trcaugment.pages.angles import angle_charts, cycle_charts, find_motion, marker_errors, read_solved
 from trcaugment.pages.charts import Chart, Curve, draw, ticks
@@ -199,14 +200,20 @@ def test_the_report_says_all_that_a_sidecar_holds(made: Path) -> None:
     told = {
         *("format_version", "tool", "model", "input", "subject", "output", "sources", "derived", "preparation", "up"),
         *("repaired", "outliers", "smoothed", "filled", "missing", "lost", "without_body", "findings", "made"),
-        "uncertainty",
+        *("uncertainty", "arms", "calibration"),
     }
     assert set(trial.sidecar.__struct_fields__) == told
-    settings = {"keep_outliers", "max_gap_s", "repair_swaps", "up", "lowpass_hz"}
+    settings = {"keep_outliers", "max_gap_s", "repair_swaps", "up", "lowpass_hz", "arms"}
     assert {field.name for field in fields(trial.sidecar.preparation)} == settings
     preparation = replace(trial.sidecar.preparation, lowpass_hz=6.0)
-    smoothed = msgspec.structs.replace(trial.sidecar, smoothed={"RHip": 0.0123}, preparation=preparation)
-    text = make_report(replace(trial, sidecar=smoothed), Extras()).decode()
+    own = UsedCalibration(file="anna.json", sha256="", n_markers=9, unmoved={"r_knee_study": ((3, 7),)})
+    arms = UsedModel(name="arms-v0", sha256="0123456789abcdef", rate_hz=60)
+    changed = {"smoothed": {"RHip": 0.0123}, "preparation": preparation, "calibration": own, "arms": arms}
+    whole = replace(trial, sidecar=msgspec.structs.replace(trial.sidecar, **changed))
+    text = make_report(whole, Extras()).decode()
+    assert "9 of the markers were moved by the person&#39;s calibration, except in 5 samples" in text
+    assert "anna.json, 9 markers moved" in text
+    assert text.count("arms-v0 (SHA-256 0123456789ab)") == 2
     assert "white noise of up to 12.3 mm SD) were smoothed: RHip." in text
     assert text.count("6 Hz") == 2
 

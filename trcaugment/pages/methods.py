@@ -8,7 +8,7 @@ import numpy as np
 
 from trcaugment.chain.smoothing import describe
 from trcaugment.conversion.sidecar import FrameRange, Sidecar
-from trcaugment.marker_sets import KEYPOINTS
+from trcaugment.marker_sets import ARM_KEYPOINTS, KEYPOINTS
 from trcaugment.osim.ik import MAX_LIMIT_M, RMS_LIMIT_M
 from trcaugment.pages.angles import Solved
 from trcaugment.pages.measures import Motion
@@ -25,11 +25,15 @@ def sentences(sidecar: Sidecar, solved: Solved | None) -> Iterator[str]:
     """Sentences on how the markers were made, with all that was filled, guessed or left out."""
     source, person, model = sidecar.input, sidecar.subject, sidecar.model
     n_frames = source.n_frames
+    n_keypoints = len({*KEYPOINTS, *(ARM_KEYPOINTS if sidecar.arms else ())})
     yield (
         f"Anatomical markers were predicted from {len(sidecar.sources)} video "
         f"keypoints with {sidecar.tool} (model {model.name}, SHA-256 {model.sha256[:12]}, {model.rate_hz:g} Hz) for a "
         f"person of {person.height_m:.2f} m{_estimated(person.height_error_m)} and {person.mass_kg:g} kg."
     )
+    if sidecar.arms is not None:
+        arms = f"{sidecar.arms.name} (SHA-256 {sidecar.arms.sha256[:12]})"
+        yield f"Markers of the arms were predicted with the model {arms}."
     rate = "" if source.rate_hz is None else f" at {source.rate_hz:.4g} Hz"
     known = sidecar.output.n_frames_predicted
     yield f"The trial had {n_frames} frames{rate}; markers were predicted in {known} of them."
@@ -49,7 +53,7 @@ def sentences(sidecar: Sidecar, solved: Solved | None) -> Iterator[str]:
         (sidecar.lost, "of markers could not be known without those and were left missing"),
     ):
         if samples:
-            n_all = n_frames * (len(KEYPOINTS) if samples is not sidecar.lost else sidecar.output.n_markers)
+            n_all = n_frames * (n_keypoints if samples is not sidecar.lost else sidecar.output.n_markers)
             yield f"{_count(samples)} samples ({100 * _count(samples) / n_all:.1f} %) {words}."
     if sidecar.smoothed:
         most_mm = 1000 * max(sidecar.smoothed.values())
@@ -57,6 +61,10 @@ def sentences(sidecar: Sidecar, solved: Solved | None) -> Iterator[str]:
         yield f"Keypoints that shook (white noise of up to {most_mm:.1f} mm SD) were smoothed: {names}."
     if sidecar.preparation.lowpass_hz is not None:
         yield f"Predicted markers were smoothed: {describe(sidecar.preparation.lowpass_hz)}."
+    if sidecar.calibration is not None:
+        own = sidecar.calibration
+        except_in = f", except in {_count(own.unmoved)} samples whose segment is not known" if own.unmoved else ""
+        yield f"{own.n_markers} of the markers were moved by the person's calibration{except_in}."
     if sidecar.repaired:
         parts = " and ".join(sidecar.repaired)
         yield f"Left and right were exchanged back in {_count(sidecar.repaired)} frames of {parts}."

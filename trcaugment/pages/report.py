@@ -160,6 +160,10 @@ def _done(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
     yield "made", f"{sidecar.made.at[:16].replace('T', ' ')} UTC by {sidecar.tool}"
     yield "from", sidecar.made.input
     yield "model", f"{sidecar.model.name} (SHA-256 {sidecar.model.sha256[:12]})"
+    if sidecar.arms is not None:
+        yield "model of the arms", f"{sidecar.arms.name} (SHA-256 {sidecar.arms.sha256[:12]})"
+    if sidecar.calibration is not None:
+        yield "calibration", f"{sidecar.calibration.file}, {sidecar.calibration.n_markers} markers moved"
     height = "" if person.height_error_m is None else f" ± {person.height_error_m:.2f} m, estimated"
     yield (
         "person",
