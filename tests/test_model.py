@@ -14,9 +14,10 @@ from tiny_models import CARD, random_network
 
 import trcaugment.model.engines
 from trcaugment.errors import ModelError
-from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, INPUT_SETS, KEYPOINTS, OUTPUT_SETS
 from trcaugment.model.card import (
     CARD_FILE,
+    DEFAULT_MODEL,
     GRAPH_FILE,
     WEIGHTS_FILE,
     NetworkSizes,
@@ -128,8 +129,10 @@ def test_every_shipped_model_loads_and_keeps_its_folders_name():
     for path in folders:
         card = load_model(path, "cpu").card
         assert card.name == path.name
-        assert card.inputs == KEYPOINTS.names
-        assert card.outputs == ANATOMICAL_MARKERS.names
+        assert card.inputs in {each.names for each in INPUT_SETS.values()}
+        assert card.outputs in {each.names for each in OUTPUT_SETS.values()}
+    default = read_card(models_folder() / DEFAULT_MODEL)
+    assert (default.inputs, default.outputs) == (KEYPOINTS.names, ANATOMICAL_MARKERS.names)
 
 
 # --- what is refused
