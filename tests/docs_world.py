@@ -15,6 +15,7 @@ from short_trials import short_walk
 from training_runs import TINY
 
 from trcaugment import Markers, read_trc, write_trc
+from trcaugment.formats.c3d import format_c3d
 
 _OPENCAP = "mass_kg: 58.32\nheight_m: 1.584\nsubjectID: S01\n"
 _POSE2SIM = "[project]\nparticipant_height = 1.584\nparticipant_mass = 58.32\n"
@@ -27,6 +28,7 @@ def make_world(folder: Path) -> Path:
     markers = replace(markers, positions=markers.positions[:60], time_s=markers.time_s[:60])
     walk = short_walk(0, 280)
     write_trc(folder / "walk.trc", walk)
+    (folder / "walk.c3d").write_bytes(format_c3d("walk.c3d", walk))
     for name in ("walk_aug", "walk_optical", "standing", "a", "b", "c"):
         write_trc(folder / f"{name}.trc", markers)
     _write_recordings(folder)
