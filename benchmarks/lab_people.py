@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from trcaugment import Augmentation, Markers, Model, Subject, augment, read_trc
-from trcaugment.evaluation.budget import segment_axes
+from trcaugment.chain.segment_frames import segment_axes
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import FloatArray
 
 MOST_FRAMES = 200  # of a trial
@@ -137,5 +137,10 @@ def _errors(predicted: Markers, optical: Markers) -> FloatArray:
     true = np.full(predicted.positions.shape, np.nan)
     for name in set(predicted.names) & set(optical.names):
         true[:, predicted.names.index(name)] = optical.positions[:, optical.names.index(name)]
-    made = torch.tensor(predicted.positions)
-    return torch.einsum("...ij,...j->...i", segment_axes(made), torch.from_numpy(true) - made).numpy()
+    return segment_errors(predicted.positions, true)
+
+
+def segment_errors(predicted: FloatArray, true: FloatArray) -> FloatArray:
+    """True minus predicted positions along the axes of the predicted segments, (..., 35, 3), NaN where one is."""
+    axes = segment_axes(predicted, ANATOMICAL_MARKERS.names)
+    return np.einsum("...ij,...j->...i", axes, true - predicted)

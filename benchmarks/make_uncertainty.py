@@ -22,16 +22,15 @@ import msgspec
 import numpy as np
 import torch
 from generated_angles import AngleErrors, draw_response, usual_weights
-from lab_people import LabPerson, lab_people, shares_within
+from lab_people import LabPerson, lab_people, segment_errors, shares_within
 from solved_people import PersonAngles, people_angles
-from torch import Tensor, nn
+from torch import nn
 
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.kinematics import BodySizes
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, Windows, make_library
 from trcaugment.chain.augmentation import predict_windows
-from trcaugment.evaluation.budget import segment_axes
 from trcaugment.formats.files import as_json, replace_file
 from trcaugment.markers import FloatArray
 from trcaugment.model.card import CARD_FILE, read_card
@@ -99,16 +98,11 @@ def _predicted(model: Model, windows: Windows) -> Sample:
         each.double().numpy() for each in (windows.keypoints, windows.height_m, windows.mass_kg)
     )
     features = make_features(keypoints, body_frame(keypoints, height_m), mass_kg)
-    predicted = torch.from_numpy(predict_windows(keypoints, height_m, mass_kg, model))
-    error = segment_errors(predicted, windows.markers.double())
+    predicted = predict_windows(keypoints, height_m, mass_kg, model)
+    error = segment_errors(predicted, windows.markers.double().numpy())
     by_person = (len(error) // N_WINDOWS, N_WINDOWS)
     shaped = [each.reshape(*by_person, *each.shape[1:]).astype(np.float32) for each in (features, error[:, ::EVERY])]
     return Sample(shaped[0], shaped[1], height_m[::N_WINDOWS])
-
-
-def segment_errors(predicted: Tensor, true: Tensor) -> FloatArray:
-    """True minus predicted positions along the axes of the predicted segments, (..., 35, 3), NaN where one is."""
-    return torch.einsum("...ij,...j->...i", segment_axes(predicted), true - predicted).numpy()
 
 
 def fit(model: Model, sample: Sample, constant_m: FloatArray) -> Uncertainty:

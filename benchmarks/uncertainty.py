@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from lab_people import LabPerson, LabTrial, lab_people, shares_within
+from lab_people import LabPerson, LabTrial, lab_people, segment_errors, shares_within
 from make_uncertainty import constant_part, draw, moving_scale, repeated, sides_alike
 from scipy.stats import rankdata, spearmanr
 
@@ -26,7 +26,6 @@ from trcaugment import Markers, Model, Subject, augment, load_model
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
-from trcaugment.evaluation.budget import segment_axes
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import RATE_HZ, FloatArray
 
@@ -87,9 +86,8 @@ def generated_people(model: Model) -> list[Stated]:
             keypoints[first : first + N_GAP, rng.integers(len(KEYPOINTS))] = np.nan
         subject = Subject(float(windows.height_m[k]), float(windows.mass_kg[k]))
         result = augment(Markers(KEYPOINTS.names, keypoints, time_s), subject, model, uncertainty=True)
-        made = torch.tensor(result.markers.positions)
-        error = torch.einsum("...ij,...j->...i", segment_axes(made), true.double() - made)
-        trials.append(LabTrial(str(k), result, error.numpy()))
+        error = segment_errors(result.markers.positions, true.double().numpy())
+        trials.append(LabTrial(str(k), result, error))
     constant_m = model.uncertainty.constant_m
     by_person = [trials[k : k + N_TRIALS] for k in range(0, len(trials), N_TRIALS)]
     return [_stated(LabPerson("generated", tuple(each)), constant_m) for each in by_person]
