@@ -80,3 +80,5 @@ def test_predict_writes_a_report_beside_its_output(tmp_path: Path, model: Path) 
     output.unlink()
     assert f"{page} exists; add --overwrite" in run(*command, code=2).output
     assert "with -o -, leave it out" in run(*command[:6], "-o", "-", "--report", code=2).output
+    run(*command[:6], "-o", f"{tmp_path / 'new'}/", "--model", model, "--report")  # a folder that is made
+    assert report_path(tmp_path / "new" / "walk.trc").is_file()

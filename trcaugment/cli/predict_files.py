@@ -108,8 +108,10 @@ def check_files(conversions: Sequence[Conversion], others: Sequence[Path], *, fo
     others = [file for file in others if file != STANDARD]
     files = [file for target in targets for file in (target, sidecar_path(target))] + others
     check_outputs(files, [each.source for each in conversions], overwrite=overwrite, is_ours=_is_left_over)
-    for file in others if folder else [*targets, *others]:
-        check_folder_of(file)
+    made = {target.parent for target in targets} if folder else set()
+    for file in [*targets, *others]:
+        if file.parent not in made:
+            check_folder_of(file)
 
 
 def _is_output(file: Path) -> bool:

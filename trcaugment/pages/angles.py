@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from trcaugment.conversion.angle_uncertainty import ANGLE_UNCERTAINTY
 from trcaugment.errors import MotionError
 from trcaugment.formats.files import decode_text, read_file
 from trcaugment.markers import FloatArray
@@ -34,7 +35,6 @@ class Spread(NamedTuple):
     smallest_change: float
 
 
-_SPREAD_FILE = "angle_uncertainty.csv"
 _SPREAD_HEAD = ["trial", "coordinate", *(f"{each}_deg" for each in Spread._fields)]
 
 
@@ -86,7 +86,7 @@ def read_solved(motion: Path) -> Solved:
     name = motion.stem.removesuffix("_part1")
     files = (motion,) if name == motion.stem else tuple(_parts(motion.with_name(name)))
     names, time_s, errors_mm = _read_errors(motion.with_name(f"{name}_errors.csv"))
-    spreads = _read_spreads(motion.with_name(_SPREAD_FILE), name)
+    spreads = _read_spreads(motion.with_name(ANGLE_UNCERTAINTY), name)
     return Solved(_joined([read_motion(each) for each in files]), files, names, time_s, errors_mm, spreads)
 
 
