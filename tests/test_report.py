@@ -53,6 +53,9 @@ def test_no_peak_of_a_long_curve_is_lost_and_gaps_stay_gaps() -> None:
     assert path.count("M") == 2
     top = {label: y for y, label in drawn.y_ticks}["1"]
     assert places[:, 1].min() == pytest.approx(top, abs=0.1)
+    banded = draw(Chart("a", "mm", np.arange(20_000.0), [Curve("", "first", values, values - 1, values + 1)]))
+    assert banded is not None
+    assert banded.bands[0][1].count("M") == banded.bands[0][1].count("Z") == 2
     assert draw(Chart("a", "mm", np.arange(3.0), [Curve("", "first", np.full(3, np.nan))])) is None
     one = draw(Chart("a", "mm", np.arange(1.0), [Curve("", "first", np.zeros(1))]))
     assert one is not None

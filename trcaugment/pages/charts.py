@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
+from trcaugment.chain.signals import find_gaps
 from trcaugment.markers import FloatArray
 
 WIDTH, HEIGHT = 360, 190
@@ -180,11 +181,14 @@ def _path(x: FloatArray, y: FloatArray) -> str:
 
 def _area(x: FloatArray, low: FloatArray, high: FloatArray) -> str:
     """The band between two edges, where both are known."""
-    known = np.isfinite(low) & np.isfinite(high)
+    known = np.asarray(np.isfinite(low) & np.isfinite(high))
     every = max(1, len(x) // _MOST_POINTS)
-    x, low, high = (each[known][::every] for each in (x, low, high))
-    points = [*zip(x, low, strict=True), *zip(x[::-1], high[::-1], strict=True)]
-    return "M" + "L".join(f"{at:.1f} {value:.1f}" for at, value in points) + "Z" if points else ""
+    parts = []
+    for start, stop in find_gaps(known):  # runs of known frames: no band goes across a gap
+        run = slice(start, stop, every)
+        points = [*zip(x[run], low[run], strict=True), *zip(x[run][::-1], high[run][::-1], strict=True)]
+        parts.append("M" + "L".join(f"{at:.1f} {value:.1f}" for at, value in points) + "Z")
+    return "".join(parts)
 
 
 def _words(chart: Chart) -> str:
