@@ -27,8 +27,9 @@ N_FRAMES = 12
 
 @pytest.fixture(scope="module")
 def model(opensim, tmp_path_factory):
+    """The shipped model without the markers of the arms, so that a marker of theirs is on no model."""
     path = tmp_path_factory.mktemp("model") / "full.osim"
-    write_shipped_model(path)
+    write_shipped_model(path, MARKERS)
     return path
 
 
