@@ -9,6 +9,7 @@ from trcaugment import Markers, Subject
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 GOLDEN = Path(__file__).parent / "golden" / "walk_first_second.npy"
+GOLDEN_ARMS = GOLDEN.with_name("walk_arms_first_second.npy")
 SUBJECT = Subject(1.584, 58.32)
 
 

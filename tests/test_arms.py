@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from golden_walk import EXAMPLES, GOLDEN_ARMS, SUBJECT, part
 
 from trcaugment import Subject, load_model, read_trc, write_trc
 from trcaugment.body.arms import move_arms
@@ -72,6 +73,12 @@ def test_arm_markers_of_a_known_person() -> None:
         for side in "rL":
             ends = made.select([f"{side}_l{joint}_study", f"{side}_m{joint}_study"])
             assert np.linalg.norm(ends[:, 0] - ends[:, 1], axis=1) == pytest.approx(width_m, rel=0.2)
+
+
+def test_golden_output_of_the_shipped_arms() -> None:
+    walk = part(read_trc(EXAMPLES / "walk.trc"), 0, 60)
+    made = augment(walk, SUBJECT, load_model(), ARMS).markers.select(ARM_MARKERS)
+    np.testing.assert_allclose(made, np.load(GOLDEN_ARMS), atol=1e-4)
 
 
 def test_the_body_is_the_same_with_arms() -> None:

@@ -11,15 +11,19 @@ from pathlib import Path
 import numpy as np
 import poisoned
 import pytest
+import torch
 from click.testing import CliRunner
 from planted_people import LIMBS, NAMES, STILL, draw_factors, grown, move
 
 import trcaugment.conversion.ik
-from trcaugment.body.skeleton import BODY_INDEX, COORDINATE_INDEX, COORDINATES
+from trcaugment.body.kinematics import forward_kinematics
+from trcaugment.body.procedural import make_motion
+from trcaugment.body.skeleton import ARM_MARKERS, BODY_INDEX, COORDINATE_INDEX, COORDINATES, POINT_INDEX
 from trcaugment.cli import main
 from trcaugment.formats.mot import read_table
 from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.marker_sets import ANATOMICAL_MARKERS
+from trcaugment.markers import Markers
 from trcaugment.model.uncertainty import ANGLES
 from trcaugment.osim.ik import usable_frames
 
@@ -371,3 +375,29 @@ def test_frames_need_half_of_the_trials_own_markers():
     positions[2, :4] = np.nan
     positions[3, 0, 1] = np.nan
     assert usable_frames(positions).tolist() == [True, True, False, True]
+
+
+@pytest.mark.slow
+def test_arms_move_by_planted_angles_where_a_file_has_their_markers(opensim, tmp_path):
+    sizes = grown(draw_factors(np.random.default_rng(2)))
+    motion = make_motion("stand", np.random.default_rng(1))[:40].copy()
+    wanted = {
+        "arm_flex": (0, 60),
+        "arm_add": (-15, -40),
+        "arm_rot": (5, 20),
+        "elbow_flex": (25, 90),
+        "pro_sup": (80, 60),
+    }
+    for name, ends in wanted.items():
+        for side in "rl":
+            motion[:, COORDINATE_INDEX[f"{name}_{side}"]] = np.deg2rad(np.linspace(*ends, len(motion)))
+    names = (*NAMES, *(point.name for point in ARM_MARKERS))
+    points = [POINT_INDEX[name] for name in names]
+    positions = forward_kinematics(sizes, torch.from_numpy(motion)[None], points)[0].numpy()
+    write_trc(tmp_path / "reach.trc", Markers(names, positions, np.arange(len(motion)) / 60))
+    done = run(tmp_path / "reach.trc", "-o", tmp_path / "out", "--jobs", "1")
+    assert done.exit_code == 0, done.output
+    errors = angle_errors_deg(tmp_path / "out" / "reach.mot", motion)
+    assert max(errors[f"{name}_{side}"] for name in wanted for side in "rl") < 3.0
+    factors = measured_factors(tmp_path / "out")
+    assert {"upper arm length_r", "forearm length_l"} <= set(factors)
