@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -107,6 +108,10 @@ def test_what_bvh_cannot_hold_is_refused() -> None:
         format_bvh([still], np.array([0, 0.5, 2]))
     with pytest.raises(MotionError, match="one segment that hangs on the ground, found a, a"):
         format_bvh([still, still], np.arange(3.0))
+    centers = np.zeros((3, 3))
+    centers[1] = np.nan
+    with pytest.raises(MotionError, match=r"place within 1000 km of every body in every row.*found none of a in row 2"):
+        format_bvh([replace(still, center=centers)], np.arange(3.0))
 
 
 def write_motion(

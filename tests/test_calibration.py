@@ -18,6 +18,7 @@ from trcaugment.chain.calibration import calibrated, learn_offset, parse_calibra
 from trcaugment.chain.segment_frames import segment_axes
 from trcaugment.cli import main
 from trcaugment.errors import CalibrationError
+from trcaugment.formats.c3d import format_c3d
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, LANDMARKS
 from trcaugment.markers import Markers
 
@@ -180,6 +181,29 @@ def test_files_that_do_not_belong_together_are_refused(place: Path, how: str, me
 def test_an_odd_number_of_files_is_wrong_usage(place: Path) -> None:
     done = run("calibrate", place / "walk.trc", *ADULT, "-o", place / "x.json")
     assert done.exit_code == 2 and "expected pairs of files" in done.output
+
+
+def test_a_sidecar_does_not_replace_the_calibration(place: Path) -> None:
+    before = (place / "anna.json").read_bytes()
+    who = (*ADULT, "--calibration", place / "anna.json")
+    done = run("predict", place / "other.trc", *who, "-o", place / "anna.trc", "--overwrite")
+    assert done.exit_code == 2
+    assert "anna.json is an input; choose another" in done.output
+    assert (place / "anna.json").read_bytes() == before and not (place / "anna.trc").exists()
+
+
+def test_a_recording_is_believed_once(place: Path) -> None:
+    pair = (place / "walk.trc", place / "optical.trc")
+    twice = run("calibrate", *pair, *pair, *ADULT, "-o", place / "twice.json")
+    assert twice.exit_code == 1
+    assert "expected another trial in each pair" in twice.output
+
+
+def test_optical_markers_may_be_c3d(place: Path) -> None:
+    pytest.importorskip("ezc3d", reason="the extra c3d is not installed")
+    (place / "optical.c3d").write_bytes(format_c3d("optical.c3d", read_trc(place / "optical.trc")))
+    done = run("calibrate", place / "walk.trc", place / "optical.c3d", *ADULT, "-o", place / "c3d.json")
+    assert done.exit_code == 0, done.output
 
 
 def test_a_marker_far_away_is_another_one() -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from short_trials import HEIGHT_M, MASS_KG, short_walk
 
 from trcaugment.cli import main
 from trcaugment.formats.trc import format_trc, read_trc, write_trc
+from trcaugment.formats.trials import read_trial
 from trcaugment.live import follow as following
 from trcaugment.live import server as servers
 from trcaugment.live.follow import follow_trc
@@ -145,8 +147,22 @@ def test_the_command_writes_a_trc_file_or_lines(tmp_path):
     assert read_trc(output).n_frames == TRIAL.n_frames
     again = CliRunner().invoke(main, ["live", str(file), *WHO, "--wait", "0.1", "-o", str(output)])
     assert again.exit_code == 2
+    again = CliRunner().invoke(main, ["live", str(file), *WHO, "--wait", "0.1", "-o", str(output), "--overwrite"])
+    assert again.exit_code == 0
     lines = CliRunner().invoke(main, ["live", str(file), *WHO, "--wait", "0.1"])
     assert len([each for each in lines.output.splitlines() if '"markers"' in each]) == TRIAL.n_frames
+
+
+def test_ctrl_c_ends_a_trial_whose_markers_are_written(tmp_path, monkeypatch):
+    def stopped(*_):
+        yield TRIAL
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(following, "follow_trc", stopped)
+    output = tmp_path / ("a.trc" if find_spec("ezc3d") is None else "a.c3d")
+    done = CliRunner().invoke(main, ["live", str(tmp_path / "walk.trc"), *WHO, "-o", str(output)])
+    assert done.exit_code == 0, done.output
+    assert read_trial(output).n_frames == TRIAL.n_frames
 
 
 @pytest.mark.parametrize(
@@ -156,6 +172,8 @@ def test_the_command_writes_a_trc_file_or_lines(tmp_path):
         (["a.trc", "--port", "0"], "one of"),
         (["--port", "0", "-o", "a.trc"], "--output is for a TRC file"),
         (["--port", "0", "--host", "no such host"], "cannot listen"),
+        (["--port", "0", "--host", "ü" * 80], "cannot listen"),
+        (["--port", "0", "--delay", "nan"], "found nan"),
     ],
 )
 def test_wrong_usage(arguments, said):

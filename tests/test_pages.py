@@ -203,6 +203,20 @@ def test_c3d_files_are_shown_as_trcs_are(tmp_path: Path) -> None:
     assert f"mean distance 0.0 mm over {len(short_walk().names)} markers" in " ".join(page.read_text("utf-8").split())
 
 
+def test_a_page_on_standard_output_is_nothing_but_the_page(made: Path) -> None:
+    shown = run("view", made, "-o", "-")
+    assert shown.stdout.endswith("</html>")
+    assert shown.stderr == f"{made} -> -\n"
+
+
+def test_a_damaged_sidecar_is_no_sidecar(made: Path, tmp_path: Path) -> None:
+    copy = tmp_path / made.name
+    copy.write_bytes(made.read_bytes())
+    known = json.loads(made.with_suffix(".json").read_text(encoding="utf-8"))
+    copy.with_suffix(".json").write_text(json.dumps(known | {"up": "left"}), encoding="utf-8")
+    assert open_trial(copy).sidecar is None
+
+
 def test_view_says_what_is_wrong_in_one_line(made: Path, tmp_path: Path) -> None:
     page = ["-o", tmp_path / "page.html"]
     empty = tmp_path / "empty.trc"

@@ -12,7 +12,7 @@ import torch
 from trcaugment.body.kinematics import forward_kinematics
 from trcaugment.body.population import average_adult
 from trcaugment.body.skeleton import COORDINATES, MARKERS, POINT_INDEX
-from trcaugment.errors import OsimError
+from trcaugment.errors import MotionError, OsimError
 from trcaugment.osim.model import write_shipped_model
 from trcaugment.osim.posing import pose
 
@@ -58,3 +58,6 @@ def test_a_motion_of_another_model_is_refused(model: Path, tmp_path: Path) -> No
     motion = write_motion(tmp_path / "other.mot", ["tail"], np.array([[0.0, 1.0], [0.1, 2.0]]))
     with pytest.raises(OsimError, match=r"other.mot: expected coordinates of m.osim, found none of them"):
         pose(model, motion)
+    back = write_motion(tmp_path / "back.mot", [COORDINATES[0].name], np.array([[0.1, 1.0], [0.0, 2.0]]))
+    with pytest.raises(MotionError, match=r"back.mot: time must increase"):
+        pose(model, back)

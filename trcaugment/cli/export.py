@@ -21,7 +21,7 @@ def export(model_name: str, output: Path | None, overwrite: bool) -> None:
     Without --onnx, the graph goes into the model's folder and its checksum into the card: prediction then need not
     make one at every start. Training does this itself.
     """
-    from trcaugment.cli.outputs import check_outputs, write_output
+    from trcaugment.cli.outputs import STANDARD, check_outputs, write_output
     from trcaugment.model.card import GRAPH_FILE, find_folder, read_card
     from trcaugment.model.engines import graph_of
     from trcaugment.model.folder import add_graph
@@ -36,4 +36,4 @@ def export(model_name: str, output: Path | None, overwrite: bool) -> None:
             write_output(output, graph_of(folder, read_card(folder)))
     except ModelError as error:
         raise click.UsageError(str(error)) from error
-    click.echo(f"{model_name} -> {output}")
+    click.echo(f"{model_name} -> {output}", err=output == STANDARD)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trcaugment.cli.outputs import STANDARD, check_outputs, write_output
 from trcaugment.cli.screen import say
 from trcaugment.errors import TrcAugmentError
 
@@ -26,7 +28,10 @@ if TYPE_CHECKING:
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Address to listen at; the default is this machine."
 )
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="TRC file, written at the end.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="TRC or C3D file, written at the end."
+)
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @click.option("--delay", "delay_s", type=click.FloatRange(0, 60), default=1.0, show_default=True, metavar="SECONDS",
               help="How long after a frame its markers come; from 1 s on they are those of predict.")  # fmt: skip
 @click.option("--wait", "patience_s", type=click.FloatRange(0.1), default=5.0, show_default=True, metavar="SECONDS",
@@ -40,6 +45,7 @@ def live(
     udp: int | None,
     host: str,
     output: Path | None,
+    overwrite: bool,
     delay_s: float,
     patience_s: float,
     model_name: str | None,
@@ -55,6 +61,8 @@ def live(
 
     if (keypoints is not None) + (port is not None) + (udp is not None) != 1:
         raise click.UsageError("expected one of a TRC file, --port and --udp")
+    if math.isnan(delay_s) or math.isnan(patience_s):
+        raise click.UsageError("--delay and --wait are numbers of seconds, found nan")
     if output is not None and keypoints is None:
         raise click.UsageError("--output is for a TRC file; over a socket the markers go back to the client")
     try:
@@ -66,20 +74,19 @@ def live(
         return Stream(model, subject, names, delay_s=delay_s)
 
     if keypoints is not None:
+        if output is not None:
+            check_outputs([output], [keypoints], overwrite)
         _follow(keypoints, output, patience_s, open_stream)
     else:
         _serve(host, port, udp, open_stream)
 
 
 def _follow(keypoints: Path, output: Path | None, patience_s: float, open_stream: Open) -> None:
-    """Write markers as they come to standard output, or at the end into a TRC file."""
-    from trcaugment.cli.outputs import check_outputs, write_output
-    from trcaugment.formats.trc import format_trc
+    """Write markers as they come to standard output, or at the end into a file."""
+    from trcaugment.formats.trials import format_trial
     from trcaugment.live.follow import follow
     from trcaugment.live.lines import as_lines
 
-    if output is not None:
-        check_outputs([output], [keypoints], overwrite=False)
     given: list[Markers] = []
     refused: list[str] = []
 
@@ -97,8 +104,11 @@ def _follow(keypoints: Path, output: Path | None, patience_s: float, open_stream
         raise SystemExit(1) from error
     if output is not None and given:
         whole = _joined(given)
-        write_output(output, b"".join(format_trc(output, whole, unit=whole.unit)))
-        say(f"{keypoints} -> {output} ({whole.n_frames} frames)")
+        try:
+            write_output(output, b"".join(format_trial(output, whole, unit=whole.unit)))
+        except TrcAugmentError as error:
+            raise click.ClickException(str(error)) from error
+        say(f"{keypoints} -> {output} ({whole.n_frames} frames)", err=output == STANDARD)
     if refused or not given:
         raise SystemExit(1)
 
@@ -122,8 +132,9 @@ def _serve(host: str, port: int | None, udp: int | None, open_stream: Open) -> N
     assert chosen is not None
     try:
         server = kind((host, chosen), open_stream, note)
-    except OSError as error:
-        raise click.UsageError(f"cannot listen at {host}:{chosen} ({error.strerror or error})") from error
+    except (OSError, TypeError, UnicodeError) as error:  # the last two of a host name that none can have
+        why = getattr(error, "strerror", None) or error
+        raise click.UsageError(f"cannot listen at {host}:{chosen} ({why})") from error
     with server:
         say(f"listening at {host}:{server.server_address[1]}, {'TCP' if udp is None else 'UDP'}; Ctrl-C ends it")
         try:

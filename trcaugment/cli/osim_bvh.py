@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from trcaugment.cli.outputs import check_outputs, write_output
+from trcaugment.cli.outputs import STANDARD, check_outputs, write_output
 from trcaugment.errors import TrcAugmentError
 
 _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -37,5 +37,6 @@ def bvh(motion: Path, output: Path, model_file: Path | None, overwrite: bool) ->
         raise click.ClickException(str(error)) from error
     write_output(output, made.data)
     click.echo(
-        f"{output}: {made.n_segments} segments in {made.n_frames} frames, {found.name} as {motion.name} moves it."
+        f"{output}: {made.n_segments} segments in {made.n_frames} frames, {found.name} as {motion.name} moves it.",
+        err=output == STANDARD,
     )

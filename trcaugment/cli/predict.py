@@ -133,7 +133,8 @@ def predict(
             conversions = stack.enter_context(plan(files, output, person, folder=folder))
             others = [path for path in (json_file, uncertainty) if path]
             others += [report_path(each.target) for each in conversions] if with_report else []
-            check_files(conversions, others, folder=folder, overwrite=overwrite)
+            read = [path for path in (calibration, static) if path] + [Path(each) for each in names]
+            check_files(conversions, others, read, folder=folder, overwrite=overwrite)
             if with_ik:
                 prepare([each.target for each in conversions], Path(output), overwrite, [static] if static else [])
             model = _load_model(model_name, device, arms=prepared["arms"])

@@ -89,12 +89,15 @@ def _name(source: Path) -> str:
     return source.with_suffix(".trc").name if source.suffix.casefold() in (*_OTHER_FORMATS, C3D_END) else source.name
 
 
-def check_files(conversions: Sequence[Conversion], others: Sequence[Path], *, folder: bool, overwrite: bool) -> None:
+def check_files(
+    conversions: Sequence[Conversion], others: Sequence[Path], read: Sequence[Path], *, folder: bool, overwrite: bool
+) -> None:
     """Refuse outputs that would be inputs or each other, that exist or cannot be written, before anything is computed.
 
     Args:
         conversions: what is converted to what.
         others: other files that are written.
+        read: other files that are read.
         folder: whether the outputs lie in a folder that is made.
         overwrite: whether files that exist are replaced.
 
@@ -107,7 +110,7 @@ def check_files(conversions: Sequence[Conversion], others: Sequence[Path], *, fo
             raise OutputError(f"the output {target} has the name of its sidecar; choose one that ends in .trc.")
     others = [file for file in others if file != STANDARD]
     files = [file for target in targets for file in (target, sidecar_path(target))] + others
-    check_outputs(files, [each.source for each in conversions], overwrite=overwrite, is_ours=_is_left_over)
+    check_outputs(files, [*(each.source for each in conversions), *read], overwrite=overwrite, is_ours=_is_left_over)
     made = {target.parent for target in targets} if folder else set()
     for file in [*targets, *others]:
         if file.parent not in made:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trcaugment.cli.outputs import check_outputs, write_output
+from trcaugment.cli.outputs import check_outputs, write_page
 from trcaugment.errors import ModelError, TrcAugmentError
 from trcaugment.formats.files import report_path
 
@@ -53,10 +53,7 @@ def report(
         raise click.UsageError(str(error)) from error
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
-    write_output(page, data)
-    click.echo(f"{source} -> {page}")
-    if open_it:
-        click.launch(str(page))
+    write_page(source, page, data, open_it=open_it)
 
 
 def _load(name: str) -> Model:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trcaugment.cli.outputs import check_outputs, write_output
+from trcaugment.cli.outputs import check_outputs, write_page
 from trcaugment.errors import TrcAugmentError
 
 if TYPE_CHECKING:
@@ -63,10 +63,7 @@ def view(
         shown = show(trial, beside, models, spread_mm=spread_mm)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
-    write_output(page, make_page(shown, source.stem))
-    click.echo(f"{source} -> {page}")
-    if open_it:
-        click.launch(str(page))
+    write_page(source, page, make_page(shown, source.stem), open_it=open_it)
 
 
 def _model_layers(model: Path, motion: Path) -> Sequence[Layer]:

@@ -15,7 +15,8 @@ from trcaugment.chain.preparation import AS_USUAL, Preparation
 from trcaugment.chain.segment_frames import segment_axes
 from trcaugment.conversion.sidecar import sha256_of, this_tool
 from trcaugment.errors import CalibrationError, TrcAugmentError
-from trcaugment.formats.trc import parse_trc, read_trc_bytes
+from trcaugment.formats.trc import read_trc_bytes
+from trcaugment.formats.trials import parse_trial
 from trcaugment.formats.units import check_unit
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, ARM_MARKERS, LANDMARKS
 from trcaugment.markers import FloatArray, Markers
@@ -61,6 +62,7 @@ def calibrate(
         TrcAugmentError: a file cannot be read or used, or keypoints and markers do not belong together.
     """
     seen = [_compare(pair, subject, model, names, how) for pair in pairs]
+    _check_each_once(pairs, seen)
     markers = {}
     for name in OURS:
         with_it = [each for each in seen if name in each.errors_m]
@@ -83,15 +85,24 @@ def calibrate(
     )
 
 
+def _check_each_once(pairs: Sequence[Pair], seen: Sequence[_Seen]) -> None:
+    """Refuse a recording that is given twice: it would be believed more than it says."""
+    first: dict[str, Path] = {}
+    for pair, each in zip(pairs, seen, strict=True):
+        other = first.setdefault(each.record.markers_sha256, pair.markers)
+        if other is not pair.markers:
+            raise CalibrationError(f"expected another trial in each pair, found {other} again in {pair.markers}")
+
+
 def _compare(pair: Pair, subject: Subject, model: Model, names: Mapping[str, str], how: Preparation) -> _Seen:
     """Errors of the markers that are predicted for a trial."""
     data = [read_trc_bytes(path) for path in pair]
     try:
-        predicted = augment(parse_trc(data[0], pair.keypoints), subject, model, how).markers
+        predicted = augment(parse_trial(data[0], pair.keypoints), subject, model, how).markers
     except TrcAugmentError as error:
         raise CalibrationError(error.about(pair.keypoints)) from error
     try:
-        true = _at_times(_ours(parse_trc(data[1], pair.markers), names), predicted.time_s)
+        true = _at_times(_ours(parse_trial(data[1], pair.markers), names), predicted.time_s)
         errors_m = _errors(predicted, true)
         if not errors_m:
             raise CalibrationError(

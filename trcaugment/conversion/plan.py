@@ -10,6 +10,7 @@ from pathlib import Path
 from trcaugment.conversion.folder import CSV_FILE, FINDINGS_FILE, JSON_FILE
 from trcaugment.conversion.sidecar import read_origin
 from trcaugment.conversion.trials import Conversion
+from trcaugment.errors import ConversionError
 from trcaugment.formats.files import sidecar_path
 from trcaugment.formats.outputs import find_clashes
 from trcaugment.sessions.finding import FoundTrial, find_trials
@@ -85,8 +86,14 @@ def with_calibrations(plan: Plan, folder: Path) -> tuple[Plan, list[str]]:
 
     Returns:
         The plan, and sentences on subjects without a file and files without a subject.
+
+    Raises:
+        ConversionError: an output or its sidecar would replace one of the files.
     """
     own = {path.stem: path.absolute() for path in sorted(folder.glob("*.json"))}
+    written = [file for each in plan.trials for file in (each.conversion.target, sidecar_path(each.conversion.target))]
+    for reason in find_clashes(written, own.values()).values():
+        raise ConversionError(f"{reason}.")
     trials = [
         replace(each, conversion=replace(each.conversion, calibration=own.get(each.subject_name)))
         for each in plan.trials

@@ -14,6 +14,7 @@ from trcaugment import __version__
 from trcaugment.chain.preparation import Preparation
 from trcaugment.chain.signals import Span
 from trcaugment.chain.time_range import TimeRange
+from trcaugment.chain.vertical import Axis
 from trcaugment.formats.files import read_file, sidecar_path
 from trcaugment.formats.trials import is_c3d
 from trcaugment.markers import RATE_HZ
@@ -159,7 +160,7 @@ class Sidecar(_Part, frozen=True):
     sources: dict[str, str]
     derived: tuple[str, ...]
     preparation: Preparation
-    up: str | None
+    up: Axis | None
     repaired: dict[str, tuple[FrameRange, ...]]
     outliers: dict[str, tuple[FrameRange, ...]]
     smoothed: dict[str, float]

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from trcaugment.errors import MotionError
-from trcaugment.markers import FloatArray
+from trcaugment.markers import FARTHEST_M, FloatArray
 
 _TURNS = ("Zrotation", "Xrotation", "Yrotation")  # as most BVH files have them
 _SHIFTS = ("Xposition", "Yposition", "Zposition")
@@ -59,12 +59,13 @@ def format_bvh(segments: Sequence[Segment], time_s: FloatArray) -> bytes:
         time_s: even time stamps in s, (n_frames,).
 
     Raises:
-        MotionError: the time stamps are uneven, or the segments have not one root.
+        MotionError: the time stamps are uneven, a place is missing, or the segments have not one root.
     """
     roots = [each.name for each in segments if each.parent is None]
     if len(roots) != 1:
         raise MotionError(f"expected one segment that hangs on the ground, found {', '.join(roots) or 'none'}")
     step_s = _step_s(time_s)
+    _check_places(segments)
     nodes, ends = _nodes(segments)
     lines = ["HIERARCHY", *_hierarchy(0, nodes, ends, 0)]
     lines += ["MOTION", f"Frames: {len(time_s)}", f"Frame Time: {step_s:.8f}"]
@@ -82,6 +83,16 @@ def _step_s(time_s: FloatArray) -> float:
         k = int(off.argmax())
         raise MotionError(f"expected even time stamps, which BVH does not keep, found row {k + 1} at {time_s[k]:.6g} s")
     return step_s
+
+
+def _check_places(segments: Sequence[Segment]) -> None:
+    for each in segments:
+        there = (np.abs(each.center) <= FARTHEST_M).all(axis=1) & np.isfinite(each.rotation).all(axis=(1, 2))
+        if not there.all():
+            raise MotionError(
+                f"expected a place within 1000 km of every body in every row, as BVH knows no gaps, found none of "
+                f"{each.name} in row {int(np.argmin(there)) + 1}; leave that row out"
+            )
 
 
 def _nodes(segments: Sequence[Segment]) -> tuple[list[_Node], dict[int, FloatArray]]:

@@ -35,8 +35,8 @@ def follow(path: Path, patience_s: float, open_stream: Open, refuse: Callable[[s
         for new in follow_trc(path, patience_s):
             stream, unit = stream or open_stream(new.names), new.unit
             yield from (replace(each, unit=unit) for each in _pushed(stream, new, refuse))
-    except KeyboardInterrupt:
-        refuse("stopped; the trial ends here")
+    except KeyboardInterrupt:  # the usual end
+        pass
     last = None if stream is None else stream.finish()
     if last is not None:
         yield replace(last, unit=unit)

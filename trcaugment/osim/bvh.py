@@ -42,7 +42,8 @@ def make_bvh(model_file: Path, motion_file: Path) -> Made:
 
     Raises:
         OsimError: opensim is not installed, the model cannot be opened, or the motion has none of its coordinates.
-        MotionError: the motion cannot be read, its time stamps are uneven, or the model has not one root.
+        MotionError: the motion cannot be read, its time stamps are uneven, a value is missing, or the model has
+            not one root.
     """
     table = read_table(motion_file).with_unit(motion_file)
     time_s = table.values[:, 0]

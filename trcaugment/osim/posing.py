@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from trcaugment.errors import OsimError
+from trcaugment.errors import MarkersError, MotionError, OsimError
 from trcaugment.formats.mot import MotionTable, read_table
 from trcaugment.markers import FloatArray, Markers
 from trcaugment.osim.log import opensim_log
@@ -29,7 +29,7 @@ def pose(model_file: Path, motion_file: Path) -> tuple[Markers, list[tuple[int, 
 
     Raises:
         OsimError: opensim is not installed, the model cannot be opened, or the motion has none of its coordinates.
-        MotionError: the motion cannot be read.
+        MotionError: the motion cannot be read, its time goes back, or a body is beyond all measure.
     """
     table = read_table(motion_file).with_unit(motion_file)
     with opensim_log() as log:
@@ -47,7 +47,10 @@ def pose(model_file: Path, motion_file: Path) -> tuple[Markers, list[tuple[int, 
         parents = [body_of(each.getParentFrame()) for each in joints]
         marker_names = [f"{each.getName()}′" for each in markers]
     bones = [(names.index(parent), k) for k, parent in enumerate(parents) if parent in names]
-    return Markers((*names, *marker_names), places, table.values[:, 0]), bones
+    try:
+        return Markers((*names, *marker_names), places, table.values[:, 0]), bones
+    except MarkersError as error:
+        raise MotionError(f"{motion_file}: {error}") from error
 
 
 def moved(model: Any, table: MotionTable, expected: str) -> Iterator[Any]:

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from trcaugment.chain.keypoints import input_keypoints
 from trcaugment.chain.time_range import cut_time
-from trcaugment.chain.vertical import Axis, turn_to_y_up
+from trcaugment.chain.vertical import turn_to_y_up
 from trcaugment.conversion.sidecar import Sidecar, read_sidecar, sha256_of
 from trcaugment.errors import MarkersError, TrcAugmentError
 from trcaugment.formats.files import read_file
@@ -78,5 +77,5 @@ def _find_input(sidecar: Sidecar, folder: Path) -> Markers | None:
                 names = read_name_map(sidecar.input.names)
                 whole = names.apply(parse_trial(data, place))
                 used = cut_time(input_keypoints(whole), sidecar.input.time_range)
-                return turn_to_y_up(used, cast(Axis, sidecar.up or "y"))
+                return turn_to_y_up(used, sidecar.up or "y")
     return None
