@@ -24,6 +24,7 @@ from trcaugment.errors import DatasetError, MarkerSetError, ModelError, RecipeEr
 from trcaugment.evaluation.run import evaluate_trials
 from trcaugment.evaluation.truth import rename
 from trcaugment.figures.errors import draw_errors
+from trcaugment.figures.figures import as_file
 from trcaugment.formats.trc import read_trc
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, LANDMARKS, OUTPUT_SETS, MarkerSet
 from trcaugment.model.card import list_models
@@ -123,7 +124,7 @@ def test_it_is_measured_where_the_truth_has_its_markers(model):
     steadiness_mm = {each.model: each.value for each in found.scores if each.metric == "rigid_sd_mm"}
     assert 0 < steadiness_mm["legs"] < 30
     assert found.notes[0] == "the truth has 4 of 6 markers"
-    assert draw_errors(found, "svg").startswith(b"<?xml")
+    assert as_file(draw_errors(found), "svg").startswith(b"<?xml")
 
 
 @pytest.fixture(scope="module")
