@@ -1,6 +1,6 @@
 """Formats rows of a TRC file: frame number, time stamp and coordinates.
 
-Why not a library: it takes a quarter to a half of the time of Python's % (`python benchmarks/speed.py`). Coordinates are
+Why not a library: it takes a quarter to a half of the time that % takes (`python benchmarks/speed.py`). Coordinates are
 rounded to whole numbers of the last decimal. Each gets a cell of 16 characters: a tab, a minus, six digits, a point,
 seven digits. Four characters at a time are looked up in tables; those that are not needed are set to zero and taken
 out in the end.
