@@ -13,9 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_trials import make_output, run
-from short_trials import short_walk
+from short_trials import WALK, short_walk
 
 from trcaugment import Markers, read_trc, write_trc
+from trcaugment.conversion.ik import _upright
+from trcaugment.conversion.sidecar import sha256_of
 from trcaugment.errors import MarkersError
 from trcaugment.formats.c3d import format_c3d
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
@@ -260,3 +262,18 @@ def test_how_unsure_a_marker_is_comes_with_it(tmp_path: Path) -> None:
     assert "The paler a marker, the less sure" in page.read_text(encoding="utf-8")
     run("report", target, "--uncertainty", table, "-o", page, "--overwrite")
     assert 'id="uncertainty"' in page.read_text(encoding="utf-8")
+
+
+def test_inverse_kinematics_leaves_an_output_as_predict_turned_it(made: Path, tmp_path: Path) -> None:
+    walk = read_trc(WALK.with_name("walk_markers.trc"))
+    lab = replace(walk, positions=walk.positions @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]))  # z is up
+    path = tmp_path / "lab.trc"
+    write_trc(path, lab)
+    assert _upright(path, lab)[1] == "z points up: turned to OpenSim's Y"
+    sidecar = json.loads(made.with_suffix(".json").read_text())
+    sidecar["output"]["sha256"] = sha256_of(path.read_bytes())
+    path.with_suffix(".json").write_text(json.dumps(sidecar))
+    assert _upright(path, lab) == (lab, "")
+    sidecar["findings"].append({"guard": "vertical", "message": "is it --up=z?", "frames": []})
+    path.with_suffix(".json").write_text(json.dumps(sidecar))
+    assert _upright(path, lab)[1]

@@ -18,11 +18,11 @@ from trcaugment.chain.vertical import stand_up
 from trcaugment.conversion.angle_uncertainty import ANGLE_UNCERTAINTY, AngleSpread, angle_spreads, angle_spreads_csv
 from trcaugment.conversion.calibrated import calibrated_trial
 from trcaugment.conversion.pools import Pool
-from trcaugment.conversion.sidecar import Sidecar
+from trcaugment.conversion.sidecar import Sidecar, read_sidecar, sha256_of
 from trcaugment.errors import MarkersError, OsimError, TrcAugmentError
 from trcaugment.figures.figures import as_file
 from trcaugment.figures.ik_errors import draw_ik_errors
-from trcaugment.formats.files import replace_file, why_not_written
+from trcaugment.formats.files import read_file, replace_file, why_not_written
 from trcaugment.formats.name_map import AS_THEY_ARE, NameMap
 from trcaugment.formats.trials import read_trial
 from trcaugment.formats.units import check_unit
@@ -181,7 +181,7 @@ def _scale(person: Person) -> _Scaled:
         try:
             read = calibrated_trial(path, _read(path, person.names), person.calibration, person.subject)
             smooth = _smooth(read, person.lowpass_hz)
-            trials[name], done = stand_up(cut_time(smooth, person.time_range))
+            trials[name], done = _upright(path, cut_time(smooth, person.time_range))
             turned += [f"{name}: {done}"] if done else []
         except TrcAugmentError as error:
             failures[name] = error
@@ -222,6 +222,18 @@ def _write_spreads(person: Person, names: Collection[str]) -> dict[str, dict[str
     except OSError as error:
         raise OsimError(f"{person.folder} {why_not_written(error)}") from error
     return known
+
+
+def _upright(path: Path, trial: Markers) -> tuple[Markers, str]:
+    """A trial with Y up, and a note if it was turned. Y is up in an output of `predict` whose keypoints showed so.
+
+    Predicted feet of a person who lies look as if they stood on a wall: the keypoints know better.
+    """
+    sidecar = read_sidecar(path)
+    ours = sidecar is not None and sidecar.output.sha256 == sha256_of(read_file(path))
+    if sidecar is not None and ours and all(each.guard != "vertical" for each in sidecar.findings):
+        return trial, ""
+    return stand_up(trial)
 
 
 def _read(path: Path, names: NameMap) -> Markers:
