@@ -16,7 +16,7 @@ from trcaugment import Markers, Model, Subject, augment, load_model, read_trc
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
-from trcaugment.chain.augmentation import predict_windows
+from trcaugment.chain.blending import predict_windows
 from trcaugment.evaluation.metrics import coordinate_rmse, mpme
 from trcaugment.model.card import DEFAULT_MODEL
 

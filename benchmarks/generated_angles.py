@@ -19,7 +19,7 @@ from trcaugment.body.motions import perturb
 from trcaugment.body.population import Population
 from trcaugment.body.skeleton import COORDINATES, POINT_INDEX
 from trcaugment.body.windows import WindowGenerator, make_library
-from trcaugment.chain.augmentation import predict_windows
+from trcaugment.chain.blending import predict_windows
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
 from trcaugment.markers import WINDOW_FRAMES, FloatArray
 from trcaugment.model.folder import Model

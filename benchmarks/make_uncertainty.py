@@ -30,7 +30,7 @@ from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.kinematics import BodySizes
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, Windows, make_library
-from trcaugment.chain.augmentation import predict_windows
+from trcaugment.chain.blending import predict_windows
 from trcaugment.formats.files import as_json, replace_file
 from trcaugment.markers import FloatArray
 from trcaugment.model.card import CARD_FILE, read_card

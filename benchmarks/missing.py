@@ -27,7 +27,7 @@ from trcaugment import Subject, augment, load_model, read_trc
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, make_library
-from trcaugment.chain.augmentation import predict_windows
+from trcaugment.chain.blending import predict_windows
 from trcaugment.chain.dependence import REGIONS
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray, Markers

@@ -10,7 +10,7 @@ from scipy.interpolate import make_interp_spline
 from scipy.spatial.transform import Rotation
 
 from trcaugment import Markers, Model, Subject, augment, load_model, read_trc
-from trcaugment.chain import augmentation
+from trcaugment.chain import blending
 from trcaugment.chain.preparation import Preparation
 from trcaugment.errors import MarkersError, MarkerSetError
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, LANDMARKS
@@ -241,7 +241,7 @@ def test_people_outside_the_training_are_noted(model: Model, walk: Markers) -> N
 
 def test_long_trials_are_done_in_blocks(model: Model, walk: Markers, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = augment(walk, SUBJECT, model).markers.positions
-    monkeypatch.setattr(augmentation, "BLOCK_WINDOWS", 7)
+    monkeypatch.setattr(blending, "BLOCK_WINDOWS", 7)
     np.testing.assert_allclose(augment(walk, SUBJECT, model).markers.positions, whole, atol=1e-6)
 
 

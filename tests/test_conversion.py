@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from short_trials import HEIGHT_M, MASS_KG, PERSON, contents, freeze, lose, short_walk, write_tiny_model
 from tiny_models import random_network
 
-import trcaugment.chain.augmentation
+import trcaugment.chain.blending
 import trcaugment.conversion.convert
 import trcaugment.conversion.sidecar
 import trcaugment.formats.files
@@ -406,7 +406,7 @@ def test_a_trial_is_the_same_to_the_bit_whatever_shares_its_batch(
     conversions, alone = cohort
     with pytest.MonkeyPatch.context() as patched, TemporaryDirectory() as name:
         patched.setattr(trcaugment.conversion.convert, "_BYTES_AT_ONCE", bytes_at_once)
-        patched.setattr(trcaugment.chain.augmentation, "BLOCK_WINDOWS", block_windows)
+        patched.setattr(trcaugment.chain.blending, "BLOCK_WINDOWS", block_windows)
         chosen = [replace(conversions[k], target=Path(name) / f"t{k}.trc") for k in order[:n_trials]]
         outcomes = list(convert(chosen, model, Settings()))
         found = contents(Path(name))

@@ -7,16 +7,15 @@ low-pass filtered.
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 import msgspec
 import torch
 from torch import Tensor
 
+from trcaugment.body.shaking import drift, noise, uniform
 from trcaugment.body.soft_tissue import draw_keypoint_shifts
 from trcaugment.marker_sets import KEYPOINTS, SIDES, TRUNK, MarkerSet
-from trcaugment.markers import RATE_HZ, SMALL_NOISE_M, smoothing_hz
 
 # Standard deviation of a person's constant offset along (forward, up, right), in m; mirrored on the left.
 _OFFSET_SPREAD_M = {
@@ -35,7 +34,6 @@ _OFFSET_SPREAD_M = {
 _SHOULDER_INWARD_M = 0.018
 # Shares of people whose small toes are seen beside the big ones, and in a random place.
 _NEAR, _ASTRAY = 0.25, 0.15
-_REACH = 14  # frames: the response of the strongest smoothing is below 1 % beyond it
 # The limit of one meter refuses values in other units.
 _Length = Annotated[float, msgspec.Meta(ge=0, le=1)]
 _Rate = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -139,7 +137,7 @@ def disturb(
     seen = _flatten(errors.misjudged_rate, seen, generator)
     if has_feet:
         seen = _merge_toes(errors.accident_rate, seen, generator)
-    seen = seen + _drift(errors.drift_m, seen, generator) + _noise(errors.noise_m, seen, generator)
+    seen = seen + drift(errors.drift_m, seen, generator) + noise(errors.noise_m, seen, generator)
     seen = _swap_limbs(errors.accident_rate, seen, generator, named)
     seen = _burst(errors.accident_rate, seen, generator)
     seen = _bridge_gap(errors.accident_rate, seen, generator)
@@ -150,7 +148,7 @@ def _merge_toes(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor
     """One point for both toes, in some windows: some pipelines write one point under two names."""
     merged = seen.clone()
     merged[:, :, KEYPOINTS.both("SmallToe")] = seen[:, :, KEYPOINTS.both("BigToe")]
-    return torch.where(_uniform(len(seen), generator) < rate, merged, seen)
+    return torch.where(uniform(len(seen), generator) < rate, merged, seen)
 
 
 def _neck_from_shoulders(seen: Tensor, generator: torch.Generator) -> Tensor:
@@ -158,11 +156,7 @@ def _neck_from_shoulders(seen: Tensor, generator: torch.Generator) -> Tensor:
     neck, (right, left) = KEYPOINTS.index("Neck"), KEYPOINTS.both("Shoulder")
     midpoint = seen.clone()
     midpoint[:, :, neck] = (seen[:, :, right] + seen[:, :, left]) / 2
-    return torch.where(_uniform(len(seen), generator) < 0.75, midpoint, seen)
-
-
-def _uniform(n: int, generator: torch.Generator) -> Tensor:
-    return torch.rand(n, 1, 1, 1, generator=generator)
+    return torch.where(uniform(len(seen), generator) < 0.75, midpoint, seen)
 
 
 def _bump(rate: float, shape: tuple[int, int], generator: torch.Generator) -> Tensor:
@@ -216,55 +210,12 @@ def _flatten(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
     direction = torch.randn(n, 1, 1, 3, generator=generator)
     right, left = KEYPOINTS.both("Hip")
     sideways = (seen[:, :, right] - seen[:, :, left]).mean(dim=1)[:, None, None]
-    direction = torch.where(_uniform(n, generator) < 0.5, direction, sideways)
+    direction = torch.where(uniform(n, generator) < 0.5, direction, sideways)
     direction = direction / direction.norm(dim=-1, keepdim=True).clamp(min=1e-6)
-    share = _bump(rate, (n, n_frames), generator)[:, :, None, None] * (0.4 * _uniform(n, generator) - 0.1)
+    share = _bump(rate, (n, n_frames), generator)[:, :, None, None] * (0.4 * uniform(n, generator) - 0.1)
     depth = ((seen - seen.mean(dim=2, keepdim=True)) * direction).sum(dim=-1, keepdim=True)
     flat: Tensor = seen - share * depth * direction
     return flat
-
-
-def _drift(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor:
-    """A constant and a slow wave, different for every keypoint and axis."""
-    n, n_frames, n_keypoints, _ = like.shape
-    size = largest_m * _uniform(n, generator)
-    shape = (n, 1, n_keypoints, 3)
-    constant, wave = torch.randn(shape, generator=generator), torch.randn(shape, generator=generator)
-    phase, period = 6.2832 * torch.rand(shape, generator=generator), 30 + 120 * torch.rand(shape, generator=generator)
-    time = torch.arange(n_frames).view(1, n_frames, 1, 1)
-    drift: Tensor = size * (0.7 * constant + wave * torch.sin(6.2832 * time / period + phase))
-    return drift
-
-
-def _noise(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor:
-    """Noise as the network gets it, small in most windows.
-
-    In half the windows it was low-passed before, by pipelines that filter. In the others it is white, and prediction
-    smooths it if it is large (`trcaugment.chain.noise`).
-    """
-    n, n_frames, n_keypoints, _ = like.shape
-    size = largest_m * _uniform(n, generator) ** 2
-    size = torch.where(_uniform(n, generator) < 0.25, 0.1 * size, size)
-    white = torch.randn(n, n_frames + 2 * _REACH, n_keypoints, 3, generator=generator)
-    lag = torch.arange(-_REACH, _REACH + 1).view(1, -1, 1, 1)
-    filtered = torch.exp(-0.5 * (lag / (0.8 + 1.7 * _uniform(n, generator))) ** 2)
-    taps = torch.where(_uniform(n, generator) < 0.5, filtered, _smoothing_taps(size, lag))
-    taps = taps / taps.sum(dim=1, keepdim=True)
-    left = torch.zeros_like(like)
-    for k in range(2 * _REACH + 1):
-        left += taps[:, k : k + 1] * white[:, k : k + n_frames]
-    return size * left
-
-
-def _smoothing_taps(noise_m: Tensor, lag: Tensor) -> Tensor:
-    """Impulse response of the smoothing of noise of these sizes, (n, n_lags, 1, 1); 1 at lag 0 alone where it stays.
-
-    The response to the gain 1 / (1 + (f / f_c)^4) is exp(-a |t|) (cos a t + sin a |t|) with a = 2 pi f_c / sqrt 2.
-    """
-    cutoff_hz = torch.from_numpy(smoothing_hz(noise_m.clamp(min=SMALL_NOISE_M).numpy()))
-    turn = math.sqrt(2) * math.pi / RATE_HZ * cutoff_hz * lag.abs()
-    smoothed = torch.exp(-turn) * (torch.cos(turn) + torch.sin(turn))
-    return torch.where(noise_m > SMALL_NOISE_M, smoothed, (lag == 0).to(smoothed))
 
 
 def _span(rate: float, shape: tuple[int, int], longest: int, generator: torch.Generator) -> Tensor:
@@ -296,7 +247,7 @@ def _burst(rate: float, seen: Tensor, generator: torch.Generator) -> Tensor:
     n, n_frames, n_keypoints, _ = seen.shape
     inside = _span(rate, (n, n_frames), 4, generator)[:, :, None, None] & _one_keypoint(n, n_keypoints, generator)
     jump = torch.randn(n, 1, 1, 3, generator=generator)
-    jump = jump / jump.norm(dim=-1, keepdim=True) * (0.05 + 0.15 * _uniform(n, generator))
+    jump = jump / jump.norm(dim=-1, keepdim=True) * (0.05 + 0.15 * uniform(n, generator))
     jumped: Tensor = seen + inside * jump
     return jumped
 

@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from trcaugment.chain.arms import PreparedArms
+from trcaugment.chain.blending import predict_windows, through_windows
 from trcaugment.chain.checks import Finding
 from trcaugment.chain.dependence import added_errors_m
 from trcaugment.chain.keypoints import ELBOWS_AND_WRISTS, find_keypoints
 from trcaugment.chain.preparation import AS_USUAL, Preparation, PreparedTrial, prepare
-from trcaugment.chain.signals import BoolArray, Span, find_gaps, resample
+from trcaugment.chain.signals import BoolArray, Span, find_gaps
 from trcaugment.chain.smoothing import smooth_points
 from trcaugment.chain.vertical import Axis, turn_to_y_up
-from trcaugment.chain.windows import add_windows, cut
 from trcaugment.errors import ModelError
 from trcaugment.marker_sets import ARM_MARKERS, KEYPOINTS
-from trcaugment.markers import SMALL_NOISE_M, WINDOW_FRAMES, FloatArray, Markers
+from trcaugment.markers import SMALL_NOISE_M, FloatArray, Markers
 from trcaugment.model.card import N_AXES
 from trcaugment.model.folder import Model, load_arms
-from trcaugment.model.normalization import body_frame, make_features, to_lab
+from trcaugment.model.normalization import body_frame, make_features
 from trcaugment.model.uncertainty import Uncertainty
 from trcaugment.subject import Subject
-
-# Windows at once: they stay in the processor's cache, and memory does not grow with the length of a trial.
-BLOCK_WINDOWS = 64
-
-# A function of keypoints in m, (n_windows, n_frames, 15, 3), heights in m and masses in kg, (n_windows,); it returns
-# values of every frame, (n_windows, n_frames, ...).
-_Windowed = Callable[[FloatArray, FloatArray, FloatArray], FloatArray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +117,7 @@ def augment_prepared(trials: Sequence[PreparedTrial], model: Model, *, uncertain
         ModelError: the model does not know how far its markers may be off.
     """
     spreads = _spreads(trials, model) if uncertainty else [None] * len(trials)
-    predicted = _through_windows(trials, model, partial(predict_windows, model=model))
+    predicted = through_windows(trials, model, partial(predict_windows, model=model))
     made = [
         Augmentation(
             turn_to_y_up(
@@ -156,7 +149,7 @@ def _with_arms(made: Sequence[Augmentation], trials: Sequence[PreparedTrial]) ->
     if not armed:
         return list(made)
     model = load_arms()
-    predicted = _through_windows(armed, model, partial(predict_windows, model=model))
+    predicted = through_windows(armed, model, partial(predict_windows, model=model))
     positions = iter([_finished(each, trial) for each, trial in zip(predicted, armed, strict=True)])
     pairs = zip(made, trials, strict=True)
     return [_joined(each, trial.arms, next(positions)) if trial.arms else each for each, trial in pairs]
@@ -194,7 +187,7 @@ def _spreads(trials: Sequence[PreparedTrial], model: Model) -> list[Spread]:
     """How far the markers of trials may be off; errors that filled keypoints add are independent of the others."""
     known = check_uncertainty(model)
     of_trials = []
-    windowed = _through_windows(trials, model, partial(_log_moving_windows, model=model))
+    windowed = through_windows(trials, model, partial(_log_moving_windows, model=model))
     for trial, log_moving in zip(trials, windowed, strict=True):
         added_m = added_errors_m(trial.missing, trial.never, model.card.outputs) / np.sqrt(N_AXES)  # along each axis
         moving_m = np.hypot(np.exp(log_moving) * trial.subject.height_m, added_m[:, :, None])
@@ -241,88 +234,16 @@ def attend(markers: Markers, subject: Subject, model: Model) -> FloatArray:
     if not model.card.sizes.spatial_attention:
         raise ModelError(f"expected a model with spatial attention, found none in {model.card.name}; choose another")
     trial = _prepared(markers, subject, model)
-    return _through_windows([trial], model, partial(_attend_windows, model=model))[0]
+    return through_windows([trial], model, partial(_attend_windows, model=model))[0]
 
 
 def _prepared(markers: Markers, subject: Subject, model: Model, how: Preparation = AS_USUAL) -> PreparedTrial:
     return prepare(markers, find_keypoints(markers), subject=subject, card=model.card, how=how)
 
 
-def predict_windows(keypoints: FloatArray, height_m: FloatArray, mass_kg: FloatArray, model: Model) -> FloatArray:
-    """Markers of windows, each on its own.
-
-    Args:
-        keypoints: in m in the lab, (n_windows, n_frames, 15, 3).
-        height_m: (n_windows,).
-        mass_kg: (n_windows,).
-        model: from `load_model`.
-
-    Returns:
-        The model's markers in m in the lab, (n_windows, n_frames, n_markers, 3).
-    """
-    frame = body_frame(keypoints, height_m)
-    targets = model.predict(make_features(keypoints, frame, mass_kg))
-    return to_lab(targets.reshape(*targets.shape[:2], -1, 3), frame)
-
-
 def _attend_windows(keypoints: FloatArray, height_m: FloatArray, mass_kg: FloatArray, model: Model) -> FloatArray:
     """Attention weights of windows, (n_windows, n_frames, 15)."""
     return model.attention(make_features(keypoints, body_frame(keypoints, height_m), mass_kg))
-
-
-def _through_windows(trials: Sequence[PreparedTrial], model: Model, apply: _Windowed) -> list[FloatArray]:
-    """Apply a function to windows of keypoints, and blend its values on each trial's frames; NaN in unusable frames."""
-    segments = [segment for trial in trials for segment in trial.segments]
-    people = [trial.subject for trial in trials for _ in trial.segments]
-    blended: list[FloatArray] = []
-    for parts in _blocks([len(segment.starts) for segment in segments]):
-        windows = [cut(segments[k].keypoints, segments[k].starts[part], WINDOW_FRAMES) for k, part in parts]
-        counts = [len(each) for each in windows]
-        height_m = np.repeat([people[k].height_m for k, _ in parts], counts)
-        mass_kg = np.repeat([people[k].mass_kg for k, _ in parts], counts)
-        values = np.split(apply(np.concatenate(windows), height_m, mass_kg), np.cumsum(counts)[:-1])
-        for (k, part), own in zip(parts, values, strict=True):
-            if part.start == 0:
-                blended.append(np.zeros((len(segments[k].grid), *own.shape[2:])))
-            add_windows(blended[k], own, segments[k].starts[part], segments[k].weights[part])
-    return _on_frames(trials, blended)
-
-
-def _blocks(counts: Sequence[int]) -> Iterator[list[tuple[int, slice]]]:
-    """Group windows into blocks of equal size that go through the network together: (segment, its windows) in order.
-
-    Args:
-        counts: number of windows of every segment.
-    """
-    block, room = [], BLOCK_WINDOWS
-    for k, count in enumerate(counts):
-        first = 0
-        while first < count:
-            stop = min(first + room, count)
-            block.append((k, slice(first, stop)))
-            room -= stop - first
-            first = stop
-            if not room:
-                yield block
-                block, room = [], BLOCK_WINDOWS
-    if block:
-        yield block
-
-
-def _on_frames(trials: Sequence[PreparedTrial], blended: Sequence[FloatArray]) -> list[FloatArray]:
-    """Resample the values of all segments, in order, from their grids to each trial's frames."""
-    of_trials = []
-    segments = iter(blended)
-    for trial in trials:
-        parts = [resample(next(segments), segment.grid, segment.frames) for segment in trial.segments]
-        if len(parts[0]) == trial.markers.n_frames:
-            of_trials.append(parts[0])
-            continue
-        values = np.full((trial.markers.n_frames, *parts[0].shape[1:]), np.nan)
-        for segment, part in zip(trial.segments, parts, strict=True):
-            values[slice(*segment.span)] = part
-        of_trials.append(values)
-    return of_trials
 
 
 def _finished(positions: FloatArray, trial: PreparedTrial) -> FloatArray:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trcaugment.body.windows import Windows
-from trcaugment.chain.augmentation import predict_windows
+from trcaugment.chain.blending import predict_windows
 from trcaugment.chain.signals import JITTER_S, BoolArray, has_rate
 from trcaugment.datasets.dataset import Dataset
 from trcaugment.datasets.paired import Pair
