@@ -109,7 +109,14 @@ def test_every_field_of_a_sidecar_is_true(tmp_path: Path, folder: Path, model: M
         "time_range": {"from_s": None, "to_s": None},
         "first_frame": 1,
     }
-    usual = {"max_gap_s": 0.2, "keep_outliers": False, "repair_swaps": False, "up": None, "lowpass_hz": None}
+    usual = {
+        "max_gap_s": 0.2,
+        "keep_outliers": False,
+        "repair_swaps": False,
+        "up": None,
+        "lowpass_hz": None,
+        "arms": False,
+    }
     assert sidecar["preparation"] == usual
     assert (sidecar["up"], sidecar["repaired"], sidecar["outliers"]) == (None, {}, {})
     assert sidecar["subject"] == {
