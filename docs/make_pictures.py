@@ -70,7 +70,11 @@ FLOORS = (
         "body": "generated people: skeleton, motions,\nsoft tissue, detectors",
     },
     {"chain": "② keypoints by name   ③ outliers, gaps, missing keypoints, checks, 60 Hz   ⑤ windows blended"},
-    {"osim": "⑧ scale, inverse kinematics, compare", "datasets": "training data in files"},
+    {
+        "live": "while a trial is recorded",
+        "osim": "⑧ scale, inverse kinematics, compare",
+        "datasets": "training data in files",
+    },
     {
         "evaluation": "errors of markers, budget",
         "training": "recipe, loop, experiments",
