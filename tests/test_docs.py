@@ -69,6 +69,12 @@ def test_links_to_headings_lead_to_headings(page: Path) -> None:
         assert anchor in _anchors(page.parent / target if target else page), f"{page.name} links to {target}#{anchor}"
 
 
+def test_pages_of_models_link_to_pages_of_the_site_which_holds_them() -> None:
+    for page in ROOT.glob("models/*/*.md"):
+        for link in re.findall(r"\]\(([^)#:]+)", page.read_text(encoding="utf-8")):
+            assert link.startswith("../../docs/"), f"{page.parent.name} links to {link}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_commands_stand_in_blocks_that_are_marked_as_such(page: Path) -> None:
     lines = page.read_text(encoding="utf-8").splitlines()
