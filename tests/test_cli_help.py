@@ -33,3 +33,11 @@ def test_completion_knows_the_commands() -> None:
     names = {"COMP_WORDS": "trcaugment pre", "COMP_CWORD": "1", "_TRCAUGMENT_COMPLETE": "bash_complete"}
     done = CliRunner().invoke(main, [], env=names, prog_name="trcaugment")
     assert done.output.strip() == "plain,predict"
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "0", "-6", "0.006"])
+def test_a_low_pass_that_leaves_no_motion_is_wrong_usage(value):
+    arguments = ["predict", "examples/walk.trc", "--height", "1.584", "--mass", "58", "-o", "x.trc", "--lowpass", value]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert "0.5 Hz or more" in done.output

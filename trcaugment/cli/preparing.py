@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -11,10 +12,21 @@ import click
 from trcaugment.markers import MAX_GAP_S
 
 AXES = ("x", "y", "z", "-x", "-y", "-z", "auto")
+LOWEST_HZ = 0.5  # of the low-pass filter
+
+
+def _cut_off(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+    """The filter's frequency; lower ones would leave no motion, and one in kHz is among them."""
+    if value is not None and not LOWEST_HZ <= value < math.inf:
+        raise click.BadParameter(f"expected a frequency of {LOWEST_HZ} Hz or more, found {value:g}")
+    return value
+
+
 lowpass_option = click.option(
     "--lowpass",
     "lowpass_hz",
-    type=click.FloatRange(0, min_open=True),
+    type=float,
+    callback=_cut_off,
     metavar="HZ",
     help="Smooth the markers by a zero-phase filter with this cut-off.",
 )
