@@ -63,7 +63,8 @@ def test_the_training_script_trains_and_measures_on_people_of_the_test(
     printed = capsys.readouterr().out
     assert "6 windows of 3 people" in printed
     errors_mm = {line.split(":")[0]: float(line.split()[1]) for line in printed.splitlines() if " mm on " in line}
-    assert errors_mm["shipped"] < 30 < errors_mm["mine"]  # two batches teach little
+    assert set(errors_mm) == {"mine", "shipped"}
+    assert max(errors_mm.values()) < 40  # two batches teach the LSTM little, but the linear path is fitted
 
 
 def _markers() -> Markers:
