@@ -7,7 +7,7 @@
     result = trcaugment.augment(keypoints, subject, trcaugment.load_model())
     trcaugment.write_trc("walk_aug.trc", result.markers)
 
-Importing the package loads neither torch nor opensim; `load_model` and `augment` load torch when first used.
+Importing the package loads neither torch nor opensim, nor does predicting on a CPU.
 """
 
 from __future__ import annotations
