@@ -34,9 +34,9 @@ def white_noise(positions: FloatArray, rate_hz: float) -> FloatArray:
     noise_m = np.zeros(positions.shape[1])
     for k in range(positions.shape[1]) if len(positions) > _ORDER else ():
         differences = np.abs(np.diff(positions[:, k], n=_ORDER, axis=0))
-        if np.isfinite(differences).all(axis=1).sum() >= 0.5 * rate_hz:
-            median_m = np.nanmedian(differences, axis=0).mean()
-            noise_m[k] = median_m / (_NORMAL_MAD * math.sqrt(math.comb(2 * _ORDER, _ORDER)))
+        known = differences[np.isfinite(differences).all(axis=1)]
+        if len(known) >= max(0.5 * rate_hz, 1):
+            noise_m[k] = np.median(known, axis=0).mean() / (_NORMAL_MAD * math.sqrt(math.comb(2 * _ORDER, _ORDER)))
     return noise_m * math.sqrt(RATE_HZ / rate_hz)
 
 
