@@ -24,6 +24,9 @@ def read_trc(path, names):
     lines = Path(path).read_text(encoding="utf-8").splitlines()
     unit = lines[2].split("\t")[lines[1].split("\t").index("Units")]
     columns = [column.strip() for column in lines[3].split("\t")]
+    absent = [name for name in names if name not in columns]
+    if absent:
+        sys.exit(f"{path}: expected all of {', '.join(names)}; found no {', '.join(absent)}")
     values = np.array(
         [[float(cell) for cell in line.split("\t") if cell.strip()] for line in lines[5:] if line.strip()]
     )
