@@ -27,4 +27,4 @@ def test_the_default_model_has_its_stated_error_on_the_lab_subject(shared_data):
             )
             errors_mm[name] += error_mm[~np.isnan(optical.positions[:, k]).any(axis=1)].tolist()
     mpme_mm = np.mean([np.mean(errors) for errors in errors_mm.values()])
-    assert mpme_mm == pytest.approx(13.98, abs=0.01)  # docs/explanation/accuracy.md; lab_score.py prints the same
+    assert mpme_mm == pytest.approx(14.22, abs=0.01)  # docs/explanation/accuracy.md; lab_score.py prints the same
