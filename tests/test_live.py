@@ -122,9 +122,31 @@ def test_what_cannot_be_streamed_is_refused_at_the_start():
         Stream(MODEL, PERSON, walk().names, how=Preparation(up="auto"))
 
 
-def test_memory_does_not_grow_with_the_trial():
+def test_infinite_positions_are_refused_and_poison_nothing_that_follows():
+    trial = part(20)
+    made = Stream(MODEL, PERSON, trial.names, delay_s=0.0)
+    bad = trial.positions[5].copy()
+    bad[trial.names.index("LKnee"), 1] = np.inf
+    for k in range(20):
+        if k == 5:
+            with pytest.raises(MarkersError, match="LKnee farther away"):
+                made.push(trial.time_s[k], bad)
+        else:
+            assert np.isfinite(made.push(trial.time_s[k], trial.positions[k]).positions).all()
+
+
+def test_frames_that_come_too_slowly_are_named():
+    trial = part(4)
+    made = Stream(MODEL, PERSON, trial.names, delay_s=0.0)
+    with pytest.raises(MarkersError, match="at least 10 frames per second"):
+        for k in range(4):
+            made.push(0.5 * k, trial.positions[k])
+
+
+@pytest.mark.parametrize("delay_s", [0.0, 0.7])
+def test_memory_does_not_grow_with_the_trial(delay_s):
     trial = part(100, 20.0)
-    made = Stream(MODEL, PERSON, trial.names, delay_s=0.7)
+    made = Stream(MODEL, PERSON, trial.names, delay_s=delay_s)
     for time_s, frame in zip(trial.time_s, trial.positions, strict=True):
         made.push(time_s, frame)
     assert len(made._seen) < 80

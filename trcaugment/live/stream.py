@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trcaugment.chain.augmentation import augment_prepared
-from trcaugment.chain.checks import check_size
+from trcaugment.chain.checks import check_rate, check_size
 from trcaugment.chain.keypoints import Keypoints, find_keypoints
 from trcaugment.chain.preparation import AS_USUAL, Preparation, PreparedTrial, Segment, prepare
 from trcaugment.chain.signals import Span, has_rate
@@ -101,8 +101,9 @@ class Stream:
             Markers of the frames whose delay is over, NaN where they cannot be predicted; None if there are none.
 
         Raises:
-            MarkersError: a time stamp that is not later than the last one, positions of another shape, or a body of
-                another size than the subject's (a wrong unit); the frame is left out, and the stream goes on.
+            MarkersError: a time stamp that is not later than the last one, positions of another shape or out of range, or
+                a body of another size than the subject's (a wrong unit): the frame is left out, and the stream goes on.
+                Also if frames come slower than 10 Hz: nothing is given until they are faster.
         """
         self._remember(time_s, np.asarray(positions, dtype=np.float64))
         oldest_s = self._time_s[self._next]
@@ -110,7 +111,7 @@ class Stream:
         if self._piece is not None:
             self._predict()
         elif self._time_s[-1] >= oldest_s + self.delay_s - lead_s - SHORTEST_STEP_S:
-            self._prepare(self._due(lead_s))
+            self._prepare(self._due())
         return self._give(time_s - self.delay_s + SHORTEST_STEP_S)
 
     def finish(self) -> Markers | None:
@@ -124,7 +125,7 @@ class Stream:
         """Whether the delay leaves time to predict as many frames at once as lie between two windows."""
         return self.delay_s >= _WINDOW_S + (_LEAD + 1) / RATE_HZ
 
-    def _due(self, lead_s: float) -> int:
+    def _due(self) -> int:
         """The frame after the last one that is predicted next: all that are final, one hop at most."""
         if not self._in_parts:
             until_s = self._time_s[-1] - self.delay_s + SHORTEST_STEP_S
@@ -139,13 +140,11 @@ class Stream:
             raise MarkersError(f"expected positions of shape ({n_names}, 3), found {positions.shape}")
         if self._time_s and not time_s >= self._time_s[-1] + SHORTEST_STEP_S:
             raise MarkersError(f"expected a time after {self._time_s[-1]:g} s, found {time_s:g} s: a late frame")
-        Markers(
-            KEYPOINTS.names[:1], np.where(np.isfinite(positions[:1]), positions[:1], np.nan)[None], np.array([time_s])
-        )
         frame = np.full((len(KEYPOINTS), 3), np.nan)
         frame[self._places] = positions[self._columns]
         if "Neck" not in self._found.sources:
             frame[KEYPOINTS.index("Neck")] = frame[KEYPOINTS.both("Shoulder")].mean(axis=0)
+        Markers(KEYPOINTS.names, frame[None], np.array([time_s]))  # refuses what is infinite, and times out of range
         check_size(frame[None], self.subject, "m")
         if not self._time_s:
             self._start_s = time_s
@@ -155,6 +154,8 @@ class Stream:
     def _prepare(self, stop: int) -> None:
         first = self._first_of_piece()
         markers = Markers(KEYPOINTS.names, np.array(self._seen[first:]), np.array(self._time_s[first:]))
+        if markers.n_frames > 1:
+            check_rate(markers)
         keypoints = Keypoints(markers.positions, self._found.sources, self._found.derived, self._found.absent)
         try:
             trial = prepare(markers, keypoints, subject=self.subject, card=self.model.card, how=self.how, guarded=False)
@@ -165,7 +166,8 @@ class Stream:
     def _first_of_piece(self) -> int:
         """First frame of the next piece: where a window of the whole trial starts, or as near to that as there is."""
         hop_s = self.model.card.hop_frames / RATE_HZ
-        last = int(np.searchsorted(self._time_s, self._time_s[self._next] - _PAST_S, side="right")) - 1
+        oldest_s = self._time_s[min(self._next, len(self._time_s) - 1)]
+        last = int(np.searchsorted(self._time_s, oldest_s - _PAST_S, side="right")) - 1
         if last <= 0:
             return 0
         near = [k for k in range(last + 1) if self._time_s[k] > self._time_s[last] - 2 * hop_s]
@@ -189,7 +191,7 @@ class Stream:
         stop = int(np.searchsorted(self._time_s, until_s, side="right"))
         while self._next < stop:
             if self._piece is None:
-                self._prepare(min(stop, len(self._time_s)) if np.isinf(until_s) else self._due(0.0))
+                self._prepare(min(stop, len(self._time_s)) if np.isinf(until_s) else self._due())
             self._predict()
         if stop == self._given:
             return None
@@ -202,7 +204,7 @@ class Stream:
 
     def _forget(self) -> None:
         """Drop the frames that no piece will start at any more."""
-        if self._piece is not None or self._next == len(self._time_s):
+        if self._piece is not None:
             return
         n = min(self._first_of_piece(), self._given)
         del self._time_s[:n], self._seen[:n]
