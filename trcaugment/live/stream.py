@@ -101,9 +101,9 @@ class Stream:
             Markers of the frames whose delay is over, NaN where they cannot be predicted; None if there are none.
 
         Raises:
-            MarkersError: a time stamp that is not later than the last one, positions of another shape or out of range, or
-                a body of another size than the subject's (a wrong unit): the frame is left out, and the stream goes on.
-                Also if frames come slower than 10 Hz: nothing is given until they are faster.
+            MarkersError: a time stamp that is not later than the last one, positions of another shape or out of range,
+                or a body of another size than the subject's (a wrong unit): the frame is left out, and the stream
+                goes on. Also if frames come slower than 10 Hz: nothing is given until they are faster.
         """
         self._remember(time_s, np.asarray(positions, dtype=np.float64))
         oldest_s = self._time_s[self._next]
