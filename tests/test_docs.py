@@ -48,7 +48,8 @@ def test_commands_are_spelled_as_the_command_line_knows_them(block: Block) -> No
     for words in commands_of(block.script):
         if words[0] == "trcaugment":
             command, arguments = _command(words[1:])
-            context = click.Context(command)
+            # A command remembers its help option from the first context it meets, so it must be the group's.
+            context = click.Context(command, **main.context_settings)
             given, _, _ = command.make_parser(context).parse_args(arguments)
             assert "help" in given or all(
                 given.get(each.name) not in (None, ()) for each in command.params if each.required
