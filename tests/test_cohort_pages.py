@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
 import re
 from pathlib import Path
 
@@ -82,3 +85,18 @@ def test_predict_writes_a_report_beside_its_output(tmp_path: Path, model: Path) 
     assert "with -o -, leave it out" in run(*command[:6], "-o", "-", "--report", code=2).output
     run(*command[:6], "-o", f"{tmp_path / 'new'}/", "--model", model, "--report")  # a folder that is made
     assert report_path(tmp_path / "new" / "walk.trc").is_file()
+
+
+def test_a_report_that_cannot_be_written_leaves_the_summary(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("trcaugment.cli.predict.replace_file", full)
+    source, output, summary = (tmp_path / name for name in ("walk.trc", "walk_aug.trc", "summary.json"))
+    write_trc(source, short_walk())
+    command = ("predict", source, "--height", 1.584, "--mass", 58.32, "-o", output, "--model", model, "--report")
+    said = run(*command, "--json", summary, code=1).output
+    assert f"no report  {report_path(output)} cannot be written" in said
+    assert json.loads(summary.read_text(encoding="utf-8"))["trials"][0]["result"] == "converted"

@@ -31,7 +31,7 @@ from trcaugment.errors import (
     TrcAugmentError,
     TrcError,
 )
-from trcaugment.formats.files import as_json, report_path
+from trcaugment.formats.files import as_json, replace_file, report_path, why_not_written
 from trcaugment.subject import StatedSubject
 
 if TYPE_CHECKING:
@@ -230,11 +230,15 @@ def _write_reports(outcomes: Sequence[Outcome], model: Model, uncertainty: Path 
     for target in (outcome.conversion.target for outcome in outcomes if outcome.sidecar):
         page = report_path(target)
         try:
-            write_output(page, report_of(target, find_motion(target), uncertainty, model))
+            replace_file(page, report_of(target, find_motion(target), uncertainty, model))
             summary.say(f"report: {page}")
+            continue
         except TrcAugmentError as error:
-            failed += 1
-            say(f"{click.style('no report', fg='red')}  {error.about(target)}", err=True)
+            reason = error.about(target)
+        except OSError as error:
+            reason = f"{page} {why_not_written(error)}"
+        failed += 1
+        say(f"{click.style('no report', fg='red')}  {reason}", err=True)
     return not failed
 
 

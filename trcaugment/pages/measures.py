@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trcaugment.markers import FloatArray, Markers, usual_step_s
+from trcaugment.chain.noise import white_noise
+from trcaugment.markers import FloatArray, Markers
 
 # Segment -> the markers at its ends on one side, R and L standing for the sides' prefixes; an end is their mean.
 _SEGMENTS = {
@@ -20,10 +21,6 @@ _MIDDLE = {
     "shoulder width": (("r_shoulder_study",), ("L_shoulder_study",)),
     "trunk": (("r.PSIS_study", "L.PSIS_study"), ("C7_study",)),
 }
-# SD of third differences of independent noise, in SDs of the noise: the root of 1 + 9 + 9 + 1.
-_THIRD = np.sqrt(20.0)
-# Median length of a vector of three independent normal components of SD 1: the root of the median of chi-squared, 3 df.
-_MEDIAN_OF_THREE = 1.538
 
 
 class Motion(NamedTuple):
@@ -34,7 +31,7 @@ class Motion(NamedTuple):
         known: share of frames in which it is known.
         mean_speed: in m/s; NaN if it is never known in two frames running.
         max_speed: likewise.
-        shake_mm: standard deviation of what is independent from frame to frame, along one axis; NaN likewise.
+        shake_mm: standard deviation of its white noise along an axis, as at 60 Hz; NaN if too few frames tell.
     """
 
     name: str
@@ -70,15 +67,11 @@ def speeds(markers: Markers) -> FloatArray:
 
 
 def motions(markers: Markers) -> list[Motion]:
-    """How every marker moves.
-
-    Shaking is estimated from third differences: those of a smooth path are nearly zero, those of noise that is
-    independent from frame to frame have its standard deviation times the root of 20. Their median over the frames is
-    taken (of three axes together, over the median length of such a vector, 1.538 SD), because impacts are not noise.
-    """
+    """How every marker moves; its shake is the white noise by which keypoints are smoothed (`chain.noise`)."""
     speed = speeds(markers)
     known = np.isfinite(markers.positions).all(axis=2).mean(axis=0)
-    shake_mm = 1000 * _shake_m(markers)
+    noise_mm = 1000 * white_noise(markers.positions, markers.rate_hz) if markers.n_frames > 1 else np.zeros(len(known))
+    shake_mm = np.where(noise_mm > 0, noise_mm, np.nan)
     return [
         Motion(name, float(known[k]), *_mean_and_max(speed[:, k]), float(shake_mm[k]))
         for k, name in enumerate(markers.names)
@@ -96,17 +89,3 @@ def over_markers(values: FloatArray) -> tuple[FloatArray, FloatArray]:
 def _mean_and_max(values: FloatArray) -> tuple[float, float]:
     seen = values[np.isfinite(values)]
     return (float(seen.mean()), float(seen.max())) if len(seen) else (float("nan"), float("nan"))
-
-
-def _shake_m(markers: Markers) -> FloatArray:
-    """SD of the independent noise of every marker along one axis, in m, (n_markers,); NaN where it cannot be seen."""
-    shake = np.full(len(markers.names), np.nan)
-    if markers.n_frames < 4:
-        return shake
-    third = np.linalg.norm(np.diff(markers.positions, n=3, axis=0), axis=2)
-    steps_s = np.diff(markers.time_s)
-    even = np.abs(steps_s / usual_step_s(markers.time_s) - 1) < 0.2
-    third = third[even[:-2] & even[1:-1] & even[2:]]
-    seen = np.isfinite(third).any(axis=0)
-    shake[seen] = np.nanmedian(third[:, seen], axis=0) / (_THIRD * _MEDIAN_OF_THREE)
-    return shake

@@ -23,8 +23,9 @@ _LENGTHS = (
     "changes here is error, soft tissue, or a joint center that moves."
 )
 _SHAKE = (
-    "Shake is the standard deviation, along one axis, of what is independent from frame to frame. It is estimated from "
-    "third differences, which are nearly zero for a smooth path."
+    "Shake is the standard deviation, along one axis, of what is independent from frame to frame, as at 60 Hz. It is "
+    "estimated from fifth differences, which are nearly zero for a smooth path. Keypoints that shake by more than 2 mm "
+    "are smoothed before markers are predicted."
 )
 _CONSTANT = (
     "The constant part does not average out over frames or repetitions; changes within a person hardly have it. "
