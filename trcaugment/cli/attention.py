@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trcaugment.errors import ModelError, SubjectError, TrcAugmentError
-from trcaugment.subject import Subject
+from trcaugment.cli.options import model_option, overwrite_option, subject_options
+from trcaugment.errors import ModelError, TrcAugmentError
 
 if TYPE_CHECKING:
     from trcaugment.markers import FloatArray
+    from trcaugment.subject import Subject
 
 _FILE = click.Path(path_type=Path)
 
 
 @click.command()
 @click.argument("source", metavar="IN.trc", type=_FILE)
-@click.option("--height", required=True, type=float, metavar="M", help="Height of the person in m, such as 1.584.")
-@click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
+@subject_options
 @click.option("-o", "--output", required=True, type=_FILE, help="The heat map (.png, .pdf, .svg).")
 @click.option("--csv", "table", type=_FILE, metavar="FILE", help="Write the weights too, one row per frame.")
-@click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
-@click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+@model_option
+@overwrite_option
 def attention(
-    source: Path, height: float, mass: float, output: Path, table: Path | None, model_name: str | None, overwrite: bool
+    source: Path, subject: Subject, output: Path, table: Path | None, model_name: str | None, overwrite: bool
 ) -> None:
     """Draw how much the model looks at each of the 15 keypoints in every frame of a trial.
 
@@ -41,9 +41,8 @@ def attention(
         from trcaugment.model.card import DEFAULT_MODEL
         from trcaugment.model.folder import load_model
 
-        subject = Subject(height, mass)
         model = load_model(DEFAULT_MODEL if model_name is None else model_name)
-    except (SubjectError, ModelError) as error:
+    except ModelError as error:
         raise click.UsageError(str(error)) from error
     try:
         from trcaugment.chain.augmentation import attend

@@ -7,16 +7,15 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from trcaugment.cli.names import keypoint_map, names_option
+from trcaugment.cli.converting import Converting, conversion_options
 from trcaugment.cli.options import GroupedCommand, make_summary, report_options
 from trcaugment.cli.outputs import check_outputs, write_output
-from trcaugment.cli.preparing import preparation_options
 from trcaugment.cli.screen import Summary, say
 from trcaugment.errors import ClusterError, ConversionError, ModelError, OsimError, SessionsError, SubjectsError
 from trcaugment.formats.files import as_json, why_not_written
@@ -36,6 +35,36 @@ _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 _WRONG_USAGE = (SessionsError, SubjectsError, ModelError, ConversionError, ClusterError, OsimError)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asks for, by the options' names."""
+
+    cohort: Path
+    output: Path
+    subjects: Path | None
+    layout: Layout | None
+    with_ik: bool
+    static: str | None
+    osim_model: Path | None
+    marker_set: Path | None
+    scale_setup: Path | None
+    ik_setup: Path | None
+    jobs: int
+    address: str | None
+    with_report: bool
+    dry_run: bool
+    how: Converting
+    calibration: Path | None
+    overwrite: bool
+    quiet: bool
+    json_file: Path | None
+
+    @property
+    def of_opensim(self) -> tuple[Path | None, ...]:
+        """OpenSim's files."""
+        return self.osim_model, self.marker_set, self.scale_setup, self.ik_setup
+
+
 @click.command(cls=GroupedCommand)
 @click.argument("cohort", metavar="FOLDER", type=_FOLDER)
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Folder to fill.")
@@ -53,15 +82,7 @@ _WRONG_USAGE = (SessionsError, SubjectsError, ModelError, ConversionError, Clust
 @click.option("--dask", "address", metavar="ADDRESS", help="Work on a Dask cluster instead.")
 @click.option("--report", "with_report", is_flag=True, help="Also write a page on each trial, and an index of all.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
-@click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
-@click.option(
-    "--device",
-    default="cpu",
-    show_default=True,
-    type=click.Choice(["cpu", "cuda", "mps"]),
-    help="Where the network runs.",
-)
-@click.option("--with-keypoints", is_flag=True, help="Also write the inputs' keypoints.")
+@conversion_options
 @click.option(
     "--calibrations",
     "calibration",
@@ -69,103 +90,80 @@ _WRONG_USAGE = (SessionsError, SubjectsError, ModelError, ConversionError, Clust
     metavar="FOLDER",
     help="Files of trcaugment calibrate, SUBJECT.json for each subject.",
 )
-@preparation_options
-@names_option
-@click.option("--strict", is_flag=True, help="Refuse trials in which a guard finds something.")
 @click.option("--overwrite", is_flag=True, help="Replace files that are not this program's.")
 @report_options
-def batch(
-    cohort: Path,
-    output: Path,
-    subjects: Path | None,
-    layout: Layout | None,
-    with_ik: bool,
-    static: str | None,
-    osim_model: Path | None,
-    marker_set: Path | None,
-    scale_setup: Path | None,
-    ik_setup: Path | None,
-    jobs: int,
-    address: str | None,
-    with_report: bool,
-    dry_run: bool,
-    model_name: str | None,
-    device: str,
-    with_keypoints: bool,
-    calibration: Path | None,
-    prepared: dict[str, Any],
-    names: tuple[str, ...],
-    strict: bool,
-    overwrite: bool,
-    quiet: bool,
-    json_file: Path | None,
-) -> None:
+def batch(**given: Any) -> None:
     """Convert all trials of a folder: OpenCap sessions, Pose2Sim projects, or any files with a subjects.csv.
 
     Outputs that were made just so are kept, so the same command goes on after an interruption. Every output has
     a sidecar (.json) that says how it was made; batch_report.csv and .json say what became of every trial,
     batch_findings.csv what guards found.
     """
-    from trcaugment.cli.batch_tables import show_plan
-    from trcaugment.conversion.plan import make_plan, with_calibrations
-    from trcaugment.osim.model import SHIPPED_NAME
-
-    keypoint_names = keypoint_map(names)
-    summary = make_summary(quiet, json_file)
-    if json_file:
-        if dry_run:
+    asked = _Asked(**given)
+    summary = make_summary(asked.quiet, asked.json_file)
+    if asked.json_file:
+        if asked.dry_run:
             raise click.UsageError("--json says what was done, and with --dry-run nothing is; leave one out.")
-        check_outputs([json_file], [cohort], overwrite)
-    files = (osim_model, marker_set, scale_setup, ik_setup)
-    if not with_ik and any((static, *files)):
+        check_outputs([asked.json_file], [asked.cohort], asked.overwrite)
+    if not asked.with_ik and any((asked.static, *asked.of_opensim)):
         raise click.UsageError("--static, --osim-model, --marker-set and set-ups are for --ik; add --ik.")
-    if address:  # its workers run in other folders
-        cohort, output = cohort.absolute(), output.absolute()
+    if asked.address:  # its workers run in other folders
+        asked = replace(asked, cohort=asked.cohort.absolute(), output=asked.output.absolute())
     try:
-        scaled_name = SHIPPED_NAME if osim_model is None else osim_model.stem
-        plan = make_plan(cohort, subjects, output, layout or "own", scaled_name)
-        if calibration:
-            plan, notes = with_calibrations(plan, calibration)
-            for note in notes:
-                summary.say(note)
-        if dry_run:
-            show_plan(plan, Summary())
-            failed = any(each.failed for each in plan.left_out)
-        else:
-            from trcaugment.chain.preparation import Preparation
-            from trcaugment.conversion.people import HowToSolve
-            from trcaugment.conversion.report import account, went_well
-            from trcaugment.conversion.run import Work
-            from trcaugment.conversion.trials import Settings
-            from trcaugment.model.card import DEFAULT_MODEL
-            from trcaugment.osim.pipeline import Kit
-
-            settings = Settings(
-                with_keypoints or layout is not None,  # both programs expect them there
-                strict,
-                resume=True,
-                overwrite=overwrite,
-                preparation=Preparation(**prepared),
-                names=keypoint_names,
-            )
-            work = Work(_whole_path(DEFAULT_MODEL if model_name is None else model_name), device, settings)
-            whole = [file and file.absolute() for file in files]
-            kit = Kit(model=whole[0], marker_set=whole[1], scale_setup=whole[2], ik_setup=whole[3])
-            how = HowToSolve(static, kit, settings.preparation.max_gap_s) if with_ik else None
-            if with_report:
-                from trcaugment.pages.cohort import check_pages
-
-                check_pages([trial.conversion.target for trial in plan.trials], output, overwrite=overwrite)
-            rows, without_page = _run(plan, work, _Job(output, address or jobs, how, with_report), summary)
-            failed = not went_well(rows) or without_page
-            if json_file:
-                write_output(json_file, as_json(account(rows)))
+        went_well = _plan_and_run(asked, summary)
     except _WRONG_USAGE as error:
         raise click.UsageError(str(error)) from error
     except OSError as error:
         raise click.ClickException(f"the report of the batch {why_not_written(error)}") from error
-    if failed:
+    if not went_well:
         sys.exit(1)
+
+
+def _plan_and_run(asked: _Asked, summary: Summary) -> bool:
+    """Does it, or with --dry-run only shows what would be done; whether nothing failed."""
+    from trcaugment.cli.batch_tables import show_plan
+    from trcaugment.conversion.plan import make_plan, with_calibrations
+    from trcaugment.osim.model import SHIPPED_NAME
+
+    scaled_name = SHIPPED_NAME if asked.osim_model is None else asked.osim_model.stem
+    plan = make_plan(asked.cohort, asked.subjects, asked.output, asked.layout or "own", scaled_name)
+    if asked.calibration:
+        plan, notes = with_calibrations(plan, asked.calibration)
+        for note in notes:
+            summary.say(note)
+    if asked.dry_run:
+        show_plan(plan, Summary())
+        return not any(each.failed for each in plan.left_out)
+    from trcaugment.conversion.report import account, went_well
+
+    work, job = _work(asked), _job(asked)
+    if asked.with_report:
+        from trcaugment.pages.cohort import check_pages
+
+        check_pages([trial.conversion.target for trial in plan.trials], asked.output, overwrite=asked.overwrite)
+    rows, without_page = _run(plan, work, job, summary)
+    if asked.json_file:
+        write_output(asked.json_file, as_json(account(rows)))
+    return went_well(rows) and not without_page
+
+
+def _work(asked: _Asked) -> Work:
+    from trcaugment.conversion.run import Work
+
+    settings = replace(asked.how.settings, resume=True, overwrite=asked.overwrite)
+    if asked.layout is not None:  # both programs expect them there
+        settings = replace(settings, with_keypoints=True)
+    return Work(_whole_path(asked.how.model), asked.how.device, settings)
+
+
+def _job(asked: _Asked) -> _Job:
+    from trcaugment.conversion.people import HowToSolve
+    from trcaugment.osim.pipeline import Kit
+
+    model, marker_set, scale_setup, ik_setup = (file and file.absolute() for file in asked.of_opensim)
+    kit = Kit(model=model, marker_set=marker_set, scale_setup=scale_setup, ik_setup=ik_setup)
+    how = HowToSolve(asked.static, kit, asked.how.settings.preparation.max_gap_s) if asked.with_ik else None
+    return _Job(asked.output, asked.address or asked.jobs, how, asked.with_report)
 
 
 def _whole_path(model: str) -> str:

@@ -5,45 +5,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
 from trcaugment.cli.names import name_map
-from trcaugment.cli.options import GroupedCommand, make_summary, report_options
+from trcaugment.cli.options import (
+    GroupedCommand,
+    make_summary,
+    model_option,
+    overwrite_option,
+    report_options,
+    subject_options,
+)
 from trcaugment.cli.outputs import check_outputs, write_output
 from trcaugment.cli.preparing import preparation_options
-from trcaugment.errors import ModelError, SubjectError, TrcAugmentError
+from trcaugment.errors import ModelError, TrcAugmentError
 from trcaugment.formats.files import as_json
-from trcaugment.subject import Subject
 
 if TYPE_CHECKING:
     from trcaugment.chain.calibration import Calibration
+    from trcaugment.chain.preparation import Preparation
+    from trcaugment.subject import Subject
 
 _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command(cls=GroupedCommand)
 @click.argument("files", metavar="KEYPOINTS.trc MARKERS.trc [...]", nargs=-1, required=True, type=_FOUND)
-@click.option("--height", required=True, type=float, metavar="M", help="Height of the person in m, such as 1.68.")
-@click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 62.6.")
+@subject_options
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.json")
-@click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
+@model_option
 @click.option(
     "--names", multiple=True, metavar="CSV|OURS=THEIRS", help="An optical marker's name, or a CSV file; repeat."
 )
 @preparation_options
-@click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+@overwrite_option
 @report_options
 def calibrate(
     files: tuple[Path, ...],
-    height: float,
-    mass: float,
+    subject: Subject,
     output: Path,
     model_name: str | None,
     names: tuple[str, ...],
-    prepared: dict[str, Any],
+    preparation: Preparation,
     overwrite: bool,
     quiet: bool,
     json_file: Path | None,
@@ -54,7 +60,6 @@ def calibrate(
     enough, moving ones teach more, and a few markers are better than none. `predict`, `batch` and `osim ik` take the
     result with --calibration.
     """
-    from trcaugment.chain.preparation import Preparation
     from trcaugment.conversion.calibrate import OURS, Pair
     from trcaugment.conversion.calibrate import calibrate as learn
     from trcaugment.model.card import DEFAULT_MODEL
@@ -66,12 +71,11 @@ def calibrate(
     check_outputs([output, *([json_file] if json_file else [])], files, overwrite)
     theirs = name_map(names, OURS).theirs
     try:
-        subject = Subject(height, mass)
         model = load_model(DEFAULT_MODEL if model_name is None else model_name)
-    except (SubjectError, ModelError) as error:
+    except ModelError as error:
         raise click.UsageError(str(error)) from error
     try:
-        made = learn([Pair(*each) for each in [*pairwise(files)][::2]], subject, model, theirs, Preparation(**prepared))
+        made = learn([Pair(*each) for each in [*pairwise(files)][::2]], subject, model, theirs, preparation)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
     content = as_json(made)

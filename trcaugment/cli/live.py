@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from trcaugment.cli.options import model_option, subject_options
 from trcaugment.cli.outputs import STANDARD, check_outputs, write_output
 from trcaugment.cli.screen import say
 from trcaugment.errors import TrcAugmentError
@@ -17,12 +18,12 @@ from trcaugment.errors import TrcAugmentError
 if TYPE_CHECKING:
     from trcaugment.live.lines import Open
     from trcaugment.markers import Markers
+    from trcaugment.subject import Subject
 
 
 @click.command()
 @click.argument("keypoints", required=False, metavar="[KEYPOINTS]", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--height", required=True, type=float, metavar="M", help="Height of the person in m, such as 1.584.")
-@click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
+@subject_options
 @click.option("--port", type=click.IntRange(0, 65535), help="Take frames over TCP at this port; 0 for a free one.")
 @click.option("--udp", type=click.IntRange(0, 65535), help="Take frames in UDP datagrams at this port.")
 @click.option(
@@ -36,11 +37,10 @@ if TYPE_CHECKING:
               help="How long after a frame its markers come; from 1 s on they are those of predict.")  # fmt: skip
 @click.option("--wait", "patience_s", type=click.FloatRange(0.1), default=5.0, show_default=True, metavar="SECONDS",
               help="The trial is over when the file has not grown for this long.")  # fmt: skip
-@click.option("--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder.")
+@model_option
 def live(
     keypoints: Path | None,
-    height: float,
-    mass: float,
+    subject: Subject,
     port: int | None,
     udp: int | None,
     host: str,
@@ -57,7 +57,6 @@ def live(
     from trcaugment.live.stream import Stream
     from trcaugment.model.card import DEFAULT_MODEL
     from trcaugment.model.folder import load_model
-    from trcaugment.subject import Subject
 
     if (keypoints is not None) + (port is not None) + (udp is not None) != 1:
         raise click.UsageError("expected one of a TRC file, --port and --udp")
@@ -66,7 +65,7 @@ def live(
     if output is not None and keypoints is None:
         raise click.UsageError("--output is for a TRC file; over a socket the markers go back to the client")
     try:
-        subject, model = Subject(height, mass), load_model(DEFAULT_MODEL if model_name is None else model_name)
+        model = load_model(DEFAULT_MODEL if model_name is None else model_name)
     except TrcAugmentError as error:
         raise click.UsageError(str(error)) from error
 

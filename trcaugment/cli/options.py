@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import click
 from trcaugment.chain.time_range import TimeRange
 from trcaugment.cli.outputs import STANDARD
 from trcaugment.cli.screen import Summary
-from trcaugment.errors import MarkersError
+from trcaugment.errors import MarkersError, SubjectError
+from trcaugment.subject import Subject
 
 _Function = Callable[..., Any]
+_Decorator = Callable[[_Function], _Function]
 _FILE = click.Path(path_type=Path, dir_okay=False, allow_dash=True)
 
 
@@ -57,20 +60,72 @@ class GroupedCommand(click.Command):
                     formatter.write_dl(rows)
 
 
-def time_options(function: _Function) -> _Function:
-    """`--from` and `--to`, as `from_s` and `to_s`."""
-    ends = (("--from", "from_s", "Begin at this time stamp of the file."), ("--to", "to_s", "End at this one."))
-    for flag, name, words in reversed(ends):
-        function = click.option(flag, name, type=float, metavar="S", help=words)(function)
-    return function
+def handing_on(name: str, make: _Function, options: Sequence[_Decorator]) -> _Decorator:
+    """A decorator that adds options to a command, and hands it one object made of their values.
+
+    Args:
+        name: of the command's argument that gets the object.
+        make: makes it of the options' values, given by name; runs before the command.
+        options: of click.
+    """
+
+    def add(command: _Function) -> _Function:
+        @wraps(command)
+        def with_options(**arguments: Any) -> None:
+            own = {each: arguments.pop(each) for each in names}
+            command(**{name: make(**own)}, **arguments)
+
+        params = with_options.__dict__.setdefault("__click_params__", [])  # where click.option keeps what it adds
+        n_others = len(params)
+        for option in reversed(options):
+            option(with_options)
+        names = [each.name for each in params[n_others:]]
+        return with_options
+
+    return add
 
 
-def time_range(from_s: float | None, to_s: float | None) -> TimeRange:
-    """What they say; wrong usage if it is no range."""
+def _time_range(from_s: float | None, to_s: float | None) -> TimeRange:
     try:
         return TimeRange(from_s, to_s)
     except MarkersError as error:
         raise click.UsageError(f"--from and --to: {error}") from error
+
+
+time_options = handing_on(
+    "time_range",
+    _time_range,
+    (
+        click.option("--from", "from_s", type=float, metavar="S", help="Begin at this time stamp of the file."),
+        click.option("--to", "to_s", type=float, metavar="S", help="End at this one."),
+    ),
+)
+
+
+def _subject(height: float, mass: float) -> Subject:
+    try:
+        return Subject(height, mass)
+    except SubjectError as error:
+        raise click.UsageError(str(error)) from error
+
+
+mass_option = click.option(
+    "--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32."
+)
+subject_options = handing_on(
+    "subject",
+    _subject,
+    (
+        click.option(
+            "--height", required=True, type=float, metavar="M", help="Height of the person in m, such as 1.584."
+        ),
+        mass_option,
+    ),
+)
+model_option = click.option(
+    "--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder."
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 
 
 def report_options(function: _Function) -> _Function:

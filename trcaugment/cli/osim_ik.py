@@ -12,22 +12,23 @@ from typing import TYPE_CHECKING
 import click
 
 from trcaugment.cli.names import name_map, names_option
-from trcaugment.cli.options import GroupedCommand, make_summary, report_options, time_options, time_range
+from trcaugment.cli.options import GroupedCommand, make_summary, report_options, subject_options, time_options
 from trcaugment.cli.outputs import STANDARD, write_output
 from trcaugment.cli.outputs import check_outputs as check_other_outputs
 from trcaugment.cli.preparing import lowpass_option
 from trcaugment.cli.screen import Summary, progress, say
-from trcaugment.errors import MotionError, OsimError, OutputError, SubjectError, TrcAugmentError
+from trcaugment.errors import MotionError, OsimError, OutputError, TrcAugmentError
 from trcaugment.formats.files import as_json
 from trcaugment.formats.outputs import check_outputs
 from trcaugment.markers import MAX_GAP_S
-from trcaugment.subject import Subject
 
 if TYPE_CHECKING:
+    from trcaugment.chain.time_range import TimeRange
     from trcaugment.conversion.angle_uncertainty import AngleSpread
     from trcaugment.conversion.ik import Person
     from trcaugment.osim.factors import Scaling
     from trcaugment.osim.ik import MarkerErrors
+    from trcaugment.subject import Subject
 
 _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -35,8 +36,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 @click.command(cls=GroupedCommand)
 @click.argument("inputs", metavar="TRC [TRC2 ...]", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--height", required=True, type=float, metavar="M", help="Height of the person in m, such as 1.584.")
-@click.option("--mass", required=True, type=float, metavar="KG", help="Mass of the person in kg, such as 58.32.")
+@subject_options
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Folder for the model, the angles and all else.")
 @time_options
 @click.option("--static", type=_FOUND, metavar="TRC", help="Static trial: scale by its distances.")
@@ -75,11 +75,9 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @report_options
 def ik(
     inputs: tuple[Path, ...],
-    height: float,
-    mass: float,
+    subject: Subject,
     output: Path,
-    from_s: float | None,
-    to_s: float | None,
+    time_range: TimeRange,
     static: Path | None,
     neutral: Path | None,
     calibration: Path | None,
@@ -106,11 +104,6 @@ def ik(
     from trcaugment.conversion.ik import Person
     from trcaugment.osim.pipeline import Kit
 
-    try:
-        subject = Subject(height, mass)
-    except SubjectError as error:
-        raise click.UsageError(str(error)) from error
-    wanted = time_range(from_s, to_s)
     summary = make_summary(quiet, json_file)
     if json_file:
         check_other_outputs([json_file], inputs, overwrite)
@@ -130,7 +123,7 @@ def ik(
         static,
         kit,
         name_map(names),
-        wanted,
+        time_range,
         bridged_s,
         lowpass_hz,
         calibration=calibration,

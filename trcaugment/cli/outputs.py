@@ -42,14 +42,6 @@ def check_figure(target: Path) -> str:
     return target.suffix.casefold().removeprefix(".")
 
 
-def write_page(source: Path, page: Path, data: bytes, *, open_it: bool) -> None:
-    """Write a page on a file, say so where that is not in the page, and show it if that is wanted."""
-    write_output(page, data)
-    click.echo(f"{source} -> {page}", err=page == STANDARD)
-    if open_it:
-        click.launch(str(page))
-
-
 def write_output(target: Path, data: bytes) -> None:
     """Write a file whole or not at all, or standard output."""
     try:

@@ -1,15 +1,17 @@
-"""Options on how keypoints are prepared and markers smoothed, the same in `predict` and `batch`."""
+"""Options on how keypoints are prepared and markers smoothed, the same in `predict`, `batch` and `calibrate`."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from trcaugment.cli.options import handing_on
 from trcaugment.markers import MAX_GAP_S
+
+if TYPE_CHECKING:
+    from trcaugment.chain.preparation import Preparation
 
 AXES = ("x", "y", "z", "-x", "-y", "-z", "auto")
 LOWEST_HZ = 0.5  # of the low-pass filter
@@ -30,7 +32,7 @@ lowpass_option = click.option(
     metavar="HZ",
     help="Smooth the markers by a zero-phase filter with this cut-off.",
 )
-_OPTIONS = (
+PREPARATION_OPTIONS = (
     click.option(
         "--max-gap",
         "max_gap_s",
@@ -46,17 +48,13 @@ _OPTIONS = (
     lowpass_option,
     click.option("--arms", is_flag=True, help="Predict the 8 markers of the arms, too, from elbows and wrists."),
 )
-_NAMES = ("max_gap_s", "keep_outliers", "repair_swaps", "up", "lowpass_hz", "arms")
 
 
-def preparation_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds the options, whose values the command gets as one dictionary `prepared`, the arguments of `Preparation`."""
+def make_preparation(**chosen: Any) -> Preparation:
+    """What the values of the options say."""
+    from trcaugment.chain.preparation import Preparation
 
-    @wraps(command)
-    def with_options(**arguments: Any) -> None:
-        prepared = {name: arguments.pop(name) for name in _NAMES}
-        command(prepared=prepared, **arguments)
+    return Preparation(**chosen)
 
-    for option in reversed(_OPTIONS):
-        with_options = option(with_options)
-    return with_options
+
+preparation_options = handing_on("preparation", make_preparation, PREPARATION_OPTIONS)

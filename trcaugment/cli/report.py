@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trcaugment.cli.outputs import check_outputs, write_page
+from trcaugment.cli.page_file import PageFile, page_options
 from trcaugment.errors import ModelError, TrcAugmentError
-from trcaugment.formats.files import report_path
+from trcaugment.formats.files import REPORT_END
 
 if TYPE_CHECKING:
     from trcaugment.model.folder import Model
@@ -24,17 +24,13 @@ _FILE = click.Path(path_type=Path)
 )
 @click.option("--uncertainty", type=_FILE, metavar="CSV", help="What predict --uncertainty wrote for it.")
 @click.option("--model", "model_name", metavar="MODEL", help="Your own model folder, if it predicted the trial.")
-@click.option("-o", "--output", type=_FILE, metavar="HTML", help="The page; else TRC with the end _report.html.")
-@click.option("--open", "open_it", is_flag=True, help="Show it in the browser.")
-@click.option("--overwrite", is_flag=True, help="Replace the page if it exists.")
+@page_options(REPORT_END)
 def report(
     source: Path,
     motion: Path | None,
     uncertainty: Path | None,
     model_name: str | None,
-    output: Path | None,
-    open_it: bool,
-    overwrite: bool,
+    page_file: PageFile,
 ) -> None:
     """Write a page on a trial: the moving body, what was done and found, segment lengths, speeds, angles, methods.
 
@@ -44,8 +40,7 @@ def report(
     from trcaugment.pages.angles import find_motion
     from trcaugment.pages.making import report_of
 
-    page = report_path(source) if output is None else output
-    check_outputs([page], [each for each in (source, motion, uncertainty) if each is not None], overwrite)
+    page_file.check(source, (motion, uncertainty))
     try:
         model = _load(model_name) if model_name else None
         data = report_of(source, motion or find_motion(source), uncertainty, model)
@@ -53,7 +48,7 @@ def report(
         raise click.UsageError(str(error)) from error
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
-    write_page(source, page, data, open_it=open_it)
+    page_file.write(source, data)
 
 
 def _load(name: str) -> Model:

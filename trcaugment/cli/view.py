@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trcaugment.cli.outputs import check_outputs, write_page
+from trcaugment.cli.page_file import PageFile, page_options
 from trcaugment.errors import TrcAugmentError
 
 if TYPE_CHECKING:
@@ -28,18 +28,14 @@ PAGE_END = ".html"
 @click.option(
     "--uncertainty", type=_FILE, metavar="CSV", help="What predict --uncertainty wrote for TRC: paler is less sure."
 )
-@click.option("-o", "--output", type=_FILE, metavar="HTML", help="The page; else TRC with the end .html.")
-@click.option("--open", "open_it", is_flag=True, help="Show it in the browser.")
-@click.option("--overwrite", is_flag=True, help="Replace the page if it exists.")
+@page_options(PAGE_END)
 def view(
     source: Path,
     other: Path | None,
     motion: Path | None,
     model: Path | None,
     uncertainty: Path | None,
-    output: Path | None,
-    open_it: bool,
-    overwrite: bool,
+    page_file: PageFile,
 ) -> None:
     """Write a page that shows a trial's markers as a moving body, in any browser and without a network.
 
@@ -52,9 +48,7 @@ def view(
 
     if (motion is None) != (model is None):
         raise click.UsageError("--motion needs --model, and --model needs --motion: give both.")
-    page = source.with_suffix(PAGE_END) if output is None else output
-    read = [each for each in (source, other, motion, model, uncertainty) if each is not None]
-    check_outputs([page], read, overwrite)
+    page_file.check(source, (other, motion, model, uncertainty))
     try:
         trial = open_trial(source)
         beside = open_trial(other) if other else None
@@ -63,7 +57,7 @@ def view(
         shown = show(trial, beside, models, spread_mm=spread_mm)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
-    write_page(source, page, make_page(shown, source.stem), open_it=open_it)
+    page_file.write(source, make_page(shown, source.stem))
 
 
 def _model_layers(model: Path, motion: Path) -> Sequence[Layer]:
