@@ -64,17 +64,17 @@ def test_the_body_is_seen_and_nothing_is_complained_of(
     box = browser.execute_script("return document.getElementById('stage').getBoundingClientRect().toJSON()")
     x, y, width, height = (round(box[side]) for side in ("x", "y", "width", "height"))
     stage = picture(browser)[y : min(y + height, size[1]), x : x + width]
-    for role in ("keypoints", "predicted", "other", "apart"):
-        assert n_pixels(browser, stage, role) > 20
+    for color in ("right", "left", "apart"):
+        assert n_pixels(browser, stage, color) > 20
     assert browser.execute_script("return performance.getEntriesByType('resource').length") == 0
 
 
-def n_pixels(browser: Any, image: np.ndarray, role: str) -> int:
-    """How many pixels have the colour of a role."""
+def n_pixels(browser: Any, image: np.ndarray, color: str) -> int:
+    """How many pixels have a colour of the page."""
     script = "return getComputedStyle(document.documentElement).getPropertyValue(arguments[0]).trim()"
-    code = browser.execute_script(script, f"--{role}")
-    color = np.array([int(code[k : k + 2], 16) for k in (1, 3, 5)]) / 255
-    return int((np.abs(image - color).max(axis=2) < 0.02).sum())
+    code = browser.execute_script(script, f"--{color}")
+    rgb = np.array([int(code[k : k + 2], 16) for k in (1, 3, 5)]) / 255
+    return int((np.abs(image - rgb).max(axis=2) < 0.02).sum())
 
 
 def slide(browser: Any, frame: int) -> None:

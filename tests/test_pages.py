@@ -21,7 +21,7 @@ from trcaugment.conversion.sidecar import sha256_of
 from trcaugment.errors import MarkersError
 from trcaugment.formats.c3d import format_c3d
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, KEYPOINTS
-from trcaugment.pages.bones import bones, identify
+from trcaugment.pages.bones import bones, identify, sides
 from trcaugment.pages.html import as_script, render
 from trcaugment.pages.marks import find_marks, joined
 from trcaugment.pages.packing import Packed, pack
@@ -63,6 +63,13 @@ def test_lines_are_found_under_the_names_of_many_files() -> None:
     alone, lab = identify(["r_knee", "l_hip"]), identify(["r_knee", "r.ASIS", "sacrum"])
     assert [mark and mark.kind for mark in alone] == ["keypoint", "keypoint"]
     assert [mark and mark.name for mark in lab] == ["r_knee_study", "r.ASIS_study", None]
+
+
+def test_sides_are_those_of_the_body() -> None:
+    assert sides([f"Anna:{name}" for name in KEYPOINTS]) == [mark.side for mark in KEYPOINTS.landmarks]
+    assert sides(("r.ASIS_study", "L.ASIS_study", "C7_study", "patellofemoral_l", "back")) == [
+        *("right", "left", "middle", "left", "middle")
+    ]
 
 
 @pytest.mark.parametrize("up", ["y", "z", "-x"])

@@ -1,4 +1,4 @@
-"""Which markers of a file are joined by lines, so that one sees a body."""
+"""Which markers of a file are joined by lines, and on which side of the body they are, so that one sees a body."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from trcaugment.marker_sets import (
     LANDMARKS,
     OTHER_KEYPOINTS,
     Landmark,
+    Side,
     name_key,
 )
 
@@ -54,6 +55,15 @@ def identify(names: Sequence[str]) -> list[Landmark | None]:
     return [
         LANDMARKS.get(name) or (_MARKER_OF.get(name) if of_skin else None) or _KEYPOINT_OF.get(name_key(name))
         for name in own
+    ]
+
+
+def sides(names: Sequence[str]) -> list[Side]:
+    """The side of the body that each name is on; of names that are not known by their end (OpenSim's `knee_r`)."""
+    ends: dict[str, Side] = {"_r": "right", "_l": "left"}
+    return [
+        ends.get(name[-2:], "middle") if mark is None else mark.side
+        for name, mark in zip(names, identify(names), strict=True)
     ]
 
 

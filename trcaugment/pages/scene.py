@@ -15,8 +15,9 @@ from scipy.ndimage import uniform_filter1d
 from trcaugment.chain.signals import BoolArray, Span
 from trcaugment.chain.vertical import Axis, find_up, turn_to_y_up
 from trcaugment.errors import MarkersError
+from trcaugment.marker_sets import Side
 from trcaugment.markers import FloatArray, Markers
-from trcaugment.pages.bones import bones, identify, is_keypoint
+from trcaugment.pages.bones import bones, identify, is_keypoint, sides
 from trcaugment.pages.packing import Packed, pack, pack_millimeters
 
 Role = Literal["keypoints", "predicted", "other", "model"]
@@ -36,7 +37,7 @@ class Layer:
 
     Attributes:
         label: what they are, for the legend.
-        role: decides their colour and shape.
+        role: decides their shape.
         markers: their trajectories.
         panel: 0 for what belongs to the first file, 1 for the other.
         segments: pairs of indices that are joined by lines; None to find them by the names.
@@ -52,12 +53,13 @@ class Layer:
 
 
 class Body(msgspec.Struct, frozen=True):
-    """A layer in the page."""
+    """A layer in the page; the sides of its markers decide their colours."""
 
     label: str
     role: Role
     panel: int
     names: tuple[str, ...]
+    sides: list[Side]
     bones: list[tuple[int, int]]
     positions: Packed
     spread_mm: str | None
@@ -208,7 +210,8 @@ def _body(layer: Layer, markers: Markers, every: int) -> Body:
     spread_mm = None if layer.spread_mm is None else pack_millimeters(layer.spread_mm[::every])
     segments = bones(markers.names) if layer.segments is None else list(layer.segments)
     positions = pack(markers.positions[::every])
-    return Body(layer.label, layer.role, layer.panel, markers.names, segments, positions, spread_mm)
+    own = sides(markers.names)
+    return Body(layer.label, layer.role, layer.panel, markers.names, own, segments, positions, spread_mm)
 
 
 def _every(placed: Sequence[Markers]) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import msgspec
 
@@ -49,12 +50,13 @@ def show(
     Raises:
         MarkersError: there is nothing to show, or the files are of different times.
     """
-    layers = list(_layers(trial.markers, trial.path.name, 0, ("keypoints", "predicted")))
+    files = [trial.path.name] if other is None else _told_apart(trial.path, other.path)
+    layers = list(_layers(trial.markers, files[0], 0, ("keypoints", "predicted")))
     if spread_mm is not None:
         layers = [replace(each, spread_mm=spread_mm[:, _columns(trial, each)]) for each in layers]
     if other is not None:
         taken = any(each.role == "keypoints" for each in layers)
-        layers += _layers(other.markers, other.path.name, 1, ("other" if taken else "keypoints", "other"))
+        layers += _layers(other.markers, files[1], 1, ("other" if taken else "keypoints", "other"))
     if trial.keypoints is not None and not any(each.role == "keypoints" for each in layers):
         layers += _layers(trial.keypoints, "input", 0, ("keypoints", "other"))
     marks = find_marks(trial)
@@ -84,6 +86,12 @@ def _layers(markers: Markers, file: str, panel: int, roles: tuple[Role, Role]) -
     for part, role, what in zip(split_by_kind(markers), roles, ("keypoints", "markers"), strict=True):
         if part is not None:
             yield Layer(f"{what} ({file})", role, part, panel)
+
+
+def _told_apart(first: Path, second: Path) -> list[str]:
+    """Names of two files, with their folders where they are the same."""
+    n = 2 if first.name == second.name else 1
+    return ["/".join(path.absolute().parts[-n:]) for path in (first, second)]
 
 
 def _columns(trial: Trial, layer: Layer) -> list[int]:

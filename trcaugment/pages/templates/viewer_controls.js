@@ -111,7 +111,7 @@ function drawBands() {
 }
 function readColors() {
   const style = getComputedStyle(document.documentElement);
-  for (const name of ["keypoints", "predicted", "other", "model", "apart", "grid", "muted"]) colors[name] = style.getPropertyValue(`--${name}`).trim();
+  for (const name of ["right", "left", "middle", "apart", "grid", "muted"]) colors[name] = style.getPropertyValue(`--${name}`).trim();
   redraw();
 }
 function fit() {

@@ -20,9 +20,17 @@ function unpack({ center_m: center, step_m: step, data }) {
   }
   return places;
 }
+const SIDES = ["middle", "left", "right"];
+function sideOf(body, [a, b]) { // of a line: that of an end which is not in the middle
+  return body.sides[a] === "middle" ? body.sides[b] : body.sides[b] === "middle" || body.sides[a] === body.sides[b] ? body.sides[a] : "middle";
+}
 const bodies = scene.bodies.map((body) => ({
   ...body, places: unpack(body.positions), spread: body.spread_mm && bytes(body.spread_mm), shown: true,
   screen: new Float32Array(3 * body.names.length),
+  parts: SIDES.map((side) => ({
+    side, bones: body.bones.filter((bone) => sideOf(body, bone) === side),
+    markers: [...body.names.keys()].filter((k) => body.sides[k] === side),
+  })),
 }));
 // A marker's place in a frame, in m in the axes of the file.
 function place(body, marker, frame) {

@@ -75,28 +75,49 @@ function drawBody(body, project) {
     screen[3 * k + 1] = y;
     screen[3 * k + 2] = near;
   }
-  pen.strokeStyle = pen.fillStyle = colors[body.role];
-  pen.lineWidth = body.role === "model" ? 5 : 1.6;
-  pen.globalAlpha = body.role === "model" ? 0.55 : 0.7;
+  for (const part of body.parts) {
+    pen.strokeStyle = pen.fillStyle = colors[part.side];
+    drawBones(body, part.bones);
+    drawMarkers(body, part.markers);
+  }
+  pen.globalAlpha = 1;
+}
+// The side of the body has the colour; whose body it is, the shape.
+const STYLES = {
+  keypoints: { line: 1.4, alpha: 0.75, dash: [4, 4], size: 3.4, shape: "ring" },
+  predicted: { line: 1.8, alpha: 0.75, dash: [], size: 3.6, shape: "disc" },
+  other: { line: 1.4, alpha: 0.6, dash: [1, 3], size: 4, shape: "square" },
+  model: { line: 6, alpha: 0.4, dash: [], size: 2, shape: "disc" },
+};
+function drawBones(body, bones) {
+  const { screen } = body, style = STYLES[body.role];
+  pen.lineWidth = style.line;
+  pen.globalAlpha = style.alpha;
   pen.lineCap = "round";
+  pen.setLineDash(style.dash);
   pen.beginPath();
-  for (const [a, b] of body.bones) {
+  for (const [a, b] of bones) {
     if (screen[3 * a] === screen[3 * a] && screen[3 * b] === screen[3 * b]) { // not NaN
       pen.moveTo(screen[3 * a], screen[3 * a + 1]);
       pen.lineTo(screen[3 * b], screen[3 * b + 1]);
     }
   }
   pen.stroke();
+  pen.setLineDash([]);
+}
+function drawMarkers(body, markers) {
+  const { screen } = body, { size, shape } = STYLES[body.role];
   pen.lineWidth = 1.8;
-  for (let k = 0; k < n; k++) {
-    if (screen[3 * k] !== screen[3 * k]) continue;
+  for (const k of markers) {
+    const x = screen[3 * k], y = screen[3 * k + 1], r = size * screen[3 * k + 2];
+    if (x !== x) continue;
     pen.globalAlpha = 1 - 0.8 * Math.min(1, Math.max(0, ((spread(body, k, frame) || 0) - 10) / 20));
     pen.beginPath();
-    pen.arc(screen[3 * k], screen[3 * k + 1], (body.role === "other" ? 5 : body.role === "model" ? 2 : 3.6) * screen[3 * k + 2], 0, 6.2832);
-    if (body.role === "other") pen.stroke();
-    else pen.fill();
+    if (shape === "square") pen.rect(x - r, y - r, 2 * r, 2 * r);
+    else pen.arc(x, y, r, 0, 6.2832);
+    if (shape === "disc") pen.fill();
+    else pen.stroke();
   }
-  pen.globalAlpha = 1;
 }
 function drawPairing(pairing) {
   const [first, second] = pairing.bodies.map((k) => bodies[k]);
