@@ -20,6 +20,11 @@ MOVES_M = 0.02  # root mean square of markers about their mean place beside the 
 LABORATORY = {"subject3": "opencap", "subject4": "opencap", "subject5": "opencap"}
 
 
+def laboratory_of(person: str) -> str:
+    """Where a person was recorded."""
+    return LABORATORY.get(person, person.rstrip("0123456789"))
+
+
 @dataclass(frozen=True, eq=False)
 class LabTrial:
     """A trial: what was predicted, and the errors.
@@ -51,7 +56,7 @@ class LabPerson:
     @property
     def laboratory(self) -> str:
         """Where the person was recorded."""
-        return LABORATORY.get(self.name, self.name.rstrip("0123456789"))
+        return laboratory_of(self.name)
 
     @property
     def constant_m(self) -> FloatArray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from lab_people import LABORATORY
+from lab_people import laboratory_of
 
 from trcaugment.formats.mot import MotionTable, read_table
 from trcaugment.formats.trc import read_trc
@@ -57,7 +57,7 @@ class PersonAngles:
     @property
     def laboratory(self) -> str:
         """Where the person was recorded."""
-        return LABORATORY.get(self.name, self.name.rstrip("0123456789"))
+        return laboratory_of(self.name)
 
     @property
     def constant_deg(self) -> FloatArray:

@@ -14,8 +14,9 @@ from short_trials import lose, short_walk, write_tiny_model
 
 from trcaugment import Subject, load_model, read_trc, write_trc
 from trcaugment.chain.augmentation import augment
-from trcaugment.chain.calibration import calibrated, learn_offset, parse_calibration
-from trcaugment.chain.segment_frames import segment_axes
+from trcaugment.chain.calibration import calibrated, parse_calibration
+from trcaugment.chain.offsets import USUAL, SeenMarker, learn_offset
+from trcaugment.chain.segment_frames import knee_bends, segment_axes
 from trcaugment.cli import main
 from trcaugment.errors import CalibrationError
 from trcaugment.formats.c3d import format_c3d
@@ -68,15 +69,45 @@ def test_planted_offsets_are_learnt_and_shrunk(place: Path) -> None:
         np.testing.assert_allclose(learnt.offset_mm, learnt.share * np.array(PLANTED_MM[name]), atol=0.06)
 
 
+def seen(offset_mm: list[float], n_frames: int, bend_deg: float | np.ndarray = 0.0) -> SeenMarker:
+    error_m = np.tile(np.array(offset_mm) / 1000, (n_frames, 1))
+    return SeenMarker(error_m, np.broadcast_to(np.asarray(bend_deg, dtype=float), n_frames), 60.0)
+
+
 @pytest.mark.parametrize("seen_s", [0.2, 3.0, 60.0])
 def test_the_share_is_that_of_a_normal_mean_with_a_normal_prior(seen_s: float) -> None:
-    offsets = np.array([[0.010, 0.0, 0.0], [0.014, 0.002, 0.0], [0.012, 0.004, 0.0]])
-    for part, (people, trials, within) in {"knee": (11.1, 4.5, 3.7), "C7": (13.9, 8.1, 6.9)}.items():
-        learnt = learn_offset(part, offsets, seen_s)
-        error = trials**2 / 3 + within**2 * 0.5 / max(seen_s, 0.5)
-        assert learnt.share == pytest.approx(people**2 / (people**2 + error), abs=1e-3)
-        assert learnt.remaining_mm == pytest.approx((1 / (1 / people**2 + 1 / error)) ** 0.5, abs=0.01)
+    trials = [seen(offset, round(20 * seen_s)) for offset in ([10, 0, 0], [14, 2, 0], [12, 4, 0])]
+    for part, kind in {"knee": "leg", "C7": "trunk", "ASIS": "pelvis", "lelbow": "trunk"}.items():
+        learnt = learn_offset(part, trials)
+        usual = USUAL[kind]
+        people, error = usual.people_mm**2, usual.trials_mm**2 / 3 + usual.within_mm**2 * 0.5 / max(seen_s, 0.5)
+        assert learnt.share == pytest.approx(people / (people + error), abs=1e-3)
+        assert learnt.remaining_mm == pytest.approx((1 / (1 / people + 1 / error)) ** 0.5, abs=0.01)
         assert learnt.offset_mm == pytest.approx([12 * learnt.share, 2 * learnt.share, 0], abs=0.02)
+
+
+def test_what_changes_with_the_knee_is_learnt_and_not_carried_further() -> None:
+    bend_deg = np.linspace(10, 60, 600)
+    planted_mm = np.outer(bend_deg - 35, [0.2, 0.0, -0.3]) + np.array([4.0, 0.0, 8.0])
+    learnt = learn_offset("knee", [SeenMarker(planted_mm / 1000, bend_deg, 60.0)])
+    variance = (bend_deg - 35) @ (bend_deg - 35) / 30  # frames of half a second count as one
+    share = variance / (variance + (USUAL["leg"].within_mm / USUAL["leg"].per_degree_mm) ** 2)
+    assert share > 0.9
+    assert learnt.per_degree_mm == pytest.approx([0.2 * share, 0, -0.3 * share], abs=1e-4)
+    assert learnt.bend_deg == pytest.approx((10, 35, 60))
+    at = learnt.at(np.array([0.0, 10.0, 35.0, 90.0, np.nan]))
+    np.testing.assert_allclose(
+        at[[0, 3, 4]], at[[1, 2, 2]] + [[0, 0, 0], 25 * np.array(learnt.per_degree_mm) / 1000, [0, 0, 0]]
+    )
+    np.testing.assert_allclose(1000 * at[2], learnt.offset_mm)
+
+
+def test_knees_bend_by_the_angle_between_thigh_and_shank() -> None:
+    place_of = {"r_knee_study": (0, 0.5, 0.15), "r_mknee_study": (0, 0.5, 0.05), "RHJC_study": (0, 0.9, 0.1)}
+    place_of |= {"r_ankle_study": (-0.2, 0.5 - 0.2 * 3**0.5, 0.14), "r_mankle_study": (-0.2, 0.5 - 0.2 * 3**0.5, 0.06)}
+    names = [*place_of, "r_calc_study", "L_calc_study", "r.ASIS_study"]
+    points = np.array([[*place_of.values(), *3 * [(0, 0, 0)]]], dtype=float)
+    np.testing.assert_allclose(knee_bends(points, names)[0], [30, 30, 0, 30, 30, 30, np.nan, 0], atol=1e-9)
 
 
 def test_predict_moves_other_trials_by_the_offsets_and_says_so(place: Path) -> None:
@@ -162,7 +193,7 @@ def wrong(predicted: Markers, how: str) -> Markers:
     [
         ("elsewhere", "mm away; give both files the same axes"),
         ("later", "give both files the same clock"),
-        ("sides", "r_knee_study: expected within 100 mm of the predicted place"),
+        ("sides", "look exchanged: each lies where the other is expected"),
         ("names", "say which is which with --names OURS=THEIRS"),
     ],
 )
@@ -208,7 +239,7 @@ def test_optical_markers_may_be_c3d(place: Path) -> None:
 
 def test_a_marker_far_away_is_another_one() -> None:
     with pytest.raises(CalibrationError, match="found 150 mm away: another marker"):
-        learn_offset("knee", np.array([[0.15, 0.0, 0.0]]), 2.0)
+        learn_offset("knee", [seen([150, 0, 0], 120)])
 
 
 def test_a_batch_calibrates_each_subject_by_the_file_of_its_name(place: Path, tmp_path: Path) -> None:

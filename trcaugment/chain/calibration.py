@@ -1,10 +1,7 @@
 """A person's calibration: where their markers are, constantly, beside where a model predicts them.
 
-Offsets are constant in the frame of each marker's segment (`segment_frames.py`). They are learnt from trials of which
-both keypoints and optical markers are known, and shrunk towards none by how little was seen: the mean offset d of a
-marker along each axis becomes d * a / (a + b / n + c * T / t), where a is the variance of constant offsets between
-people, b that of an offset between trials of one person, n the number of trials, c the variance within a trial, T the
-time over which it changes, and t the time that was seen (the posterior mean of a normal mean with a normal prior).
+An offset is constant in the frame of the marker's segment (`segment_frames.py`); that of a leg's marker changes with
+the bend of the knee besides. `offsets.py` learns them.
 """
 
 from __future__ import annotations
@@ -15,24 +12,19 @@ from typing import Annotated
 import msgspec
 import numpy as np
 
-from trcaugment.chain.segment_frames import segment_axes
+from trcaugment.chain.segment_frames import knee_bends, segment_axes
 from trcaugment.chain.signals import Span, find_gaps
 from trcaugment.errors import CalibrationError
 from trcaugment.marker_sets import LANDMARKS
 from trcaugment.markers import FloatArray, Markers
 
 FORMAT_VERSION = 1
-# Standard deviations in mm along each axis of 17 lab people's errors (python benchmarks/calibration.py): between
-# people, between trials of one person, and within a trial. Shoulder and neck markers depend on how arms are held.
-_BETWEEN_PEOPLE_MM = {"trunk": 13.9, "other": 11.1}
-_BETWEEN_TRIALS_MM = {"trunk": 8.1, "other": 4.5}
-_WITHIN_TRIAL_MM = {"trunk": 6.9, "other": 3.7}
-_CHANGES_S = 0.5
-_TRUNK = ("C7", "shoulder")
-_FARTHEST_MM = 100.0  # a marker farther off is another one, or another person's
+FARTHEST_MM = 100.0  # a marker farther off is another one, or another person's
 _SAME_HEIGHT_M, _SAME_MASS = 0.0051, 0.1  # what counts as the same person: rounding, and some weight gained
 
-_Finite = Annotated[float, msgspec.Meta(ge=-_FARTHEST_MM, le=_FARTHEST_MM)]
+_Offset = Annotated[float, msgspec.Meta(ge=-FARTHEST_MM, le=FARTHEST_MM)]
+_Slope = Annotated[float, msgspec.Meta(ge=-5, le=5)]
+_Bend = Annotated[float, msgspec.Meta(ge=0, le=180)]
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,17 +46,28 @@ class MarkerOffset(_Part, frozen=True):
 
     Attributes:
         offset_mm: from the predicted place, along forward, up and outward of its segment.
+        per_degree_mm: its change for each degree that the knee bends; zero but for markers of legs.
+        bend_deg: least, middle and largest bend of the knee that was seen. `offset_mm` is that of the middle one, and
+            beyond the others it does not change further.
         share: what was believed of the mean offset that was seen, 0 to 1.
         n_trials: trials in which it was seen.
         seen_s: time in which it was seen.
         remaining_mm: standard deviation, along each axis, of what stays constant and unknown.
     """
 
-    offset_mm: tuple[_Finite, _Finite, _Finite]
+    offset_mm: tuple[_Offset, _Offset, _Offset]
+    per_degree_mm: tuple[_Slope, _Slope, _Slope]
+    bend_deg: tuple[_Bend, _Bend, _Bend]
     share: Annotated[float, msgspec.Meta(ge=0, le=1)]
     n_trials: int
     seen_s: float
     remaining_mm: Annotated[float, msgspec.Meta(ge=0)]
+
+    def at(self, bend_deg: FloatArray) -> FloatArray:
+        """The offset in m in frames in which the knee bends so, (n_frames, 3); of the middle bend where it is NaN."""
+        least, middle, most = self.bend_deg
+        beside = np.nan_to_num(np.clip(bend_deg, least, most) - middle)
+        return np.asarray((np.array(self.offset_mm) + beside[:, None] * np.array(self.per_degree_mm)) / 1000)
 
 
 class Calibration(_Part, frozen=True):
@@ -105,38 +108,6 @@ def parse_calibration(data: bytes) -> Calibration:
     if unknown:
         raise CalibrationError(f"no marker of ours is called {', '.join(unknown[:3])}")
     return made
-
-
-def learn_offset(part: str, offsets_m: FloatArray, seen_s: float) -> MarkerOffset:
-    """What is learnt of a marker from its offsets in some trials.
-
-    Args:
-        part: the part of the body that it marks.
-        offsets_m: median offset in each trial along forward, up and outward in m, (n_trials, 3).
-        seen_s: time in which it was seen, over all trials.
-
-    Raises:
-        CalibrationError: it is too far from where it was predicted.
-    """
-    mean_mm = 1000 * offsets_m.mean(axis=0)
-    if np.linalg.norm(mean_mm) > _FARTHEST_MM:
-        raise CalibrationError(
-            f"expected within {_FARTHEST_MM:g} mm of the predicted place, found {np.linalg.norm(mean_mm):.0f} mm away: "
-            "another marker, the other side, or other axes"
-        )
-    kind = "trunk" if part in _TRUNK else "other"
-    people = _BETWEEN_PEOPLE_MM[kind] ** 2
-    within = _WITHIN_TRIAL_MM[kind] ** 2 * _CHANGES_S / max(seen_s, _CHANGES_S)
-    error = _BETWEEN_TRIALS_MM[kind] ** 2 / len(offsets_m) + within
-    share = people / (people + error)
-    forward, up, outward = (round(float(mm), 2) for mm in share * mean_mm)
-    return MarkerOffset(
-        offset_mm=(forward, up, outward),
-        share=round(share, 3),
-        n_trials=len(offsets_m),
-        seen_s=round(seen_s, 3),
-        remaining_mm=round(float(np.sqrt(share * error)), 2),
-    )
 
 
 def check_person(calibration: Calibration, height_m: float | None, mass_kg: float) -> None:
@@ -183,11 +154,13 @@ def calibrated(markers: Markers, calibration: Calibration) -> tuple[Markers, dic
     ours = [k for k, name in enumerate(markers.names) if name in LANDMARKS and LANDMARKS[name].kind != "keypoint"]
     names = [markers.names[k] for k in ours]
     axes = segment_axes(markers.positions[:, ours], names)
+    bends = knee_bends(markers.positions[:, ours], names)
     moved = markers.positions.copy()
     unmoved: dict[str, list[Span]] = {}
     for name in known:
         k = markers.names.index(name)
-        shift = np.array(calibration.markers[name].offset_mm) / 1000 @ axes[:, names.index(name)]
+        offset_m = calibration.markers[name].at(bends[:, names.index(name)])
+        shift = np.einsum("ti,tij->tj", offset_m, axes[:, names.index(name)])
         there = np.asarray(np.isfinite(shift).all(axis=1))
         moved[:, k] += np.where(there[:, None], shift, 0.0)
         left = np.asarray(~there & np.isfinite(moved[:, k]).all(axis=1))

@@ -29,6 +29,7 @@ _LIMBS = {
     "upper arm": (("lelbow", "melbow"), ("shoulder",), ("melbow", "lelbow")),
     "forearm": (("lwrist", "mwrist"), ("lelbow", "melbow"), ("mwrist", "lwrist")),
 }
+_LEG = ("thigh", "shank", "foot")
 _NO_LENGTH_M = 1e-12
 
 
@@ -54,6 +55,30 @@ def segment_axes(points: FloatArray, names: Sequence[str]) -> FloatArray:
             frames[key] = _midline_frame(segment, at) if midline else _limb_frame(segment, at[side], side)
         axes[..., k, :, :] = frames[key] * np.array([[1.0], [1.0], [-1.0 if side == "left" else 1.0]])
     return axes
+
+
+def knee_bends(points: FloatArray, names: Sequence[str]) -> FloatArray:
+    """Angle in degrees between thigh and shank, 0 for a straight knee, of each marker of a leg, (..., n_markers).
+
+    Zero for markers of pelvis, trunk and arms, NaN where a marker that defines the angle is missing.
+
+    Args:
+        points: positions of anatomical and arm markers in m, (..., n_markers, 3).
+        names: their names.
+    """
+    place = {name: points[..., k, :] for k, name in enumerate(names)}
+    bends = np.zeros(points.shape[:-1])
+    for side in SIDES:
+        at = _on_side(place, side, points)
+        knee, ankle = (
+            np.mean([at[part] for part in parts], axis=0) for parts in (("knee", "mknee"), ("ankle", "mankle"))
+        )
+        cosine = (_unit(knee - at["HJC"]) * _unit(ankle - knee)).sum(axis=-1)
+        bend_deg = np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0)))
+        for k, name in enumerate(names):
+            if LANDMARKS[name].side == side and _SEGMENT_OF[LANDMARKS[name].part] in _LEG:
+                bends[..., k] = bend_deg
+    return bends
 
 
 def _on_side(place: Mapping[str, FloatArray], side: Side, like: FloatArray) -> dict[str, FloatArray]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from trcaugment.chain.augmentation import augment
-from trcaugment.chain.calibration import FORMAT_VERSION, Calibration, SeenTrial, learn_offset
+from trcaugment.chain.calibration import FORMAT_VERSION, Calibration, SeenTrial
+from trcaugment.chain.offsets import SeenMarker, learn_offset
 from trcaugment.chain.preparation import AS_USUAL, Preparation
-from trcaugment.chain.segment_frames import segment_axes
+from trcaugment.chain.segment_frames import knee_bends, segment_axes
 from trcaugment.conversion.sidecar import sha256_of, this_tool
 from trcaugment.errors import CalibrationError, TrcAugmentError
 from trcaugment.formats.trc import read_trc_bytes
@@ -35,11 +37,10 @@ class Pair(NamedTuple):
 
 
 class _Seen(NamedTuple):
-    """Of one trial: the record, the frames per second, and errors in segment frames in m by marker, (n_frames, 3)."""
+    """Of one trial: the record, and its markers by name."""
 
     record: SeenTrial
-    rate_hz: float
-    errors_m: dict[str, FloatArray]
+    markers: dict[str, SeenMarker]
 
 
 def calibrate(
@@ -65,12 +66,10 @@ def calibrate(
     _check_each_once(pairs, seen)
     markers = {}
     for name in OURS:
-        with_it = [each for each in seen if name in each.errors_m]
-        if with_it:
-            offsets = np.array([np.median(each.errors_m[name], axis=0) for each in with_it])
-            seen_s = sum(len(each.errors_m[name]) / each.rate_hz for each in with_it)
+        trials = [each.markers[name] for each in seen if name in each.markers]
+        if trials:
             try:
-                markers[name] = learn_offset(LANDMARKS[name].part, offsets, seen_s)
+                markers[name] = learn_offset(LANDMARKS[name].part, trials)
             except CalibrationError as error:
                 raise CalibrationError(f"{pairs[0].markers}: {name}: {error}") from error
     cards = [model.card, *([load_arms().card] if how.arms else [])]
@@ -103,21 +102,12 @@ def _compare(pair: Pair, subject: Subject, model: Model, names: Mapping[str, str
         raise CalibrationError(error.about(pair.keypoints)) from error
     try:
         true = _at_times(_ours(parse_trial(data[1], pair.markers), names), predicted.time_s)
-        errors_m = _errors(predicted, true)
-        if not errors_m:
-            raise CalibrationError(
-                f"expected markers at the times of {pair.keypoints.name}, {predicted.time_s[0]:g} to "
-                f"{predicted.time_s[-1]:g} s, found none; give both files the same clock"
-            )
-        apart_m = float(np.median([np.median(np.linalg.norm(each, axis=1)) for each in errors_m.values()]))
-        if apart_m > _SAME_PLACE_M:
-            raise CalibrationError(
-                f"expected markers where {pair.keypoints.name} has the person, found them {1000 * apart_m:.0f} mm "
-                "away; give both files the same axes, origin, clock and unit"
-            )
+        markers = seen_markers(predicted, true)
+        _check_together(markers, predicted, pair.keypoints)
+        _check_exchanged(predicted, true)
     except TrcAugmentError as error:
         raise CalibrationError(error.about(pair.markers)) from error
-    n_frames = max(len(each) for each in errors_m.values())
+    n_frames = max(len(each.error_m) for each in markers.values())
     hashes = [sha256_of(each) for each in data]
     record = SeenTrial(
         keypoints=str(pair.keypoints.absolute()),
@@ -126,7 +116,7 @@ def _compare(pair: Pair, subject: Subject, model: Model, names: Mapping[str, str
         markers_sha256=hashes[1],
         n_frames=n_frames,
     )
-    return _Seen(record, predicted.rate_hz, errors_m)
+    return _Seen(record, markers)
 
 
 def _ours(true: Markers, names: Mapping[str, str]) -> Markers:
@@ -158,16 +148,71 @@ def _at_times(true: Markers, time_s: FloatArray) -> Markers:
     return replace(true, positions=np.stack(moved, axis=1).reshape(len(time_s), -1, 3), time_s=time_s)
 
 
-def _errors(predicted: Markers, true: Markers) -> dict[str, FloatArray]:
-    """True minus predicted places along the axes of the segments, in the frames that have both."""
-    axes = segment_axes(predicted.positions, predicted.names)
-    errors = {}
+def seen_markers(predicted: Markers, true: Markers) -> dict[str, SeenMarker]:
+    """Errors of predicted markers along the axes of their segments, in the frames that have both, by name.
+
+    Args:
+        predicted: of a model.
+        true: optical markers under our names, at the same times.
+    """
+    axes, bends = (of(predicted.positions, predicted.names) for of in (segment_axes, knee_bends))
+    markers = {}
     for name in true.names:
         if name in predicted.names:
             k = predicted.names.index(name)
             away = true.positions[:, true.names.index(name)] - predicted.positions[:, k]
-            error = np.einsum("tij,tj->ti", axes[:, k], away)
-            there = np.isfinite(error).all(axis=1)
+            error_m = np.einsum("tij,tj->ti", axes[:, k], away)
+            there = np.isfinite(error_m).all(axis=1) & np.isfinite(bends[:, k])
             if there.any():
-                errors[name] = error[there]
-    return errors
+                markers[name] = SeenMarker(error_m[there], bends[there, k], predicted.rate_hz)
+    return markers
+
+
+def _check_together(markers: Mapping[str, SeenMarker], predicted: Markers, keypoints: Path) -> None:
+    """Check that optical markers are of the same person at the same time.
+
+    Raises:
+        CalibrationError: they are not.
+    """
+    if not markers:
+        raise CalibrationError(
+            f"expected markers at the times of {keypoints.name}, {predicted.time_s[0]:g} to "
+            f"{predicted.time_s[-1]:g} s, found none; give both files the same clock"
+        )
+    apart_m = float(np.median([np.median(np.linalg.norm(each.error_m, axis=1)) for each in markers.values()]))
+    if apart_m > _SAME_PLACE_M:
+        raise CalibrationError(
+            f"expected markers where {keypoints.name} has the person, found them {1000 * apart_m:.0f} mm "
+            "away; give both files the same axes, origin, clock and unit"
+        )
+
+
+def _check_exchanged(predicted: Markers, true: Markers) -> None:
+    """Check that no two optical markers have each other's name: each lies much nearer to the other's predicted place.
+
+    Raises:
+        CalibrationError: two do.
+    """
+    for first, second in exchanged(predicted, true):
+        raise CalibrationError(
+            f"{first} and {second} look exchanged: each lies where the other is expected; correct the file, or give "
+            f"their names with --names {first}=... --names {second}=..."
+        )
+
+
+def exchanged(predicted: Markers, true: Markers) -> list[tuple[str, str]]:
+    """Pairs of optical markers that would be less than half as far from their predicted places the other way round."""
+    names = [name for name in true.names if name in predicted.names]
+    there, here = true.select(names), predicted.select(names)
+    away_m = np.array([_median_m(np.linalg.norm(there - here[:, [k]], axis=2)) for k in range(len(names))])
+    return [
+        (names[j], names[k])
+        for j, k in combinations(range(len(names)), 2)
+        if away_m[j, k] + away_m[k, j] < (away_m[j, j] + away_m[k, k]) / 2
+    ]
+
+
+def _median_m(distance_m: FloatArray) -> FloatArray:
+    """Median over the frames that have a number; infinite where none has."""
+    missing = np.isnan(distance_m).all(axis=0)
+    return np.asarray(np.where(missing, np.inf, np.nanmedian(np.where(missing, 0.0, distance_m), axis=0)))
