@@ -21,11 +21,18 @@ from strategies import markers
 from trcaugment.cli import main
 from trcaugment.conversion.ik import _read
 from trcaugment.errors import C3dError
+from trcaugment.evaluation.predicted import PredictedFiles
+from trcaugment.evaluation.trials import read_person
 from trcaugment.formats.c3d import _ezc3d, format_c3d, parse_c3d
 from trcaugment.formats.name_map import AS_THEY_ARE
 from trcaugment.formats.trc import read_trc, write_trc
-from trcaugment.formats.trials import read_trial
+from trcaugment.formats.trials import format_trial, read_trial
+from trcaugment.marker_sets import ANATOMICAL_MARKERS
 from trcaugment.markers import Markers
+from trcaugment.osim.model import write_shipped_model
+from trcaugment.subject import Subject
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
 
 pytest.importorskip("ezc3d", reason="the extra c3d is not installed")
 
@@ -161,6 +168,37 @@ def test_osim_ik_and_view_read_c3d(tmp_path: Path) -> None:
     read = _read(tmp_path / "b.c3d", AS_THEY_ARE)
     np.testing.assert_allclose(read.positions, short_walk().positions, rtol=1e-6, atol=2e-7)
     assert run("view", tmp_path / "b.c3d", "-o", tmp_path / "b.html").exit_code == 0
+
+
+def test_evaluate_attention_and_osim_check_read_c3d(opensim: Any, tmp_path: Path) -> None:
+    keypoints, markers = short_walk(), read_trc(EXAMPLES / "walk_markers.trc")
+    write_trc(tmp_path / "model.trc", markers)
+    for name, each in (("walk_keypoints", keypoints), ("walk_optical", markers)):
+        (tmp_path / f"{name}.c3d").write_bytes(format_c3d(name, each, unit="mm"))
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / "walk_theirs.c3d").write_bytes(format_c3d("a", markers, unit="mm"))
+    (trial,) = read_person(tmp_path, tmp_path, Subject(1.6, 60), {}, ANATOMICAL_MARKERS).trials
+    assert trial.name == "walk"
+    np.testing.assert_allclose(trial.keypoints.positions, keypoints.positions, rtol=1e-6, atol=2e-7)
+    np.testing.assert_allclose(PredictedFiles(theirs).read(trial).positions, trial.markers.positions)
+
+    person = ("--height", 1.584, "--mass", 58.32)
+    for end in ("c3d", "trc"):
+        source = tmp_path / f"a.{end}"
+        source.write_bytes(b"".join(format_trial(source, keypoints, unit="m")))
+        done = run("attention", source, *person, "-o", tmp_path / f"{end}.svg", "--csv", tmp_path / f"{end}.csv")
+        assert done.exit_code == 0, done.output
+    of_c3d, of_trc = (np.genfromtxt(tmp_path / f"{end}.csv", delimiter=",", skip_header=1) for end in ("c3d", "trc"))
+    np.testing.assert_allclose(of_c3d, of_trc, atol=1e-5)
+
+    write_shipped_model(tmp_path / "full.osim")
+    done = run("osim", "check", tmp_path / "walk_optical.c3d", "--model", tmp_path / "full.osim")
+    assert done.exit_code == 0, done.output
+    assert "OpenSim's tools read no C3D" in done.output
+    assert "In the file and on the model (35)" in done.output
+    with pytest.raises(RuntimeError, match="unsupported"):  # as the sentence says
+        opensim.MarkerData(str(tmp_path / "walk_optical.c3d"))
 
 
 def test_without_the_package_the_message_says_how_to_get_it(

@@ -400,6 +400,9 @@ def test_files_are_paired_by_name(tmp_path):
     assert pair_files(video / "sit.trc", lab / "sit.trc") == [("sit", video / "sit.trc", lab / "sit.trc")]
     with pytest.raises(DatasetError, match="expected two files or two folders"):
         pair_files(video / "sit.trc", lab)
+    touch(lab, "walk_mocap.c3d", "jump.C3D")  # of a TRC and a C3D file of one name, the TRC counts
+    touch(video, "jump.c3d")
+    assert [b.name for _, _, b in pair_files(video, lab)] == ["jump.C3D", "sit.trc", "walk_mocap.trc"]
     touch(lab, "sit_other.trc")
     with pytest.raises(DatasetError, match=r"found sit.trc, sit_other.trc"):
         pair_files(video, lab)

@@ -19,7 +19,7 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("source", metavar="IN.trc", type=_FILE)
+@click.argument("source", metavar="IN.trc|IN.c3d", type=_FILE)
 @subject_options
 @click.option("-o", "--output", required=True, type=_FILE, help="The heat map (.png, .pdf, .svg).")
 @click.option("--csv", "table", type=_FILE, metavar="FILE", help="Write the weights too, one row per frame.")
@@ -48,9 +48,9 @@ def attention(
         from trcaugment.chain.augmentation import attend
         from trcaugment.figures.attention import draw_attention
         from trcaugment.figures.figures import as_file
-        from trcaugment.formats.trc import read_trc
+        from trcaugment.formats.trials import read_trial
 
-        markers = read_trc(source)
+        markers = read_trial(source)
         weights = attend(markers, subject, model)
     except ModelError as error:
         raise click.UsageError(str(error)) from error

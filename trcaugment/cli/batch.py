@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trcaugment.cli.converting import Converting, conversion_options
-from trcaugment.cli.options import GroupedCommand, make_summary, report_options
+from trcaugment.cli.options import GroupedCommand, jobs_option, make_summary, report_options
 from trcaugment.cli.outputs import check_outputs, write_output
 from trcaugment.cli.screen import Summary, say
 from trcaugment.errors import ClusterError, ConversionError, ModelError, OsimError, SessionsError, SubjectsError
@@ -76,9 +75,7 @@ class _Asked:
 @click.option("--marker-set", type=_FOUND, metavar="XML", help="With --ik: markers for it.")
 @click.option("--scale-setup", type=_FOUND, metavar="XML", help="With --ik: your Scale Tool set-up.")
 @click.option("--ik-setup", type=_FOUND, metavar="XML", help="With --ik: your inverse kinematics set-up.")
-@click.option(
-    "--jobs", type=click.IntRange(1), default=os.cpu_count() or 1, show_default=True, metavar="N", help="Processes."
-)
+@jobs_option("Processes.")
 @click.option("--dask", "address", metavar="ADDRESS", help="Work on a Dask cluster instead.")
 @click.option("--report", "with_report", is_flag=True, help="Also write a page on each trial, and an index of all.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
@@ -13,11 +12,12 @@ import click
 from rich.console import Console
 
 from trcaugment.cli.evaluate_beside import check_beside, read_others, with_angles
-from trcaugment.cli.options import make_summary, report_options
+from trcaugment.cli.options import jobs_option, make_summary, report_options
 from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.cli.screen import track
 from trcaugment.errors import MarkersError, ModelError, OsimError, SubjectError, TrcAugmentError
 from trcaugment.formats.files import as_csv, as_json
+from trcaugment.formats.trials import TRIAL_ENDS
 
 if TYPE_CHECKING:
     from trcaugment.datasets.dataset import Dataset
@@ -49,7 +49,7 @@ class _Question:
     "--model", "model_names", metavar="MODEL", multiple=True, help="A shipped model or a model folder; repeat."
 )
 @click.option(
-    "--truth", type=_FOUND, metavar="TRC|FOLDER", help="True markers of PATH, a keypoint TRC or folder of them."
+    "--truth", type=_FOUND, metavar="TRC|FOLDER", help="True markers of PATH, a keypoint file or folder of them."
 )
 @click.option("--height", type=float, metavar="M", help="With --truth: height of the person in m.")
 @click.option("--mass", type=float, metavar="KG", help="With --truth: mass of the person in kg.")
@@ -63,14 +63,7 @@ class _Question:
     help="Another program's markers for the same trials; repeat.",
 )
 @click.option("--angles", is_flag=True, help="Also compare joint angles, by OpenSim.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    show_default=True,
-    metavar="N",
-    help="With --angles: trials solved at once.",
-)
+@jobs_option("With --angles: trials solved at once.")
 @click.option("--test-of", type=_FOUND, metavar="SPLIT", help="Only the test subjects in a training run's split.json.")
 @click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="Write all scores as a tidy table.")
 @click.option(
@@ -97,9 +90,9 @@ def evaluate(
 ) -> None:
     """Measure models on people whose anatomical markers are known, beside two simple baselines.
 
-    PATH is a data set of any layout, or, with --truth, a TRC of keypoints or a folder of them. Prints MPME, coordinate
-    RMSE, steadiness of rigid distances and jitter, overall and by marker, activity and subject. With --angles
-    predicted and true markers, and the keypoints alone, go through the same scaling and inverse kinematics.
+    PATH is a data set of any layout, or, with --truth, a TRC or C3D file of keypoints, or a folder of them. Prints
+    MPME, coordinate RMSE, steadiness of rigid distances and jitter, overall and by marker, activity and subject. With
+    --angles predicted and true markers, and the keypoints alone, go through the same scaling and inverse kinematics.
     """
     targets = [target for target in (json_file, csv_file, figure_file) if target]
     others = read_others(predicted)
@@ -167,7 +160,7 @@ def _person(path: Path, truth: Path | None, size: tuple[float | None, float | No
 
     height, mass = size
     if truth is None:
-        if path.suffix.casefold() == ".trc":
+        if path.suffix.casefold() in TRIAL_ENDS:
             raise click.UsageError(f"{path} is a trial; say with --truth where its true markers are.")
         if height is not None or mass is not None:
             raise click.UsageError("--height and --mass go with --truth; a data set knows its subjects.")

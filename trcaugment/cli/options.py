@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -126,6 +127,12 @@ model_option = click.option(
     "--model", "model_name", metavar="MODEL", help="Name of a shipped model, or a model folder."
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+
+
+def jobs_option(words: str) -> _Decorator:
+    """`--jobs`, as `jobs`: how much is done at once; `words` are its help."""
+    n = os.cpu_count() or 1
+    return click.option("--jobs", type=click.IntRange(1), default=n, show_default=True, metavar="N", help=words)
 
 
 def report_options(function: _Function) -> _Function:

@@ -79,12 +79,12 @@ def check(
     that would keep their generic size, markers that the Scale tool would delete, and what it would misread in the file.
     With --names, the markers are compared under your names. Exit code 1 if no marker fits.
     """
-    from trcaugment.formats.trc import read_trc
+    from trcaugment.formats.trials import read_trial
     from trcaugment.osim.check import check as check_files
 
     check_outputs([json_file] if json_file else [], [trc], overwrite)
     try:
-        markers = read_trc(trc)
+        markers = read_trial(trc)
         if names:
             markers = name_map(names).apply(markers)
         found = check_files(markers, model_file, marker_set, ik_setup, scale_setup, trc)

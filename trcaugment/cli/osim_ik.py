@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -12,7 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from trcaugment.cli.names import name_map, names_option
-from trcaugment.cli.options import GroupedCommand, make_summary, report_options, subject_options, time_options
+from trcaugment.cli.options import (
+    GroupedCommand,
+    jobs_option,
+    make_summary,
+    report_options,
+    subject_options,
+    time_options,
+)
 from trcaugment.cli.outputs import STANDARD, write_output
 from trcaugment.cli.outputs import check_outputs as check_other_outputs
 from trcaugment.cli.preparing import lowpass_option
@@ -63,14 +69,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Interpolate angles over shorter gaps; longer ones part the motion.",
 )
 @lowpass_option
-@click.option(
-    "--jobs",
-    type=click.IntRange(1),
-    default=os.cpu_count() or 1,
-    show_default=True,
-    metavar="N",
-    help="Trials solved at once.",
-)
+@jobs_option("Trials solved at once.")
 @click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
 @report_options
 def ik(

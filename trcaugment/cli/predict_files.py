@@ -13,7 +13,7 @@ from trcaugment.conversion.trials import Conversion
 from trcaugment.errors import OutputError, TrcError
 from trcaugment.formats.files import SIDECAR_END, sidecar_path
 from trcaugment.formats.outputs import check_folder_of, check_outputs
-from trcaugment.formats.trials import C3D_END, TRC_END, TRIAL_ENDS, is_c3d
+from trcaugment.formats.trials import C3D_END, TRIAL_ENDS, find_trials, is_c3d
 from trcaugment.subject import StatedSubject
 
 _STANDARD_INPUT, STANDARD_OUTPUT = "standard input", "standard output"
@@ -38,11 +38,7 @@ def find_inputs(inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
         if not path.is_dir():
             files.append(path)
             continue
-        try:
-            found = sorted(each for each in path.iterdir() if each.suffix.casefold() in TRIAL_ENDS and each.is_file())
-        except OSError as error:
-            raise TrcError(f"{path}: the folder cannot be read ({error.strerror}).") from error
-        found = [each for each in found if not is_c3d(each) or not each.with_suffix(TRC_END).exists()]
+        found = find_trials(path)
         own = [each for each in found if not each.name.startswith(".") and not _is_output(each)]
         if not own:
             raise TrcError(

@@ -1,4 +1,4 @@
-"""Markers that are compared with the truth: a model's predictions, or another program's, read from its TRC files."""
+"""Markers that are compared with the truth: a model's predictions, or another program's from files."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from trcaugment.chain.augmentation import augment
 from trcaugment.datasets.paired import Pair
 from trcaugment.errors import DatasetError
-from trcaugment.formats.trc import read_trc
+from trcaugment.formats.trials import find_trials, read_trial
 from trcaugment.marker_sets import name_key
 from trcaugment.markers import Markers
 from trcaugment.model.folder import Model
@@ -19,7 +19,7 @@ class PredictedFiles:
     """Another program's predictions, on the clock and in the axes of the trials.
 
     Attributes:
-        place: a TRC for a single trial, or a folder with the file NAME.trc or NAME_....trc of every trial.
+        place: a file for a single trial, or a folder with the file NAME.trc or NAME_....trc of every trial.
     """
 
     place: Path
@@ -29,9 +29,10 @@ class PredictedFiles:
 
         Raises:
             DatasetError: there is no file for the trial, or there are several.
-            TrcError: it cannot be read.
+            TrcError: a TRC file cannot be read.
+            C3dError: a C3D file cannot be read.
         """
-        markers = read_trc(self._find(trial.name))
+        markers = read_trial(self._find(trial.name))
         ours = {name_key(name): name for name in trial.markers.names}
         names = tuple(ours.get(name_key(name), name) for name in markers.names)
         return Markers(names, markers.positions, markers.time_s, markers.unit)
@@ -39,8 +40,10 @@ class PredictedFiles:
     def _find(self, name: str) -> Path:
         if self.place.is_file():
             return self.place
-        exact = self.place / f"{name}.trc"
-        found = [exact] if exact.is_file() else sorted(exact.parent.glob(f"{exact.stem}_*.trc"))
+        wanted = self.place / name
+        files = find_trials(wanted.parent) if wanted.parent.is_dir() else []
+        begun = [file for file in files if file.stem.startswith(f"{wanted.name}_")]
+        found = [file for file in files if file.stem == wanted.name] or begun
         if len(found) != 1:
             listed = ", ".join(path.name for path in found) or "none"
             raise DatasetError(f"{self.place}: expected one file {name}.trc or {name}_....trc, found {listed}")

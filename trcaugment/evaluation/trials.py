@@ -10,7 +10,7 @@ from trcaugment.datasets.dataset import listed
 from trcaugment.datasets.paired import Pair, read_pairs
 from trcaugment.errors import MarkersError, TrcAugmentError
 from trcaugment.evaluation.truth import pair_files, rename, unused
-from trcaugment.formats.trc import read_trc
+from trcaugment.formats.trials import read_trial
 from trcaugment.marker_sets import MarkerSet
 from trcaugment.subject import Subject
 
@@ -54,13 +54,14 @@ def read_person(
     """Read trials of one person: a keypoint file and a true file, or a folder of each.
 
     Args:
-        inputs: a TRC of keypoints or a folder of them.
-        truth: a TRC of true markers, or a folder with one for each keypoint file.
+        inputs: a TRC or C3D file of keypoints, or a folder of them.
+        truth: a TRC or C3D file of true markers, or a folder with one for each keypoint file.
         subject: the person.
         names: names in the truth by our names, where they differ.
         marker_set: the markers to compare.
 
     Raises:
+        TrcError: a folder cannot be read.
         DatasetError: a keypoint file has no true file, or several (see `pair_files`).
         MarkersError: a name of the truth is in no file.
     """
@@ -68,7 +69,7 @@ def read_person(
     person = (inputs if inputs.is_dir() else inputs.parent).resolve().name
     for name, source, target in pair_files(inputs, truth):
         try:
-            trials.append(Pair(name, person, subject, read_trc(source), read_trc(target)))
+            trials.append(Pair(name, person, subject, read_trial(source), read_trial(target)))
         except TrcAugmentError as error:
             failed[name] = str(error)
     return _gather(TrialSet(trials, failed, (), marker_set), names)

@@ -14,6 +14,7 @@ from trcaugment.chain.signals import find_segments, resample
 from trcaugment.datasets.dataset import listed
 from trcaugment.errors import DatasetError, MarkersError
 from trcaugment.formats.name_map import read_name_map
+from trcaugment.formats.trials import find_trials
 from trcaugment.marker_sets import MarkerSet
 from trcaugment.markers import FloatArray, Markers
 
@@ -82,9 +83,10 @@ def pair_files(inputs: Path, truth: Path) -> list[tuple[str, Path, Path]]:
     """Pair files: name, keypoint file and true file of each trial.
 
     A single file goes with a single file. In folders, the truth of NAME.trc or NAME_keypoints.trc is the one file
-    called NAME.trc or NAME_....trc in the folder of the truth, which may be the same folder.
+    called NAME.trc or NAME_....trc in the folder of the truth, which may be the same folder. C3D files are taken alike.
 
     Raises:
+        TrcError: a folder cannot be read.
         DatasetError: one path is a file and the other a folder, there are no keypoint files, or a keypoint file has no
             true file or several.
     """
@@ -92,7 +94,8 @@ def pair_files(inputs: Path, truth: Path) -> list[tuple[str, Path, Path]]:
         raise DatasetError(f"expected two files or two folders, found {inputs} and {truth}")
     if not inputs.is_dir():
         return [(_trial_name(inputs), inputs, truth)]
-    files = sorted(inputs.glob(f"*{_INPUT_ENDING}.trc")) or sorted(inputs.glob("*.trc"))
+    there = find_trials(inputs)
+    files = [file for file in there if file.stem.endswith(_INPUT_ENDING)] or there
     if not files:
         raise DatasetError(f"{inputs}: expected keypoint files (NAME.trc or NAME{_INPUT_ENDING}.trc), found none")
     names = [_trial_name(file) for file in files]
@@ -109,7 +112,7 @@ def _find_truth(file: Path, folder: Path, names: Sequence[str]) -> Path:
     longer = [other for other in names if other.startswith(f"{name}_")]
     candidates = [
         path
-        for path in sorted(folder.glob("*.trc"))
+        for path in find_trials(folder)
         if _begins(path, name) and not any(_begins(path, other) for other in longer) and not path.samefile(file)
     ]
     if len(candidates) != 1:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from trcaugment.errors import TrcError
 from trcaugment.formats.c3d import format_c3d, parse_c3d
 from trcaugment.formats.trc import format_trc, parse_trc, read_trc_bytes
 from trcaugment.markers import Markers
@@ -16,6 +17,19 @@ TRIAL_ENDS = (TRC_END, C3D_END)
 def is_c3d(path: Path) -> bool:
     """Whether a file is C3D by its name."""
     return path.suffix.casefold() == C3D_END
+
+
+def find_trials(folder: Path) -> list[Path]:
+    """The TRC and C3D files of a folder, sorted; of two of one name, the TRC.
+
+    Raises:
+        TrcError: the folder cannot be read.
+    """
+    try:
+        found = sorted(each for each in folder.iterdir() if each.suffix.casefold() in TRIAL_ENDS and each.is_file())
+    except OSError as error:
+        raise TrcError(f"{folder}: the folder cannot be read ({error.strerror}).") from error
+    return [each for each in found if not is_c3d(each) or not each.with_suffix(TRC_END).exists()]
 
 
 def read_trial(path: Path) -> Markers:

@@ -17,9 +17,10 @@ import numpy as np
 from trcaugment.errors import MarkerSetError
 from trcaugment.formats.affixes import find_affix
 from trcaugment.formats.trc import read_trc
+from trcaugment.formats.trials import is_c3d
 from trcaugment.markers import Markers
 from trcaugment.osim.documents import open_document
-from trcaugment.osim.log import opensim_log
+from trcaugment.osim.log import OpensimLog, opensim_log
 from trcaugment.osim.marker_data import find_misread
 from trcaugment.osim.model import open_model
 
@@ -113,7 +114,7 @@ def check(
         names = _Names(markers, open_model(model, marker_set, log))
         ik = _check_ik(open_document("InverseKinematicsTool", ik_setup, log), names) if ik_setup else None
         scaling = _check_scaling(open_document("ScaleTool", scale_setup, log), names) if scale_setup else None
-        misread = (*_common_affix(markers), *find_misread(file, read_trc(file), log)) if file else ()
+        misread = (*_common_affix(markers), *_misread(file, log)) if file else ()
     both = [name for name in markers.names if name in names.in_model]
     only_in_file = tuple(name for name in markers.names if name not in names.in_model)
     only_in_model = tuple(name for name in names.in_model if name not in markers.names)
@@ -127,6 +128,12 @@ def check(
         scaling,
         misread,
     )
+
+
+def _misread(file: Path, log: OpensimLog) -> tuple[str, ...]:
+    if is_c3d(file):
+        return ("OpenSim's tools read no C3D: solve the file with trcaugment osim ik, or write it as TRC.",)
+    return find_misread(file, read_trc(file), log)
 
 
 def _common_affix(markers: Markers) -> Iterator[str]:
