@@ -170,7 +170,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 SMALL = SQUAT.read_bytes().split(b"\n")[:20]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     edits=st.lists(
         st.tuples(
@@ -199,7 +199,7 @@ def test_changed_cells_give_an_augmentation_or_an_error_for_people(
 BODY = read_trc(SQUAT).select(KEYPOINTS)[:12]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     n_frames=st.integers(1, 12),
     noise_m=npst.arrays(

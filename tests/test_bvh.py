@@ -79,7 +79,7 @@ def forward(text: str, *, added: bool) -> Poses:
     return {node.name: each for node, each in zip(nodes, placed, strict=True)}
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.integers(1, 6), st.booleans())
 def test_round_trip(seed: int, n_segments: int, slides: bool) -> None:
     rng = np.random.default_rng(seed)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from short_trials import lose, short_walk, write_tiny_model
 from strategies import markers
@@ -51,7 +51,7 @@ def made(points: np.ndarray, labels: list[str], **parameters: object) -> bytes:
     return _ezc3d("write", given.getvalue())
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=6)
 @given(
     markers(),
     st.floats(20, 500),

@@ -395,7 +395,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory, model: Model) -> tuple[Sequ
     return conversions, contents(folder / "alone")
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(
     order=st.permutations(range(7)),
     n_trials=st.integers(1, 7),

@@ -176,7 +176,7 @@ def test_a_wrong_unit_is_refused_and_the_likely_one_named(factor, unit, walk):
         check_size(3 * walk, ADULT, "m")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(name=st.sampled_from(sorted(PLANTED)), seed=st.integers(0, 2**16), shift_m=st.tuples(*[st.floats(-20, 20)] * 3))
 def test_neither_heading_nor_place_nor_which_way_is_up_matters(name, seed, shift_m, walk, card):
     positions = PLANTED[name][1](walk)
@@ -186,7 +186,7 @@ def test_neither_heading_nor_place_nor_which_way_is_up_matters(name, seed, shift
     assert here == there
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(name=st.sampled_from(sorted(n for n in PLANTED if "shank" not in n)), data=st.data())
 def test_missing_samples_elsewhere_do_not_matter(name, data, walk, card):
     guard, plant, _, _ = PLANTED[name]

@@ -46,7 +46,7 @@ def test_most_generated_people_are_within_the_stated_error_and_none_is_far_off(s
     assert abs(off_m.mean()) < 0.02
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(factor=st.floats(0.7, 1.2), seed=st.integers(0, 2**16), shift_m=st.tuples(*[st.floats(-50, 50)] * 3))
 def test_it_grows_with_the_body_and_no_turn_or_move_changes_it(person, factor, seed, shift_m):
     turned = Rotation.random(rng=np.random.default_rng(seed)).apply(person.reshape(-1, 3)).reshape(person.shape)

@@ -527,7 +527,7 @@ HEIGHTS_M = {
 }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(order=st.permutations(list(COHORT)), gone=st.sets(st.sampled_from(list(HEIGHTS_M))))
 def test_nobody_gets_anothers_height_whatever_the_order_and_whatever_is_missing(tmp_path_factory, order, gone):
     root = tmp_path_factory.mktemp("cohort")

@@ -15,7 +15,9 @@ ROWS = [[0.1, 1.5, 0.2, 0.11, 1.0, 0.3, -0.12, 1.01, -0.25], [0.2, 1.6, 0.3, 0.2
 ROWS += [[0.3, 1.7, 0.4, 0.31, 1.2, 0.5, -0.32, 1.21, -0.45], [0.4, 1.8, 0.5, 0.41, 1.3, 0.6, -0.42, 1.31, -0.55]]
 
 # The file is rewritten over and over in one folder: hypothesis runs many examples per test.
-same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+same_folder = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60
+)
 
 
 def good_lines() -> list[str]:
