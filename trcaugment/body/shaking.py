@@ -10,6 +10,8 @@ from torch import Tensor
 from trcaugment.markers import RATE_HZ, SMALL_NOISE_M, smoothing_hz
 
 _REACH = 14  # frames: the response of the strongest smoothing is below 1 % beyond it
+# Shares of windows whose noise is at most a tenth of the largest, and whose noise a pipeline has low-passed.
+_SMALL_SHARE, _FILTERED_SHARE = 0.25, 0.5
 
 
 def uniform(n: int, generator: torch.Generator) -> Tensor:
@@ -32,16 +34,16 @@ def drift(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor:
 def noise(largest_m: float, like: Tensor, generator: torch.Generator) -> Tensor:
     """Noise as the network gets it, small in most windows.
 
-    In half the windows it was low-passed before, by pipelines that filter. In the others it is white, and prediction
+    In some windows it was low-passed before, by pipelines that filter. In the others it is white, and prediction
     smooths it if it is large (`trcaugment.chain.noise`).
     """
     n, n_frames, n_keypoints, _ = like.shape
     size = largest_m * uniform(n, generator) ** 2
-    size = torch.where(uniform(n, generator) < 0.25, 0.1 * size, size)
+    size = torch.where(uniform(n, generator) < _SMALL_SHARE, 0.1 * size, size)
     white = torch.randn(n, n_frames + 2 * _REACH, n_keypoints, 3, generator=generator)
     lag = torch.arange(-_REACH, _REACH + 1).view(1, -1, 1, 1)
     filtered = torch.exp(-0.5 * (lag / (0.8 + 1.7 * uniform(n, generator))) ** 2)
-    taps = torch.where(uniform(n, generator) < 0.5, filtered, _smoothing_taps(size, lag))
+    taps = torch.where(uniform(n, generator) < _FILTERED_SHARE, filtered, _smoothing_taps(size, lag))
     taps = taps / taps.sum(dim=1, keepdim=True)
     left = torch.zeros_like(like)
     for k in range(2 * _REACH + 1):
