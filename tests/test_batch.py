@@ -202,7 +202,7 @@ def test_a_killed_process_is_replaced_and_harms_no_other_task(tmp_path: Path) ->
 
 def wait_for(path: Path) -> int:
     """The number of a process that tells it in a file."""
-    until_s = time.monotonic() + 60
+    until_s = time.monotonic() + 600
     while not path.exists() and time.monotonic() < until_s:
         time.sleep(0.02)
     return int(path.read_text())
@@ -219,7 +219,7 @@ def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:
     with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": PATHS}, start_new_session=True) as parent:
         child = psutil.Process(wait_for(tmp_path / "pid"))
         parent.kill()
-    _, alive = psutil.wait_procs([child], timeout=10)
+    _, alive = psutil.wait_procs([child], timeout=120)
     assert not alive
 
 

@@ -269,3 +269,23 @@ def test_the_example_recipe_states_the_defaults() -> None:
 def test_the_version_is_that_of_the_package(option: str) -> None:
     result = CliRunner().invoke(main, [option])
     assert (result.exit_code, result.output) == (0, f"trcaugment, version {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["predict", "", "-o", "x.trc"], ["view", ""], ["live", "--host", ""]], ids=" ".join
+)
+def test_an_empty_argument_is_named_and_is_not_the_working_folder(arguments: list[str]) -> None:
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert "is a variable not set" in done.output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("view",), ("report",), ("attention", "--height", "1.7", "--mass", "60", "-o", "x.png")],
+    ids=lambda c: c[0],
+)
+def test_a_folder_is_no_trial(command: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(main, [*command, "."])
+    assert done.exit_code == 2
+    assert "'.' is a directory" in done.output

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from trcaugment.subject import Subject
 MODEL, PERSON = load_model(), Subject(HEIGHT_M, MASS_KG)
 TRIAL = short_walk(0, 6)
 CLIENT = Path(__file__).parents[1] / "examples" / "live_client.py"
+PATIENCE_S = 300  # with a machine that does much else
 WHO = ("--height", str(HEIGHT_M), "--mass", str(MASS_KG))
 
 
@@ -55,7 +57,10 @@ def running(kind):
 
 
 def test_frames_over_tcp_are_answered_and_garbage_is_named():
-    with running(TcpServer) as (port, said), closing(socket.create_connection(("127.0.0.1", port), 20)) as client:
+    with (
+        running(TcpServer) as (port, said),
+        closing(socket.create_connection(("127.0.0.1", port), PATIENCE_S)) as client,
+    ):
         lines = client.makefile("rwb")
         lines.write(line(0) + b"not json\n\xff\xfe\n" + line(0) + line(1, LWaist=[0, 0, 0]) + b'{"end": true}\n')
         lines.flush()
@@ -76,12 +81,12 @@ def test_frames_over_tcp_are_answered_and_garbage_is_named():
 def test_a_client_that_goes_away_or_never_ends_a_line_ends_only_its_own_trial(monkeypatch):
     monkeypatch.setattr(servers, "MAX_LINE_BYTES", 4000)
     with running(TcpServer) as (port, said):
-        with closing(socket.create_connection(("127.0.0.1", port), 20)) as endless:
+        with closing(socket.create_connection(("127.0.0.1", port), PATIENCE_S)) as endless:
             endless.sendall(b"x" * 5000)
             assert endless.recv(100) in (b"",)
-        with closing(socket.create_connection(("127.0.0.1", port), 20)) as gone:
+        with closing(socket.create_connection(("127.0.0.1", port), PATIENCE_S)) as gone:
             gone.sendall(line(0)[:100])
-        with closing(socket.create_connection(("127.0.0.1", port), 20)) as client:
+        with closing(socket.create_connection(("127.0.0.1", port), PATIENCE_S)) as client:
             client.sendall(line(0))
             assert b"r_knee_study" in client.makefile("rb").readline()
     assert any("4,000 bytes" in each for each in said)
@@ -92,7 +97,7 @@ def test_datagrams_have_a_trial_for_each_sender_and_the_most_silent_makes_room(m
     with running(UdpServer) as (port, said):
         for k in (0, 0):
             with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
-                sender.settimeout(20)
+                sender.settimeout(PATIENCE_S)
                 sender.sendto(line(k), ("127.0.0.1", port))
                 assert "markers" in json.loads(sender.recv(65_535))
                 sender.sendto(b"\x00garbage", ("127.0.0.1", port))
@@ -118,7 +123,7 @@ def test_a_file_is_followed_while_it_grows(tmp_path):
     file = tmp_path / "walk.trc"
     pieces = [data[:100], data[100:900], data[900:-700], data[-700:-10], data[-10:]]
     seen = []
-    grown = follow_trc(file, 20.0)
+    grown = follow_trc(file, PATIENCE_S)
     file.write_bytes(b"")
     writer = threading.Thread(target=lambda: [append(file, piece) for piece in pieces])
     writer.start()
@@ -172,6 +177,7 @@ def test_ctrl_c_ends_a_trial_whose_markers_are_written(tmp_path, monkeypatch):
         (["a.trc", "--port", "0"], "one of"),
         (["--port", "0", "-o", "a.trc"], "--output is for a TRC file"),
         (["--port", "0", "--host", "no such host"], "cannot listen"),
+        (["--port", "0", "--host="], "--host is empty"),
         (["--port", "0", "--host", "ü" * 80], "cannot listen"),
         (["--port", "0", "--delay", "nan"], "found nan"),
     ],
@@ -189,6 +195,26 @@ def test_a_file_that_never_comes_and_one_that_is_no_trc(tmp_path):
     (tmp_path / "text.trc").write_text("a\nb\nc\nd\ne\nf\ng\n", encoding="utf-8")
     done = CliRunner().invoke(main, ["live", str(tmp_path / "text.trc"), *WHO, "--wait", "0.1"])
     assert done.exit_code == 1
+
+
+def test_a_file_without_a_frame_of_use_fails_in_a_few_lines(tmp_path):
+    def live(trial, unit="m"):
+        file = tmp_path / "walk.trc"
+        file.write_bytes(b"".join(format_trc(file, trial, unit="mm")).replace(b"\tmm\t", f"\t{unit}\t".encode()))
+        done = CliRunner().invoke(main, ["live", str(file), *WHO, "--wait", "0.1", "-o", str(tmp_path / "out.trc")])
+        assert done.exit_code == 1
+        assert not (tmp_path / "out.trc").exists()
+        return done.output.splitlines()
+
+    wrong_unit = live(TRIAL)
+    assert len(wrong_unit) == 5
+    assert all("write mm under Units" in each for each in wrong_unit[:3])
+    assert wrong_unit[3] == f"left out in all: {TRIAL.n_frames} frames"
+    nobody = replace(TRIAL, positions=np.full_like(TRIAL.positions, np.nan))
+    assert live(nobody, "mm")[0].endswith("found no frame with enough of them to predict a marker")
+    names = tuple(name.replace("Knee", "Bend") for name in TRIAL.names)
+    (unknown,) = live(replace(TRIAL, names=names), "mm")
+    assert unknown.endswith("2 cannot be taken from this file: RKnee, LKnee")
 
 
 def test_the_example_client(tmp_path):

@@ -183,6 +183,12 @@ def test_augmented_markers_are_never_taken_for_keypoints():
     assert not any(name.endswith("_study") for name in found.sources.values())
 
 
+def test_elbows_wrists_ears_and_eyes_are_not_proposed_as_heels_and_toes():
+    others = [f"{side}_{part}" for side in ("left", "right") for part in ("eye", "ear", "elbow", "wrist")]
+    own = [name for name in KEYPOINTS if "Heel" not in name and "Toe" not in name]
+    assert not [sentence for sentence in find_keypoints(trial([*own, *others])).derived if "may be" in sentence]
+
+
 def test_the_exact_name_wins_over_another_that_fits():
     names = ("r_ankle", "RToe", *KEYPOINTS)
     markers = trial(names)

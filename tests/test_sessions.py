@@ -278,9 +278,9 @@ def test_broken_session_metadata_fail_their_own_trials(tmp_path, monkeypatch, me
     monkeypatch.chdir(tmp_path)
     build(tmp_path / "cohort/good", {"sessionMetadata.yaml": OPENCAP, "MarkerData/a.trc": ""})
     build(tmp_path / "cohort/bad", {"sessionMetadata.yaml": metadata, "MarkerData/a.trc": "", "MarkerData/b.trc": ""})
-    begin = time.monotonic()
+    begun_s = time.process_time()
     items = find(tmp_path / "cohort")
-    assert time.monotonic() - begin < 5
+    assert time.process_time() - begun_s < 5
     assert list(trials(items)) == ["good/MarkerData/a.trc"]
     failed = left(items, failed=True)
     assert list(failed) == ["bad/MarkerData/a.trc", "bad/MarkerData/b.trc"]

@@ -110,8 +110,8 @@ def test_uncovered_frames_equal_starts_and_bad_hops_are_refused():
 
 def test_a_hundred_thousand_frames_take_seconds_at_most():
     values = np.random.default_rng(3).normal(size=(100_000, 45))
-    before = time.perf_counter()
+    begun_s = time.process_time()
     starts = window_starts(len(values), length=LENGTH, hop=HOP)
     joined = blend(cut(values, starts, LENGTH), starts, len(values))
-    assert time.perf_counter() - before < 10
+    assert time.process_time() - begun_s < 10
     np.testing.assert_allclose(joined, values, rtol=0, atol=1e-12)

@@ -25,7 +25,15 @@ Messages are for people: what was expected, what was found, where, and what to d
 
 
 class TrcAugmentError(Exception):
-    """Base class of all errors of this package. The message is one line for the user."""
+    """Base class of all errors of this package.
+
+    The message is one line for the user; where keypoints are missing, a line on each follows.
+    """
+
+    @property
+    def brief(self) -> str:
+        """The first line of the message."""
+        return str(self).partition("\n")[0]
 
     def about(self, path: object) -> str:
         """The message, with `path` put in front of it if it does not name that path already."""

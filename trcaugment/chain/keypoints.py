@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from itertools import compress
+from itertools import compress, product
 
 import numpy as np
 
@@ -32,6 +32,12 @@ _WITHOUT = "Shoulders, hips, knees and ankles must be there; heels and toes need
 _NO_SHOULDERS = "The file resembles HALPE_26_LOWER, which has no shoulders; track the whole body."
 _NAMES_COMPARED, _LONGEST_COMPARED = 300, 40  # limits the time for comparing names; real files have fewer
 _ALIKE = 0.55  # R_5th_Toe and RLittleToe are this similar
+# As `name_key` has them: elbows, wrists, ears and eyes, which likeness would take for heels and toes.
+_KNOWN_OTHERS = {name_key(alias) for mark in OTHER_KEYPOINTS.landmarks for alias in mark.aliases} | {
+    "".join(order)
+    for side, part in product(("r", "right", "l", "left"), ("ear", "eye"))
+    for order in ((side, part), (part, side))
+}
 _TELL = "say which is which with --names RKnee=NAME or a CSV file"
 _SKIN = {
     alias for mark in ANATOMICAL_MARKERS.landmarks for alias in mark.aliases if not alias.casefold().endswith("_study")
@@ -98,8 +104,7 @@ def find_keypoints(markers: Markers, *, complete: bool = False) -> Keypoints:
     if not {name_key(name) for name in OTHER_KEYPOINTS["midHip"].aliases} & {name_key(name) for name in own.values()}:
         derived.append("midHip: midpoint of RHip and LHip")
     absent = tuple(keypoint for keypoint in KEYPOINTS if keypoint not in sources and keypoint != "Neck")
-    unused = [name for name in markers.names if name not in sources.values() and not _is_anatomical(name)]
-    derived += _describe_absent(absent, unused)
+    derived += _describe_absent(absent, _free(own, sources.values()))
     return Keypoints(positions, sources, tuple(derived), absent)
 
 
@@ -158,6 +163,12 @@ def _is_anatomical(name: str) -> bool:
     return name.casefold().endswith("_study")
 
 
+def _free(own: Mapping[str, str], used: Collection[str]) -> list[str]:
+    """Columns that may be keypoints under names that are not known; not those known as something else."""
+    others = (name for name, known in own.items() if name not in used and not _is_anatomical(name))
+    return [name for name in others if name_key(own[name]) not in _KNOWN_OTHERS]
+
+
 def _own_names(names: Sequence[str]) -> dict[str, str]:
     """Names of a file's columns -> the names without a common prefix or suffix, and without #1, #2, ..."""
     affix = find_affix(names)
@@ -196,7 +207,7 @@ def _explain(found: dict[str, list[str]], markers: Markers, needed: Collection[s
     used = {name for columns in found.values() for name in columns}
     own = _own_names(markers.names)
     on_skin = _skin_markers(own.values())
-    unused = [name for name in markers.names if name not in used and not _is_anatomical(name) and name not in on_skin]
+    unused = [name for name in _free(own, used) if name not in on_skin]
     missing = [k for k, columns in found.items() if not columns and k in needed]
     empty = _matches(own)
     lines = [f"{k}: {_describe(k, empty[k], unused)}" for k in missing] + [

@@ -21,7 +21,8 @@ def smooth_points(positions: FloatArray, time_s: FloatArray, cut_off_hz: float) 
     """Remove what moves faster than a cut-off frequency, without delay; half the power is left at the cut-off.
 
     Each point is filtered on its own. Its short gaps are bridged for the filter and stay gaps; longer ones, and leaps
-    in the time stamps, part it, and each part is filtered alone. Uneven time stamps are filtered on even ones.
+    in the time stamps, part it, and each part is filtered alone. Uneven time stamps are filtered on even ones. A part
+    with a rate below twice the cut-off, in a trial with a higher one, holds nothing to remove and stays as it is.
 
     Args:
         positions: positions of points, (n_frames, n_points, 3); a sample with any NaN is missing, and stays so.
@@ -68,7 +69,7 @@ def _filter(values: FloatArray, time_s: FloatArray, cut_off_hz: float) -> FloatA
     if len(values) < 2:
         return values
     rate_hz = (len(values) - 1) / float(time_s[-1] - time_s[0])
-    if cut_off_hz >= rate_hz / 2:
+    if cut_off_hz >= rate_hz / 2:  # slower than the trial: samples this far apart show nothing above the cut-off
         return values
     is_even = has_rate(time_s, rate_hz)
     even_s = np.linspace(time_s[0], time_s[-1], len(time_s))

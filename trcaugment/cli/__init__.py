@@ -31,6 +31,11 @@ _COMMANDS = {
 class _LazyGroup(click.Group):
     """Imports a command's module when the command is named."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if "" in args:  # as a path it would be the working folder, as an address all networks
+            raise click.UsageError('an argument is empty: is a variable not set, as in -o "$OUT"?', ctx)
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 

@@ -19,7 +19,7 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("source", metavar="IN.trc|IN.c3d", type=_FILE)
+@click.argument("source", metavar="IN.trc|IN.c3d", type=click.Path(path_type=Path, dir_okay=False))
 @subject_options
 @click.option("-o", "--output", required=True, type=_FILE, help="The heat map (.png, .pdf, .svg).")
 @click.option("--csv", "table", type=_FILE, metavar="FILE", help="Write the weights too, one row per frame.")
@@ -55,7 +55,7 @@ def attention(
     except ModelError as error:
         raise click.UsageError(str(error)) from error
     except TrcAugmentError as error:
-        raise click.ClickException(error.about(source)) from error
+        raise click.ClickException(error.about(source).partition("\n")[0]) from error
     names = model.card.inputs
     if table:
         write_output(table, as_csv([("time_s", *names), *_rows(weights, markers.time_s)]))

@@ -77,7 +77,7 @@ def calibrate(
     try:
         made = learn([Pair(*each) for each in [*pairwise(files)][::2]], subject, model, theirs, preparation)
     except TrcAugmentError as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(error.brief) from error
     content = as_json(made)
     write_output(output, content)
     if json_file:

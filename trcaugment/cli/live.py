@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from trcaugment.markers import Markers
     from trcaugment.subject import Subject
 
+_REASONS_SHOWN = 3
+
 
 @click.command()
 @click.argument("keypoints", required=False, metavar="[KEYPOINTS]", type=click.Path(path_type=Path, dir_okay=False))
@@ -80,36 +82,67 @@ def live(
         _serve(host, port, udp, open_stream)
 
 
+class _LeftOut:
+    """Frames that are left out: the first reasons are shown, the others counted, as a wrong unit is wrong in each."""
+
+    def __init__(self) -> None:
+        self.n = 0
+
+    def add(self, reason: str) -> None:
+        self.n += 1
+        if self.n <= _REASONS_SHOWN:
+            say(reason, err=True)
+
+    def show_rest(self) -> None:
+        if self.n > _REASONS_SHOWN:
+            say(f"left out in all: {self.n} frames", err=True)
+
+
 def _follow(keypoints: Path, output: Path | None, patience_s: float, open_stream: Open) -> None:
     """Write markers as they come to standard output, or at the end into a file."""
-    from trcaugment.formats.trials import format_trial
     from trcaugment.live.follow import follow
     from trcaugment.live.lines import as_lines
 
     given: list[Markers] = []
-    refused: list[str] = []
-
-    def refuse(reason: str) -> None:
-        refused.append(reason)
-        say(reason, err=True)
-
+    left_out = _LeftOut()
     try:
-        for each in follow(keypoints, patience_s, open_stream, refuse):
+        for each in follow(keypoints, patience_s, open_stream, left_out.add):
             given.append(each)
             if output is None:
                 say("\n".join(line.decode() for line in as_lines(each)))
     except TrcAugmentError as error:
-        say(f"{click.style('failed', fg='red')}: {error}", err=True)
-        raise SystemExit(1) from error
-    if output is not None and given:
-        whole = _joined(given)
-        try:
-            write_output(output, b"".join(format_trial(output, whole, unit=whole.unit)))
-        except TrcAugmentError as error:
-            raise click.ClickException(str(error)) from error
-        say(f"{keypoints} -> {output} ({whole.n_frames} frames)", err=output == STANDARD)
-    if refused or not given:
+        raise _failed(error.brief) from error
+    left_out.show_rest()
+    if not given:
+        raise _failed(f"{keypoints}: expected frames, found none that can be used")
+    if not any(map(_shows_something, given)):
+        raise _failed(f"{keypoints}: expected keypoints, found no frame with enough of them to predict a marker")
+    if output is not None:
+        _write(given, keypoints, output)
+    if left_out.n:
         raise SystemExit(1)
+
+
+def _failed(reason: str) -> SystemExit:
+    say(f"{click.style('failed', fg='red')}: {reason}", err=True)
+    return SystemExit(1)
+
+
+def _write(given: Sequence[Markers], keypoints: Path, output: Path) -> None:
+    from trcaugment.formats.trials import format_trial
+
+    whole = _joined(given)
+    try:
+        write_output(output, b"".join(format_trial(output, whole, unit=whole.unit)))
+    except TrcAugmentError as error:
+        raise click.ClickException(str(error)) from error
+    say(f"{keypoints} -> {output} ({whole.n_frames} frames)", err=output == STANDARD)
+
+
+def _shows_something(markers: Markers) -> bool:
+    import numpy as np
+
+    return bool(np.isfinite(markers.positions).any())
 
 
 def _joined(parts: Sequence[Markers]) -> Markers:
@@ -128,6 +161,8 @@ def _serve(host: str, port: int | None, udp: int | None, open_stream: Open) -> N
 
     kind = TcpServer if udp is None else UdpServer
     chosen = port if udp is None else udp
+    if not host:  # to a socket, that means every network
+        raise click.UsageError("--host is empty: name an address of this machine, or 0.0.0.0 to listen on all networks")
     assert chosen is not None
     try:
         server = kind((host, chosen), open_stream, note)

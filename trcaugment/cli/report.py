@@ -18,7 +18,7 @@ _FILE = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("source", metavar="TRC", type=_FILE)
+@click.argument("source", metavar="TRC", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--motion", type=_FILE, metavar="MOT", help="Its joint angles; else TRC with the end .mot, if it is there."
 )

@@ -19,7 +19,7 @@ PAGE_END = ".html"
 
 
 @click.command()
-@click.argument("source", metavar="TRC", type=_FILE)
+@click.argument("source", metavar="TRC", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--with", "other", type=_FILE, metavar="FILE", help="Another file of the recording, such as optical markers."
 )

@@ -10,6 +10,7 @@ import numpy as np
 
 from trcaugment.datasets.dataset import Dataset, Split
 from trcaugment.errors import DatasetError
+from trcaugment.formats.files import read_file
 
 
 def split_subjects(
@@ -78,7 +79,7 @@ def read_split(path: Path) -> Split:
         DatasetError: the file cannot be read or holds no split.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Split)
+        return msgspec.json.decode(read_file(path), type=Split)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
     except (msgspec.DecodeError, msgspec.ValidationError) as error:

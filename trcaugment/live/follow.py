@@ -67,9 +67,11 @@ def follow_trc(path: Path, patience_s: float) -> Iterator[Markers]:
     """
     head, rest, read = b"", b"", 0
     since = time.monotonic()
-    while time.monotonic() - since < patience_s:
-        new = _read_from(path, read)
+    while True:
+        looked, new = time.monotonic(), _read_from(path, read)
         if not new:
+            if looked - since >= patience_s:
+                break
             time.sleep(_LOOK_S)
             continue
         since, read = time.monotonic(), read + len(new)
@@ -91,10 +93,11 @@ def _read_from(path: Path, position: int) -> bytes:
     """The bytes from a position on; none while the file is missing."""
     try:
         with path.open("rb") as file:
-            if file.seek(0, 2) < position:
+            size = file.seek(0, 2)
+            if size < position:
                 raise TrcError(f"{path}: expected a file that grows, found it shorter than before")
             file.seek(position)
-            return file.read()
+            return file.read(size - position)  # all there is of a file; a device might never end
     except FileNotFoundError:
         return b""
     except OSError as error:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from xml.etree import ElementTree
 
 from trcaugment.errors import OsimError
+from trcaugment.formats.files import read_file
 from trcaugment.osim.log import OpensimLog
 from trcaugment.osim.package import load_opensim
 
@@ -26,7 +27,7 @@ def open_document(kind: Kind, path: Path, log: OpensimLog) -> Any:
     """
     opensim = load_opensim()
     try:
-        data = path.read_bytes()
+        data = read_file(path)
         root = ElementTree.fromstring(data)
     except OSError as error:
         raise OsimError(f"{path}: cannot be read ({error.strerror})") from error

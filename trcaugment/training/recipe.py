@@ -11,6 +11,7 @@ import msgspec
 from trcaugment.body.detector import KeypointErrors
 from trcaugment.body.population import Population
 from trcaugment.errors import RecipeError
+from trcaugment.formats.files import read_file
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, INPUT_SETS, KEYPOINTS, OUTPUT_SETS, MarkerSet
 from trcaugment.model.card import Count, NetworkSizes
 from trcaugment.training.recipe_keys import explain_unknown_key
@@ -165,7 +166,7 @@ def read_recipe(path: Path) -> Recipe:
             range, or there is nothing to train on.
     """
     try:
-        recipe = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8-sig")), Recipe)
+        recipe = msgspec.convert(tomllib.loads(read_file(path).decode("utf-8-sig")), Recipe)
     except FileNotFoundError as error:
         raise RecipeError(f"{path}: there is no such recipe; trcaugment train --example writes one") from error
     except OSError as error:
