@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
-LENGTH, HOP = 30, 15  # frames of a window, and from one window to the next
+LENGTH, HOP = 30, 20  # frames of a window, and from one window to the next
 # The first keypoints of every model, which place the body frame.
 NECK, R_SHOULDER, L_SHOULDER, R_HIP, L_HIP = range(5)
 

