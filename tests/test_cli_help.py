@@ -41,3 +41,11 @@ def test_a_low_pass_that_leaves_no_motion_is_wrong_usage(value):
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 2
     assert "0.5 Hz or more" in done.output
+
+
+@pytest.mark.parametrize("option", ["--max-gap", "--from"])
+def test_nan_is_no_number_of_seconds(option: str) -> None:
+    arguments = ["predict", "examples/walk.trc", "--height", "1.584", "--mass", "58", "-o", "x.trc", option, "nan"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert "found nan" in done.output

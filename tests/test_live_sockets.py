@@ -1,6 +1,7 @@
 """`trcaugment live`: frames over TCP and UDP, garbage among them, and a file that grows."""
 
 import json
+import signal
 import socket
 import subprocess
 import sys
@@ -139,7 +140,7 @@ def test_a_file_is_followed_while_it_grows(tmp_path):
 def test_late_frames_of_a_file_are_left_out_and_named(tmp_path, monkeypatch):
     monkeypatch.setattr(following, "follow_trc", lambda *_: iter([short_walk(0, 4), short_walk(2, 4)]))
     refused = []
-    parts = list(following.follow(tmp_path / "walk.trc", 0.1, open_stream, refused.append))
+    parts = list(following.follow(tmp_path / "walk.trc", 0.1, open_stream, refused.append, lambda: False))
     assert sum(part.n_frames for part in parts) == 6
     assert ["late frame" in each for each in refused] == [True, True]
 
@@ -159,15 +160,20 @@ def test_the_command_writes_a_trc_file_or_lines(tmp_path):
 
 
 def test_ctrl_c_ends_a_trial_whose_markers_are_written(tmp_path, monkeypatch):
-    def stopped(*_):
-        yield TRIAL
-        raise KeyboardInterrupt
+    push = Stream.push
 
-    monkeypatch.setattr(following, "follow_trc", stopped)
+    def stopped_within(self, time_s, positions):
+        if time_s == TRIAL.time_s[2]:
+            signal.raise_signal(signal.SIGINT)
+        return push(self, time_s, positions)
+
+    monkeypatch.setattr(Stream, "push", stopped_within)
+    write_trc(tmp_path / "walk.trc", TRIAL)
     output = tmp_path / ("a.trc" if find_spec("ezc3d") is None else "a.c3d")
     done = CliRunner().invoke(main, ["live", str(tmp_path / "walk.trc"), *WHO, "-o", str(output)])
     assert done.exit_code == 0, done.output
-    assert read_trial(output).n_frames == TRIAL.n_frames
+    assert read_trial(output).n_frames == 3
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,9 @@ def test_open_ends_and_rounded_time_stamps() -> None:
     assert TimeRange(from_s=0.016667).span(trial) == (1, trial.n_frames)
 
 
-@pytest.mark.parametrize(("begin", "end"), [(2.0, 1.0), (float("nan"), None), (None, float("nan"))])
+@pytest.mark.parametrize(
+    ("begin", "end"), [(2.0, 1.0), (float("nan"), None), (None, float("nan")), (float("inf"), None)]
+)
 def test_what_is_no_range_is_refused(begin: float | None, end: float | None) -> None:
     with pytest.raises(MarkersError, match="begins before it ends"):
         TimeRange(begin, end)

@@ -22,7 +22,7 @@ class TimeRange:
         to_s: last time in s; None for its end.
 
     Raises:
-        MarkersError: the end is before the beginning, or one is NaN.
+        MarkersError: the end is before the beginning, or one is NaN, or no time can be in the range.
     """
 
     from_s: float | None = None
@@ -30,7 +30,7 @@ class TimeRange:
 
     def __post_init__(self) -> None:
         first, last = self._limits
-        if not first <= last:  # NaN compares as false
+        if not first <= last or first == np.inf or last == -np.inf:  # NaN compares as false
             raise MarkersError(f"expected a time range that begins before it ends, found {first:g} to {last:g} s.")
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trcaugment.cli.options import model_option, subject_options
+from trcaugment.cli.options import Seconds, model_option, subject_options
 from trcaugment.cli.outputs import STANDARD, check_outputs, write_output
 from trcaugment.cli.screen import say
 from trcaugment.errors import TrcAugmentError
@@ -35,9 +34,9 @@ _REASONS_SHOWN = 3
     "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="TRC or C3D file, written at the end."
 )
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
-@click.option("--delay", "delay_s", type=click.FloatRange(0, 60), default=1.0, show_default=True, metavar="SECONDS",
+@click.option("--delay", "delay_s", type=Seconds(0, 60), default=1.0, show_default=True, metavar="SECONDS",
               help="How long after a frame its markers come; from 1 s on they are those of predict.")  # fmt: skip
-@click.option("--wait", "patience_s", type=click.FloatRange(0.1), default=5.0, show_default=True, metavar="SECONDS",
+@click.option("--wait", "patience_s", type=Seconds(0.1), default=5.0, show_default=True, metavar="SECONDS",
               help="The trial is over when the file has not grown for this long.")  # fmt: skip
 @model_option
 def live(
@@ -62,8 +61,6 @@ def live(
 
     if (keypoints is not None) + (port is not None) + (udp is not None) != 1:
         raise click.UsageError("expected one of a TRC file, --port and --udp")
-    if math.isnan(delay_s) or math.isnan(patience_s):
-        raise click.UsageError("--delay and --wait are numbers of seconds, found nan")
     if output is not None and keypoints is None:
         raise click.UsageError("--output is for a TRC file; over a socket the markers go back to the client")
     try:
@@ -100,16 +97,17 @@ class _LeftOut:
 
 def _follow(keypoints: Path, output: Path | None, patience_s: float, open_stream: Open) -> None:
     """Write markers as they come to standard output, or at the end into a file."""
-    from trcaugment.live.follow import follow
+    from trcaugment.live.follow import ending_on_ctrl_c, follow
     from trcaugment.live.lines import as_lines
 
     given: list[Markers] = []
     left_out = _LeftOut()
     try:
-        for each in follow(keypoints, patience_s, open_stream, left_out.add):
-            given.append(each)
-            if output is None:
-                say("\n".join(line.decode() for line in as_lines(each)))
+        with ending_on_ctrl_c() as is_over:
+            for each in follow(keypoints, patience_s, open_stream, left_out.add, is_over):
+                given.append(each)
+                if output is None:
+                    say("\n".join(line.decode() for line in as_lines(each)))
     except TrcAugmentError as error:
         raise _failed(error.brief) from error
     left_out.show_rest()

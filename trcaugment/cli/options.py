@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -84,6 +85,17 @@ def handing_on(name: str, make: _Function, options: Sequence[_Decorator]) -> _De
         return with_options
 
     return add
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds within limits; click's own range lets NaN pass."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number."""
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail("expected a number of seconds, found nan", param, ctx)
+        return number
 
 
 def _time_range(from_s: float | None, to_s: float | None) -> TimeRange:

@@ -13,6 +13,7 @@ import click
 from trcaugment.cli.names import name_map, names_option
 from trcaugment.cli.options import (
     GroupedCommand,
+    Seconds,
     jobs_option,
     make_summary,
     report_options,
@@ -62,7 +63,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option(
     "--max-gap",
     "bridged_s",
-    type=click.FloatRange(0, 10),
+    type=Seconds(0, 10),
     default=MAX_GAP_S,
     show_default=True,
     metavar="SECONDS",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from trcaugment.cli.options import handing_on
+from trcaugment.cli.options import Seconds, handing_on
 from trcaugment.markers import MAX_GAP_S
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ PREPARATION_OPTIONS = (
     click.option(
         "--max-gap",
         "max_gap_s",
-        type=click.FloatRange(0, 10),
+        type=Seconds(0, 10),
         default=MAX_GAP_S,
         show_default=True,
         metavar="SECONDS",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,33 +20,63 @@ _LOOK_S = 0.02  # time between looks at the file
 _HEAD_LINES = 5
 
 
-def follow(path: Path, patience_s: float, open_stream: Open, refuse: Callable[[str], None]) -> Iterator[Markers]:
-    """The markers of a growing file as they become known, in the file's unit; Ctrl-C ends the trial.
+@contextmanager
+def ending_on_ctrl_c() -> Iterator[Callable[[], bool]]:
+    """Lets Ctrl-C end a trial between two frames: within one it would leave the stream with half a frame.
+
+    A second Ctrl-C ends the program as usual.
+
+    Yields:
+        What says whether Ctrl-C was pressed.
+    """
+    pressed = threading.Event()
+
+    def press(*_: object) -> None:
+        if pressed.is_set():
+            raise KeyboardInterrupt
+        pressed.set()
+
+    if threading.current_thread() is not threading.main_thread():  # Ctrl-C goes to the main thread
+        yield pressed.is_set
+        return
+    before = signal.signal(signal.SIGINT, press)
+    try:
+        yield pressed.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def follow(
+    path: Path, patience_s: float, open_stream: Open, refuse: Callable[[str], None], is_over: Callable[[], bool]
+) -> Iterator[Markers]:
+    """The markers of a growing file as they become known, in the file's unit.
 
     Args:
         path: as for `follow_trc`.
         patience_s: as for `follow_trc`.
         open_stream: starts the stream, given the names.
         refuse: called with a sentence for every frame that is left out.
+        is_over: asked before every frame whether the trial is over, as by `ending_on_ctrl_c`.
 
     Raises:
         TrcError: as `follow_trc` does.
         MarkerSetError: keypoints that the model needs are not in the file.
     """
     stream, unit = None, "m"
-    try:
-        for new in follow_trc(path, patience_s):
-            stream, unit = stream or open_stream(new.names), new.unit
-            yield from (replace(each, unit=unit) for each in _pushed(stream, new, refuse))
-    except KeyboardInterrupt:  # the usual end
-        pass
+    for new in follow_trc(path, patience_s, is_over):
+        stream, unit = stream or open_stream(new.names), new.unit
+        yield from (replace(each, unit=unit) for each in _pushed(stream, new, refuse, is_over))
     last = None if stream is None else stream.finish()
     if last is not None:
         yield replace(last, unit=unit)
 
 
-def _pushed(stream: Stream, new: Markers, refuse: Callable[[str], None]) -> Iterator[Markers]:
+def _pushed(
+    stream: Stream, new: Markers, refuse: Callable[[str], None], is_over: Callable[[], bool]
+) -> Iterator[Markers]:
     for time_s, places in zip(new.time_s, new.positions, strict=True):
+        if is_over():
+            return
         try:
             given = stream.push(float(time_s), places)
         except MarkersError as error:
@@ -53,7 +86,7 @@ def _pushed(stream: Stream, new: Markers, refuse: Callable[[str], None]) -> Iter
             yield given
 
 
-def follow_trc(path: Path, patience_s: float) -> Iterator[Markers]:
+def follow_trc(path: Path, patience_s: float, is_over: Callable[[], bool] = lambda: False) -> Iterator[Markers]:
     """The frames of a growing file, some at a time, until it has not grown for a while.
 
     Only complete lines count. The header says units and names; its number of frames is not believed.
@@ -61,13 +94,14 @@ def follow_trc(path: Path, patience_s: float) -> Iterator[Markers]:
     Args:
         path: the file; it may still be missing.
         patience_s: end after this time in s without a new line.
+        is_over: as for `follow`.
 
     Raises:
         TrcError: it is no TRC file, cannot be read, or became shorter.
     """
     head, rest, read = b"", b"", 0
     since = time.monotonic()
-    while True:
+    while not is_over():
         looked, new = time.monotonic(), _read_from(path, read)
         if not new:
             if looked - since >= patience_s:
