@@ -5,7 +5,8 @@
 FOLDER/PERSON/ours, /peer and /truth hold the motions that `trcaugment osim ik` made of predicted markers, of another
 program's and of optical ones, under the same names. Prints means over people in degrees with 95 % intervals by
 bootstrap over people; the two sides of the body are averaged, and trials within a person. Offset-free: without each
-trial's constant difference. A coordinate counts in trials in which it moves in both motions.
+trial's constant difference, of which a second table has the mean and SD over people. A coordinate counts in trials in
+which it moves in both motions.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ NOT_SHOWN = ("mtp_angle", "arm_", "elbow_flex", "pro_sup")
 
 
 def errors_of(person: Path, who: str) -> dict[str, FloatArray]:
-    """Coordinate, without its side -> mean over trials and sides of RMSE and of its offset-free part, (2,)."""
+    """Coordinate, without its side -> mean over trials and sides of RMSE, its offset-free part, and offset, (3,)."""
     found = defaultdict(list)
     for motion in sorted((person / who).glob("*.mot")):
         truth = person / "truth" / motion.name
         for each in compare(read_motion(truth), read_motion(motion)).differences if truth.exists() else ():
             if each.unit == DEGREES and each.moves and not each.coordinate.startswith(NOT_SHOWN):
                 name = each.coordinate.removesuffix("_r").removesuffix("_l")
-                found[name].append((each.rmse, each.offset_free_rmse))
+                found[name].append((each.rmse, each.offset_free_rmse, each.offset))
     return {name: np.mean(values, axis=0) for name, values in found.items()}
 
 
@@ -59,8 +60,15 @@ def main() -> None:
                 for each in errors[who].values()
                 if name in each or (name == "mean of all" and each)
             ]
-            columns += [with_interval(column, rng) for column in np.array(rows).T]
+            columns += [with_interval(column, rng) for column in np.array(rows).T[:2]]
         print(f"{name:18} {len(rows):6} " + " ".join(f"{column:>19}" for column in columns))
+    print(f"\n{'offset, mean (SD)':18} {'ours':>14} {'peer':>14}")
+    for name in names:
+        offsets = [
+            [each[name][2] for each in errors[who].values() if name in each and np.isfinite(each[name][2])]
+            for who in ("ours", "peer")
+        ]
+        print(f"{name:18} " + " ".join(f"{np.mean(own):6.1f} ({np.std(own, ddof=1):5.1f})" for own in offsets))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ LENGTHS = {
     "heel-toe": ("RHeel", "RBigToe"),
     "toe-toe": ("RSmallToe", "RBigToe"),
 }
-BENT = 60.0  # degrees of knee flexion from which a leg counts as bent
+BENT, STRAIGHT = 60.0, 20.0  # degrees of knee flexion from which, and up to which, a leg counts as such
 BANDS_HZ = ((3, 6), (6, 12), (12, 18), (18, 31))
 COLUMNS = 5
 
@@ -117,8 +117,15 @@ def draw(path: Path, generated: dict[str, Tensor], real: dict[str, dict[str, Ten
     page.savefig(path, dpi=110)
 
 
+def shortening(its: dict[str, Tensor], name: str) -> str:
+    """Mean length in windows with bent legs minus that in windows with straight ones, in thousandths of height."""
+    knee, length = its["knee flexion (°)"], its[name]
+    bent, straight = length[knee > BENT], length[knee < STRAIGHT]
+    return f"{1000 * (bent.mean() - straight.mean()).item():.0f}" if len(bent) and len(straight) else "-"
+
+
 def main() -> None:
-    """Print the share of real windows outside what is generated, and draw the picture."""
+    """Print the share of real windows outside what is generated, and how lengths change; draw the picture."""
     recordings = [argument.rsplit("=", 1) for argument in sys.argv[2:]]
     real = {Path(path).stem: real_figures(Path(path), float(height)) for path, height in recordings}
     generated = generated_figures()
@@ -132,6 +139,9 @@ def main() -> None:
             outside = ((spots < low) | (spots > high)).float().mean().item() if len(spots) else float("nan")
             cells.append(f"{100 * outside:13.0f}" if len(spots) else f"{'-':>13s}")
         print(f"{name:50s}" + "".join(cells))
+    print(f"\n{'bent minus straight legs, thousandths of height':50s}{'thigh':>13s}{'trunk':>13s}")
+    for trial, its in (*real.items(), ("generated people", generated)):
+        print(f"{trial:50s}" + "".join(f"{shortening(its, name):>13s}" for name in ("thigh", "trunk")))
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ A comment before a block says what is special about it:
     <!-- without: a b -->       these files and folders are not there before
     <!-- numbers: NAME -->      every row's numbers stand in one line of docs/numbers/NAME.txt, in this order; of text,
                                 which may tell of several lines, each number stands in one
+    <!-- constants: a b -->     each number with decimals stands in the source of one of these files and folders
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ REASONS = {
 }
 _BLOCK = re.compile(r"((?:^<!--.*?-->\n+)*)^```(bash|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _NUMBERED = re.compile(r"^[ ]*<!-- numbers: ([\w-]+) -->\n\s*?(^```.*?^```|.*?)(?:\n\n|\Z)", re.DOTALL | re.MULTILINE)
+_CONSTANTS = re.compile(r"^<!-- constants: ([^>]+) -->\n+((?:^\|.*\n)+)", re.MULTILINE)
 _NUMBER = re.compile(r"(?<![\w.])[-+−]?\d[\d,]*(?:\.\d+)?")
 _ENDS = {"|", "&&", ";", ">", ">>", "<", "||"}
 
@@ -109,6 +111,30 @@ def numbers_in(text: str) -> list[str]:
     return [number.replace(",", "").replace("−", "-").lstrip("+") for number in _NUMBER.findall(text)]
 
 
+def constants(page: Path) -> list[tuple[str, set[str]]]:
+    """Numbers with decimals of tables that say what the code has, each with the numbers in the named sources."""
+    found = []
+    for places, rows in _CONSTANTS.findall(page.read_text(encoding="utf-8")):
+        files = [
+            file
+            for place in places.split()
+            for file in ((ROOT / place).glob("*.py") if (ROOT / place).is_dir() else [ROOT / place])
+        ]
+        known = {_short(number) for file in files for number in numbers_in(file.read_text(encoding="utf-8"))}
+        found += [(number, known) for number in _measured(rows)]
+    return found
+
+
+def _short(number: str) -> str:
+    return f"{abs(float(number)):g}"
+
+
+def _measured(text: str) -> list[str]:
+    """Numbers with decimals; of names such as Apache-2.0, of versions and of code none."""
+    words = re.sub(r"`[^`]*`|\b(?:[A-Z]\w+ \d|[A-Za-z])\S*|\d+\.\d+\.\d+", "", text)
+    return [_short(number) for number in numbers_in(words) if "." in number]
+
+
 def record_of(name: str) -> list[str]:
     """The lines that a recorded command printed, below the line with the command and that with the date."""
     command, made, *lines = (RECORDS / f"{name}.txt").read_text(encoding="utf-8").splitlines()
@@ -141,13 +167,15 @@ def coverage() -> Iterator[str]:
             yield f"{block.place}: {n} not run: {block.reason}"
     for reason, n in counts.items():
         yield f"{n:4} commands: {REASONS.get(reason, 'run by pytest -m slow')}"
-    checked, others = 0, 0
+    checked, of_code, others = 0, 0, 0
     for page in PAGES:
         text = page.read_text(encoding="utf-8")
         checked += sum(len(numbers) for _, _, rows in numbered(page) for numbers, _ in claims(rows))
-        rest = _BLOCK.sub("", _NUMBERED.sub("", text))
-        others += sum(len(re.findall(r"\d\.\d", row)) for row in rest.splitlines() if row.startswith("|"))
+        of_code += len(constants(page))
+        rest = _CONSTANTS.sub("", _BLOCK.sub("", _NUMBERED.sub("", text)))
+        others += sum(len(_measured(row)) for row in rest.splitlines() if row.startswith("|"))
     yield f"{checked:4} numbers are compared with what a command printed"
+    yield f"{of_code:4} numbers are compared with the code"
     yield f"{others:4} numbers with decimals stand in tables without a record"
 
 

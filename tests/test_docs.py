@@ -19,6 +19,7 @@ from docs_pages import (
     blocks_of,
     claims,
     commands_of,
+    constants,
     numbered,
     numbers_in,
     record_of,
@@ -96,6 +97,13 @@ def test_numbers_are_those_that_their_command_printed(page: Path) -> None:
             assert any(stands_in(numbers, each) for each in printed), (
                 f"{page.name}:{line}: docs/numbers/{name}.txt has no line with {numbers}\n{row}"
             )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_numbers_of_the_code_stand_in_the_code(page: Path) -> None:
+    assert "<!-- constants:" not in page.read_text(encoding="utf-8") or constants(page)
+    for number, known in constants(page):
+        assert number in known, f"{page.name}: the files named have no {number}"
 
 
 @pytest.mark.parametrize("module", ["markers", "subject", "formats.trc", "model.card", "chain.augmentation"])
