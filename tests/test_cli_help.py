@@ -22,6 +22,14 @@ def test_every_option_stands_under_a_heading(words: list[str]) -> None:
     assert max(map(len, text.splitlines())) <= 80
 
 
+@pytest.mark.parametrize("words", [[], ["osim"], ["data"], ["experiment"]], ids=" ".join)
+def test_lists_of_commands_say_in_a_whole_sentence_what_each_is_for(words: list[str]) -> None:
+    text = CliRunner().invoke(main, [*words, "--help"], terminal_width=80).output
+    lines = text[text.index("Commands:") :].splitlines()[1:]
+    assert len(lines) >= 2
+    assert [line for line in lines if not line.endswith(".") or line.endswith("...")] == []
+
+
 def test_bars_hand_on_what_they_get_and_show_nothing_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     assert list(track("Counting")(range(3))) == [0, 1, 2]
     with progress("Counting", 2) as step:

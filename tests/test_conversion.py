@@ -467,7 +467,7 @@ def test_predict_estimates_a_height_and_says_how_well(tmp_path: Path, source: Pa
     assert abs(subject["height_m"] - HEIGHT_M) < subject["height_error_m"]
     code, output = predict(source, "-o", tmp_path / "out.trc", height="tall")
     assert code == 2
-    assert "expected a number of metres, or auto, found 'tall'" in output
+    assert "expected a number of metres such as 1.75, or auto, found 'tall'" in output
 
 
 def test_predict_reports_findings_and_refuses_them_when_strict(tmp_path: Path, folder: Path) -> None:

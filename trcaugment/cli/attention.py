@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Draw which keypoints the model looks at.")
 @click.argument("source", metavar="IN.trc|IN.c3d", type=click.Path(path_type=Path, dir_okay=False))
 @subject_options
 @click.option("-o", "--output", required=True, type=_FILE, help="The heat map (.png, .pdf, .svg).")

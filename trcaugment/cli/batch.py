@@ -64,7 +64,7 @@ class _Asked:
         return self.osim_model, self.marker_set, self.scale_setup, self.ik_setup
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Convert all trials of a folder, of many people.")
 @click.argument("cohort", metavar="FOLDER", type=_FOLDER)
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Folder to fill.")
 @click.option("--subjects", type=_FOLDER, metavar="CSV", help="Whose the trials are; else FOLDER/subjects.csv.")

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Learn a person's marker places from optical markers.")
 @click.argument("files", metavar="KEYPOINTS.trc MARKERS.trc [...]", nargs=-1, required=True, type=_FOUND)
 @subject_options
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.json")

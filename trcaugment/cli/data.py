@@ -23,7 +23,7 @@ _SUBJECTS_SHOWN = 30
 _ACTIVITIES_SHOWN = 20
 
 
-@click.group()
+@click.group(short_help="Check data sets for training, or make new ones.")
 def data() -> None:
     """Examine local data sets for training, or make new ones."""
 
@@ -122,7 +122,7 @@ def _minutes(n_windows: int) -> str:
     return f"{n_windows / 120:.1f}"
 
 
-@data.command()
+@data.command(short_help="Make a data set from a recipe's generator.")
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option(
     "--from",

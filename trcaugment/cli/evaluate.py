@@ -43,7 +43,7 @@ class _Question:
     marker_set: MarkerSet
 
 
-@click.command()
+@click.command(short_help="Measure models on people whose markers are known.")
 @click.argument("path", metavar="PATH", type=_FOUND)
 @click.option(
     "--model", "model_names", metavar="MODEL", multiple=True, help="A shipped model or a model folder; repeat."

@@ -36,7 +36,7 @@ def _options(command: _Command) -> _Command:
     return command
 
 
-@click.group()
+@click.group(short_help="Train several recipes, and compare them.")
 def experiment() -> None:
     """Train several recipes on one fixed set of generated windows and compare them.
 
@@ -44,7 +44,7 @@ def experiment() -> None:
     """
 
 
-@experiment.command()
+@experiment.command(short_help="Train the eleven networks of the report's Table 1.")
 @_options
 def table1(output: Path | None, quick: bool, seeds: int | None, windows: int | None, epochs: int | None) -> None:
     """The report's Table 1: eleven networks, beside the report's figures."""
@@ -54,7 +54,7 @@ def table1(output: Path | None, quick: bool, seeds: int | None, windows: int | N
     _experiment(list(REPORT_MM), output or _folder("table1", quick), size, seeds or (1 if quick else 3))
 
 
-@experiment.command()
+@experiment.command(short_help="Try what the report left for the future.")
 @_options
 def future(output: Path | None, quick: bool, seeds: int | None, windows: int | None, epochs: int | None) -> None:
     """What the report left for the future, each against the same network without it."""
@@ -64,7 +64,7 @@ def future(output: Path | None, quick: bool, seeds: int | None, windows: int | N
     _experiment(list(FUTURE), output or _folder("future", quick), size, seeds or (1 if quick else 3))
 
 
-@experiment.command()
+@experiment.command(short_help="Search learning rate, units and layers.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder.  [default: runs/search]")
 @click.option("--attempts", default=30, show_default=True, type=click.IntRange(1), help="In all, with earlier ones.")
 @click.option("--windows", type=click.IntRange(100, 1_000_000), help="Generated windows.  [default: 5000]")

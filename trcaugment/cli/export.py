@@ -9,7 +9,7 @@ import click
 from trcaugment.errors import ModelError
 
 
-@click.command()
+@click.command(short_help="Write a model's network as an ONNX graph.")
 @click.argument("model_name", metavar="MODEL")
 @click.option(
     "--onnx", "output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Where to write it."

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _REASONS_SHOWN = 3
 
 
-@click.command()
+@click.command(short_help="Predict markers while a trial is recorded.")
 @click.argument("keypoints", required=False, metavar="[KEYPOINTS]", type=click.Path(path_type=Path, dir_okay=False))
 @subject_options
 @click.option("--port", type=click.IntRange(0, 65535), help="Take frames over TCP at this port; 0 for a free one.")

@@ -28,7 +28,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
-@click.group()
+@click.group(short_help="Find joint angles with OpenSim; check, scale, compare.")
 def osim() -> None:
     """Go from markers to joint angles with OpenSim, and check what comes out."""
 
@@ -37,7 +37,7 @@ osim.add_command(ik)
 osim.add_command(bvh)
 
 
-@osim.command()
+@osim.command(short_help="Write the shipped full-body model.")
 @click.argument("output", metavar="OUT.osim", type=_FILE)
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 def model(output: Path, overwrite: bool) -> None:
@@ -53,7 +53,7 @@ def model(output: Path, overwrite: bool) -> None:
     click.echo(f"{output}: full-body model, {len(MARKERS) + len(ARM_MARKERS)} markers, {GENERIC_HEIGHT_M:.2f} m.")
 
 
-@osim.command()
+@osim.command(short_help="List what a model would make of a TRC file.")
 @click.argument("trc", metavar="OUT.trc", type=_FOUND)
 @click.option("--model", "model_file", type=_FOUND, metavar="M.osim", required=True, help="The model.")
 @click.option("--marker-set", type=_FOUND, metavar="XML", help="Marker set to add to the model.")
@@ -139,7 +139,7 @@ def _show_idle(console: Console, what: str, n: int, idle: Sequence[Idle]) -> Non
         console.print(table)
 
 
-@osim.command()
+@osim.command(short_help="Compare the joint angles of two motions.")
 @click.argument("first", metavar="A.mot", type=_FOUND)
 @click.argument("second", metavar="B.mot", type=_FOUND)
 @click.option("--csv", "csv_file", type=_FILE, metavar="FILE", help="Write the differences as a table.")

@@ -41,7 +41,7 @@ _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Scale a model to a person and find joint angles.")
 @click.argument("inputs", metavar="TRC [TRC2 ...]", nargs=-1, required=True, type=click.Path(path_type=Path))
 @subject_options
 @click.option("-o", "--output", required=True, type=_FOLDER, help="Folder for the model, the angles and all else.")

@@ -57,7 +57,7 @@ def _height_m(_: click.Context, __: click.Parameter, text: str) -> float | None:
     try:
         return None if text == "auto" else float(text)
     except ValueError as error:
-        raise click.BadParameter(f"expected a number of metres, or auto, found '{text}'.") from error
+        raise click.BadParameter(f"expected a number of metres such as 1.75, or auto, found '{text}'.") from error
 
 
 def _person(height: float | None, mass: float) -> StatedSubject:
@@ -109,7 +109,7 @@ class _Asked:
         return replace(self.how.settings, overwrite=self.overwrite, time_range=self.time_range)
 
 
-@click.command(cls=GroupedCommand)
+@click.command(cls=GroupedCommand, short_help="Turn keypoint files of one person into marker files.")
 @click.argument("inputs", metavar="IN.trc|FOLDER|- ...", nargs=-1, required=True, type=_FILE)
 @_person_options
 @click.option("--calibration", type=_FOUND, metavar="JSON", help="The person's own, from trcaugment calibrate.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command(short_help="Write a page with all that is known of a trial.")
 @click.argument("source", metavar="TRC", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--motion", type=_FILE, metavar="MOT", help="Its joint angles; else TRC with the end .mot, if it is there."

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 
-@click.command()
+@click.command(short_help="Train a network as a recipe says.")
 @click.argument("recipe", metavar="[RECIPE.toml]", default="recipe.toml", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/RECIPE]")
 @click.option("--resume", is_flag=True, help="Go on from the run's last checkpoint.")

@@ -18,7 +18,7 @@ _FILE = click.Path(path_type=Path)
 PAGE_END = ".html"
 
 
-@click.command()
+@click.command(short_help="Show a trial as a moving body, in the browser.")
 @click.argument("source", metavar="TRC", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
     "--with", "other", type=_FILE, metavar="FILE", help="Another file of the recording, such as optical markers."
