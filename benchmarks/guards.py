@@ -30,7 +30,7 @@ from trcaugment.body.windows import WindowGenerator, make_library
 from trcaugment.chain.checks import check_size, watch
 from trcaugment.chain.checks.postures import joint_angles_deg, speeds
 from trcaugment.chain.checks.swaps import sides
-from trcaugment.chain.height import SEGMENTS, estimate_height, segment_lengths, usual_length_m
+from trcaugment.chain.height import SEGMENTS, estimate_height, segment_lengths, usual_lengths_m
 from trcaugment.chain.keypoints import find_keypoints
 from trcaugment.errors import MarkersError
 from trcaugment.marker_sets import KEYPOINTS
@@ -189,8 +189,7 @@ def print_limits(trials: list[Trial]) -> None:
 
 def print_fit(trials: list[Trial]) -> None:
     """Exponents and factor of the height estimate; the exponents add up to one."""
-    kinds = ("trunk", "thigh", "shank")
-    logs = np.log([[usual_length_m(kind, segment_lengths(t.positions)) for kind in kinds] for t in trials])
+    logs = np.log([list(usual_lengths_m(segment_lengths(t.positions)).values()) for t in trials])
     target = np.log([t.subject.height_m for t in trials]) - logs[:, 2]
     terms = np.column_stack([logs[:, :2] - logs[:, 2:], np.ones(len(logs))])
     trunk, thigh, factor = least_squares(lambda x: terms @ x - target, np.zeros(3), loss="soft_l1", f_scale=0.03).x

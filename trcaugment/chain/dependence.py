@@ -55,6 +55,8 @@ def added_errors_m(missing: BoolArray, never: BoolArray, outputs: Sequence[str])
 
 def _of_patterns(missing: BoolArray, never: BoolArray, outputs: Sequence[str]) -> tuple[FloatArray, NDArray[np.intp]]:
     """Added errors in mm for each pattern of missing keypoints, (n_patterns, n_markers), and each frame's pattern."""
+    if not missing.any():
+        return np.zeros((1, len(outputs))), np.zeros(len(missing), dtype=np.intp)
     codes = np.packbits(missing, axis=1).view(np.uint16)[:, 0]  # 15 keypoints fill two bytes
     _, firsts, which = np.unique(codes, return_index=True, return_inverse=True)
     return np.array([_added_mm(missing[k], never, tuple(outputs)) for k in firsts]), which

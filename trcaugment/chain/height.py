@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
+from trcaugment.chain.signals import by_known, medians
 from trcaugment.errors import MarkersError
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
@@ -28,6 +30,7 @@ SEGMENTS = {
 # Fitted to generated people: python benchmarks/guards.py --limits
 _EXPONENTS = {"trunk": 0.26, "thigh": 0.36, "shank": 0.38}
 _FACTOR = 4.00
+_MEASURED = [name for name in SEGMENTS if name.split()[-1] in _EXPONENTS]
 # Half width of the 95 % interval among generated people, as a share of height: python benchmarks/guards.py
 _ERROR_SHARE = 0.055
 # Bent thighs and rounded backs look too short to detectors, so an upper quantile of blocks of frames is near the truth.
@@ -71,15 +74,19 @@ def estimate_height(positions: FloatArray) -> HeightEstimate:
     Raises:
         MarkersError: trunk, thighs or shanks are never complete, or the estimate is outside `HEIGHT_RANGE_M`.
     """
-    lengths = segment_lengths(positions)
-    seen = {kind: usual_length_m(kind, lengths) for kind in _EXPONENTS}
+    return height_of(segment_lengths(positions))
+
+
+def height_of(lengths: FloatArray) -> HeightEstimate:
+    """`estimate_height` from the lengths of `segment_lengths`, (n_frames, 9); raises the same."""
+    seen = usual_lengths_m(lengths)
     unseen = [kind for kind, length_m in seen.items() if not np.isfinite(length_m)]
     if unseen:
         raise MarkersError(
             f"expected frames with both ends of trunk, thigh and shank to estimate height from, found none of the "
             f"{' and '.join(unseen)}; state the height"
         )
-    height_m = _FACTOR * float(np.prod([seen[kind] ** exponent for kind, exponent in _EXPONENTS.items()]))
+    height_m = _FACTOR * math.prod(seen[kind] ** exponent for kind, exponent in _EXPONENTS.items())
     low_m, high_m = HEIGHT_RANGE_M
     if not low_m <= height_m <= high_m:
         raise MarkersError(
@@ -89,23 +96,33 @@ def estimate_height(positions: FloatArray) -> HeightEstimate:
     return HeightEstimate(height_m, _ERROR_SHARE * height_m)
 
 
-def usual_length_m(kind: str, lengths: FloatArray) -> float:
-    """Typical length in m of a kind of segment: mean of the sides present; NaN if there is none.
+def usual_lengths_m(lengths: FloatArray) -> dict[str, float]:
+    """Typical lengths in m of trunk, thigh and shank: mean of the sides present; NaN if there is none.
 
     Args:
-        kind: last word of the segment's name in `SEGMENTS`.
         lengths: from `segment_lengths`, (n_frames, 9).
     """
-    sides = [_long(lengths[:, k]) for k, name in enumerate(SEGMENTS) if name.endswith(kind)]
-    seen = [length_m for length_m in sides if np.isfinite(length_m)]
-    return float(np.mean(seen)) if seen else float("nan")
+    usual = {}
+    long_m = dict(zip(_MEASURED, _long(lengths[:, [list(SEGMENTS).index(name) for name in _MEASURED]]), strict=True))
+    for kind in _EXPONENTS:
+        sides = [float(long_m[name]) for name in _MEASURED if name.endswith(kind) and np.isfinite(long_m[name])]
+        usual[kind] = sum(sides) / len(sides) if sides else math.nan
+    return usual
 
 
-def _long(length_m: FloatArray) -> float:
-    """Upper quantile of medians of blocks of frames, from (n_frames,): robust against noise and short disturbances."""
-    finite = length_m[np.isfinite(length_m)]
-    if not len(finite):
-        return float("nan")
-    n_blocks = max(len(finite) // _BLOCK_FRAMES, 1)
-    kept = finite[: n_blocks * _BLOCK_FRAMES].reshape(n_blocks, -1)
-    return float(np.quantile(np.median(kept, axis=1), _QUANTILE))
+def _long(lengths: FloatArray) -> FloatArray:
+    """Upper quantile of medians of blocks of frames: robust against noise and short disturbances.
+
+    Args:
+        lengths: (n_frames, k), NaN where an end is missing.
+
+    Returns:
+        (k,), NaN for a length that is never known.
+    """
+    long_m = np.full(lengths.shape[1], np.nan)
+    for columns, known, places in by_known(lengths.T[:, None]):
+        if len(places):
+            n_blocks = max(len(places) // _BLOCK_FRAMES, 1)
+            blocks = known[:, 0, : n_blocks * _BLOCK_FRAMES].reshape(len(columns), n_blocks, -1)
+            long_m[columns] = np.quantile(medians(blocks), _QUANTILE, axis=1)
+    return long_m

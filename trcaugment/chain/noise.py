@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from trcaugment.chain.signals import by_known, by_points, medians
 from trcaugment.markers import RATE_HZ, SMALL_NOISE_M, FloatArray, smoothing_hz
 
 _ORDER = 5  # of the differences: motion hardly shows in them, even at 15 Hz
@@ -32,11 +33,11 @@ def white_noise(positions: FloatArray, rate_hz: float) -> FloatArray:
         standard deviations in m, (n_points,); 0 where fewer than half a second of frames tell.
     """
     noise_m = np.zeros(positions.shape[1])
-    for k in range(positions.shape[1]) if len(positions) > _ORDER else ():
-        differences = np.abs(np.diff(positions[:, k], n=_ORDER, axis=0))
-        known = differences[np.isfinite(differences).all(axis=1)]
-        if len(known) >= max(0.5 * rate_hz, 1):
-            noise_m[k] = np.median(known, axis=0).mean() / (_NORMAL_MAD * math.sqrt(math.comb(2 * _ORDER, _ORDER)))
+    for points, place in by_points(positions, range(positions.shape[1])) if len(positions) > _ORDER else ():
+        for rows, differences, known in by_known(np.abs(np.diff(place, n=_ORDER))):
+            if len(known) >= max(0.5 * rate_hz, 1):
+                usual_m = medians(differences).mean(axis=1)
+                noise_m[points[0] + rows] = usual_m / (_NORMAL_MAD * math.sqrt(math.comb(2 * _ORDER, _ORDER)))
     return noise_m * math.sqrt(RATE_HZ / rate_hz)
 
 

@@ -9,13 +9,13 @@ back is not an outlier.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trcaugment.chain.checks.findings import Finding, listed, spans_of
-from trcaugment.chain.signals import BoolArray
+from trcaugment.chain.signals import BoolArray, Index, by_known, by_points, lengths, medians
 from trcaugment.marker_sets import KEYPOINTS, MarkerSet
 from trcaugment.markers import FloatArray
 
@@ -39,33 +39,57 @@ _FEWEST = 6  # samples of a keypoint that is checked
 _FEWEST_IN_BLOCK = 8
 _NO_TIME_S = 1e-9
 
-Index = NDArray[np.intp]
-
 
 @dataclass(frozen=True, eq=False)
-class _Path:
-    """Valid samples of a keypoint.
+class _Paths:
+    """Valid samples of keypoints that have them at the same times.
 
     Attributes:
-        positions: positions in m, (3, n).
+        positions: positions in m, (n_keypoints, 3, n).
         time_s: time stamps in s, (n,).
         step_s: median time step in s.
-        motion_m: how far motion at 30 Hz leaves the line between neighboring samples, in m.
-        line_m: distance of each sample from the line between its neighbors in m, (n,).
-        usual_m: usual such distance around each sample in m, (n,).
+        motion_m: how far motion at 30 Hz leaves the line between neighboring samples, in m, (n_keypoints,).
     """
 
     positions: FloatArray
     time_s: FloatArray
     step_s: float
-    motion_m: float
-    line_m: FloatArray
-    usual_m: FloatArray
+    motion_m: FloatArray
 
     @property
     def longest(self) -> int:
         """The most samples in an outlier."""
         return max(LONGEST_FRAMES, round(LONGEST_S / self.step_s))
+
+    @cached_property
+    def line_m(self) -> FloatArray:
+        """Distance of each sample from the line between its neighbors in m, (n_keypoints, n).
+
+        The outer two repeat the next ones.
+        """
+        place, time_s = self.positions, self.time_s
+        share = (time_s[1:-1] - time_s[:-2]) / (time_s[2:] - time_s[:-2])
+        away_m = lengths(place[..., 1:-1] - place[..., :-2] - share * (place[..., 2:] - place[..., :-2]))
+        return np.concatenate([away_m[:, :1], away_m, away_m[:, -1:]], axis=1)
+
+    @cached_property
+    def usual_m(self) -> FloatArray:
+        """Usual such distance around each sample, (n_keypoints, n).
+
+        The largest median of its half-second block and of the blocks beside it.
+        """
+        n = len(self.time_s)
+        n_block = min(max(_FEWEST_IN_BLOCK, round(USUAL_S / self.step_s)), n)
+        n_blocks = n // n_block
+        of_blocks = medians(self.line_m[:, : n_blocks * n_block].reshape(-1, n_blocks, n_block))
+        usual_m = of_blocks.copy()
+        np.maximum(usual_m[:, 1:], of_blocks[:, :-1], out=usual_m[:, 1:])
+        np.maximum(usual_m[:, :-1], of_blocks[:, 1:], out=usual_m[:, :-1])
+        return np.asarray(usual_m[:, np.minimum(np.arange(n) // n_block, n_blocks - 1)])
+
+    def only(self, rows: Index | slice, kept: BoolArray | slice = slice(None)) -> _Paths:
+        """Some of the keypoints, without some of the samples."""
+        return _Paths(self.positions[rows][..., kept], self.time_s[kept], self.step_s, self.motion_m[rows])
 
 
 def find_outliers(positions: FloatArray, time_s: FloatArray, keypoints: MarkerSet = KEYPOINTS) -> BoolArray:
@@ -82,22 +106,13 @@ def find_outliers(positions: FloatArray, time_s: FloatArray, keypoints: MarkerSe
     found = np.zeros(positions.shape[:2], dtype=np.bool_)
     if len(time_s) < _FEWEST:
         return found
-    step_s = float(np.median(np.diff(time_s)))
-    for k, mark in enumerate(keypoints.landmarks):
-        place = np.ascontiguousarray(positions[:, k].T)
-        frames = np.flatnonzero(np.isfinite(place.sum(axis=0)))
-        motion_m = MOTION_M.get(mark.part, FEET_M)
-        if len(frames) < _FEWEST:
-            continue
-        path = _path(place if len(frames) == len(time_s) else place[:, frames], time_s[frames], step_s, motion_m)
-        wrong = _inside(path)
-        if wrong.any():
-            found[frames[wrong], k] = True
-            frames = frames[~wrong]
-            if len(frames) < _FEWEST:
-                continue
-            path = _path(place[:, frames], time_s[frames], step_s, motion_m)
-        found[frames[_at_ends(path)], k] = True
+    step_s = float(medians(np.diff(time_s)))
+    motion_m = np.array([MOTION_M.get(mark.part, FEET_M) for mark in keypoints.landmarks])
+    for points, place in by_points(positions, range(len(keypoints))):
+        for rows, own, frames in by_known(place):
+            if len(frames) >= _FEWEST:
+                which = points[0] + rows
+                found[np.ix_(frames, which)] = _outliers(_Paths(own, time_s[frames], step_s, motion_m[which])).T
     return found
 
 
@@ -122,97 +137,91 @@ def watch_outliers(outliers: BoolArray, time_s: FloatArray, *, kept: bool) -> li
     return [Finding("outliers", message, spans_of(np.asarray(outliers.any(axis=1)), time_s))]
 
 
-def _path(positions: FloatArray, time_s: FloatArray, step_s: float, motion_m: float) -> _Path:
-    line_m = _from_line(positions, time_s)
-    return _Path(positions, time_s, step_s, motion_m, line_m, _usual(line_m, step_s))
+def _outliers(paths: _Paths) -> BoolArray:
+    """All outliers, (n_keypoints, n): first those inside, and without them those at the ends."""
+    wrong = _inside(paths)
+    spoilt = wrong.any(axis=1)
+    if not spoilt.all():
+        wrong[~spoilt] = _at_ends(paths.only(np.flatnonzero(~spoilt)) if spoilt.any() else paths)
+    for k in np.flatnonzero(spoilt):
+        kept = np.flatnonzero(~wrong[k])
+        if len(kept) >= _FEWEST:
+            wrong[k, kept] = _at_ends(paths.only(slice(k, k + 1), ~wrong[k]))[0]
+    return wrong
 
 
-def _inside(path: _Path) -> BoolArray:
-    """Outliers with samples on both sides, (n,)."""
-    place, time_s = path.positions, path.time_s
-    n = len(time_s)
-    wrong = np.zeros(n, dtype=np.bool_)
-    noise_m = np.maximum(TIMES_USUAL * path.usual_m, LEAST_M)
+def _inside(paths: _Paths) -> BoolArray:
+    """Outliers with samples on both sides, (n_keypoints, n)."""
+    time_s, wrong = paths.time_s, np.zeros(paths.line_m.shape, dtype=np.bool_)
     # Candidates follow a sample that leaves its line: beside an outlier, it does so by half as much.
-    firsts = 1 + np.flatnonzero(path.line_m[:-1] > noise_m[:-1] / 3)
-    if not len(firsts):
+    if not (paths.line_m > LEAST_M / 3).any():
         return wrong
-    for length in range(1, path.longest + 1):
-        a = firsts[firsts + length < n]
+    place = paths.positions.transpose(1, 0, 2)
+    noise_m = np.maximum(TIMES_USUAL * paths.usual_m, LEAST_M)
+    rows, before = np.nonzero(paths.line_m[:, :-1] > noise_m[:, :-1] / 3)
+    for length in range(1, paths.longest + 1):
+        there = before + 1 + length < len(time_s)
+        k, a = rows[there], before[there] + 1
         span_s = time_s[a + length] - time_s[a - 1]
-        limit_m = np.maximum(noise_m[a], length * _motion(path.motion_m, span_s / (length + 1)))
+        limit_m = np.maximum(noise_m[k, a], length * _motion(paths.motion_m[k], span_s / (length + 1)))
         away_m = np.full(len(a), np.inf)
         for step in range(length):
             share = (time_s[a + step] - time_s[a - 1]) / span_s
-            line = (1 - share) * place[:, a - 1] + share * place[:, a + length]
-            away_m = np.minimum(away_m, _norm(place[:, a + step] - line))
+            line = (1 - share) * place[:, k, a - 1] + share * place[:, k, a + length]
+            away_m = np.minimum(away_m, lengths(place[:, k, a + step] - line))
         far = away_m > limit_m
-        a, away_m = a[far], away_m[far]
-        a = a[away_m > _unsteady(path, a, length)]
+        k, a, away_m = k[far], a[far], away_m[far]
+        steady = away_m > _unsteady(paths, (k, a), length)
         for step in range(length):
-            wrong[a + step] = True
+            wrong[k[steady], a[steady] + step] = True
     return wrong
 
 
-def _unsteady(path: _Path, a: Index, length: int) -> FloatArray:
-    """How unsteady the path is without samples a to a + length - 1, in m: large if they belong to a step."""
-    place, time_s, last = path.positions, path.time_s, len(path.time_s) - 1
+def _unsteady(paths: _Paths, firsts: tuple[Index, Index], length: int) -> FloatArray:
+    """How unsteady paths are without samples a to a + length - 1, in m: large if they belong to a step.
+
+    Args:
+        paths: the paths.
+        firsts: keypoint k and sample a of each case.
+        length: samples that are left out.
+    """
+    (k, a), place, time_s = firsts, paths.positions.transpose(1, 0, 2), paths.time_s
+    last = len(time_s) - 1
     before, after = np.maximum(a - 2, 0), np.minimum(a + length + 1, last)
-    earlier = (place[:, a - 1] - place[:, before]) / np.maximum(time_s[a - 1] - time_s[before], _NO_TIME_S)
-    later = (place[:, after] - place[:, a + length]) / np.maximum(time_s[after] - time_s[a + length], _NO_TIME_S)
+    earlier = (place[:, k, a - 1] - place[:, k, before]) / np.maximum(time_s[a - 1] - time_s[before], _NO_TIME_S)
+    later = (place[:, k, after] - place[:, k, a + length]) / np.maximum(time_s[after] - time_s[a + length], _NO_TIME_S)
     # Next to the first and the last sample only one velocity is known.
     velocity = np.where(a == 1, later, np.where(a + length == last, earlier, (earlier + later) / 2))
-    step = place[:, a + length] - place[:, a - 1]
-    return _norm(step - velocity * (time_s[a + length] - time_s[a - 1]))
+    step = place[:, k, a + length] - place[:, k, a - 1]
+    return lengths(step - velocity * (time_s[a + length] - time_s[a - 1]))
 
 
-def _at_ends(path: _Path) -> BoolArray:
-    """Outliers at both ends of the trial and beside gaps, by extrapolating the motion in a straight line, (n,)."""
-    wrong = np.zeros(len(path.time_s), dtype=np.bool_)
-    breaks = np.flatnonzero(np.diff(path.time_s) > 2.5 * path.step_s) + 1
-    longest = path.longest
-    for start, stop in pairwise([0, *breaks.tolist(), len(wrong)]):
-        for order in (np.arange(start, stop), np.arange(start, stop)[::-1]):
-            for length in range(min(longest, len(order) - _FEWEST), 0, -1):
-                if _end_is_wrong(path, order, length):
-                    wrong[order[:length]] = True
-                    break
+def _at_ends(paths: _Paths) -> BoolArray:
+    """Outliers at both ends of the trial and beside gaps, by extrapolating the motion in a straight line.
+
+    Returns:
+        Whether each sample is one, (n_keypoints, n).
+    """
+    wrong = np.zeros(paths.line_m.shape, dtype=np.bool_)
+    breaks = np.flatnonzero(np.diff(paths.time_s) > 2.5 * paths.step_s) + 1
+    for start, stop in pairwise([0, *breaks.tolist(), len(paths.time_s)]):
+        order = np.arange(start, stop)
+        for length in range(1, 1 + min(paths.longest, len(order) - _FEWEST)):
+            for ends in (order[: length + 2], order[::-1][: length + 2]):
+                wrong[:, ends[:length]] |= _end_is_wrong(paths, ends)[:, None]
     return wrong
 
 
-def _end_is_wrong(path: _Path, order: Index, length: int) -> bool:
-    """Whether the first samples in an order are all far from where the next two samples lead."""
-    inner, next_, ends = order[length], order[length + 1], order[:length]
-    speed = (path.positions[:, next_] - path.positions[:, inner]) / (path.time_s[next_] - path.time_s[inner])
-    led = path.positions[:, inner, None] + speed[:, None] * (path.time_s[ends] - path.time_s[inner])
-    motion_m = 2 * length * float(_motion(path.motion_m, np.array(path.step_s)))
-    limit_m = max(LEAST_M, END_TIMES_USUAL * float(path.usual_m[inner]), motion_m)
-    return bool(_norm(path.positions[:, ends] - led).min() > limit_m)
+def _end_is_wrong(paths: _Paths, ends: Index) -> BoolArray:
+    """Whether all samples but the last two in an order are far from where these two lead, (n_keypoints,)."""
+    place, time_s, length = paths.positions[:, :, ends], paths.time_s[ends], len(ends) - 2
+    inner, next_ = place[:, :, length], place[:, :, length + 1]
+    speed = (next_ - inner) / (time_s[length + 1] - time_s[length])
+    led = inner[:, :, None] + speed[:, :, None] * (time_s[:length] - time_s[length])
+    away_m = lengths(place[:, :, :length] - led).min(axis=1)
+    far = away_m > np.maximum(LEAST_M, 2 * length * _motion(paths.motion_m, np.array(paths.step_s)))
+    return far & (away_m > END_TIMES_USUAL * paths.usual_m[:, ends[length]]) if far.any() else far
 
 
-def _from_line(positions: FloatArray, time_s: FloatArray) -> FloatArray:
-    """Distance of every sample from the line between its neighbors in m, (n,); the outer two repeat the next ones."""
-    share = (time_s[1:-1] - time_s[:-2]) / (time_s[2:] - time_s[:-2])
-    away_m = _norm(positions[:, 1:-1] - positions[:, :-2] - share * (positions[:, 2:] - positions[:, :-2]))
-    return np.pad(away_m, 1, mode="edge")
-
-
-def _usual(away_m: FloatArray, step_s: float) -> FloatArray:
-    """Usual distance around each sample, (n,): largest median of its half-second block and of the blocks beside it."""
-    n = len(away_m)
-    n_block = min(max(_FEWEST_IN_BLOCK, round(USUAL_S / step_s)), n)
-    n_blocks = n // n_block
-    medians = np.median(away_m[: n_blocks * n_block].reshape(n_blocks, n_block), axis=1)
-    padded = np.pad(medians, 1, mode="edge")
-    usual_m = np.maximum(np.maximum(padded[:-2], padded[1:-1]), padded[2:])
-    block = np.minimum(np.arange(n) // n_block, n_blocks - 1)
-    return np.asarray(usual_m[block])
-
-
-def _motion(motion_m: float, step_s: FloatArray) -> FloatArray:
+def _motion(motion_m: FloatArray, step_s: FloatArray) -> FloatArray:
     return np.asarray(motion_m * (step_s / MOTION_STEP_S) ** MOTION_POWER)
-
-
-def _norm(vectors: FloatArray) -> FloatArray:
-    """Lengths of vectors, from (3, n)."""
-    return np.asarray(np.sqrt((vectors**2).sum(axis=0)))

@@ -166,7 +166,7 @@ def prepare(
     noise_m = white_noise(trusted, markers.rate_hz)
     frames = model_frames(markers.time_s, RATE_HZ)
     spans = find_segments(usable, markers.time_s, leaps=leaps)
-    up, odd_up = choose_up(keypoints.positions, how.up)
+    up, odd_up = choose_up(keypoints.positions, how.up) if guarded or how.up == "auto" else (how.up, [])
     findings = (
         ()
         if not guarded

@@ -7,7 +7,7 @@ rate gets whole numbers, and resampling leaves it unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trcaugment.markers import MAX_GAP_S, FloatArray
 
 BoolArray = NDArray[np.bool_]
+Index = NDArray[np.intp]
 Span = tuple[int, int]  # first frame, and the frame after the last
 
 RATE_TOLERANCE = 0.02  # of the rate; 59.94 Hz video is 60 Hz
@@ -23,6 +24,52 @@ JITTER_S = 0.002  # rounded time stamps deviate by 1 ms at most, dropped frames 
 _CLOCK_S = 0.001  # time stamps are rounded: 12 frames at 60 Hz may read as 0.1999 s
 _CUT_OFF = 25 / 60  # of the model's rate: below its Nyquist frequency, far above human motion
 _ORDER = 4
+_SAMPLES_AT_ONCE = 12_000  # of points that are looked at together: they stay in the processor's cache
+
+
+def by_points(positions: FloatArray, points: Sequence[int]) -> Iterator[tuple[Sequence[int], FloatArray]]:
+    """Some points at a time with their positions, (n_points, 3, n_frames): all of a short trial, one of a long one.
+
+    Args:
+        positions: positions of points, (n_frames, n_points, 3).
+        points: indices of those that are wanted.
+    """
+    n = max(1, _SAMPLES_AT_ONCE // max(1, len(positions)))
+    for first in range(0, len(points), n):
+        some = points[first : first + n]
+        yield some, np.ascontiguousarray(positions[:, some].transpose(1, 2, 0))
+
+
+def by_known(vectors: FloatArray) -> Iterator[tuple[Index, FloatArray, Index]]:
+    """All rows without NaN together, then each of the others alone with its known vectors.
+
+    Args:
+        vectors: (n_rows, 3, n).
+
+    Yields:
+        Indices of the rows, their known vectors, (n_rows, 3, n_known), and the places of these.
+    """
+    known = np.isfinite(vectors.sum(axis=1))
+    whole = known.all(axis=1)
+    if whole.any():
+        yield np.flatnonzero(whole), vectors if whole.all() else vectors[whole], np.arange(vectors.shape[2])
+    for k in np.flatnonzero(~whole):
+        places = np.flatnonzero(known[k])
+        yield np.array([k]), vectors[k : k + 1, :, places], places
+
+
+def lengths(vectors: FloatArray) -> FloatArray:
+    """Lengths of vectors, (..., n), from (..., 3, n)."""
+    return np.asarray(np.sqrt((vectors**2).sum(axis=-2)))
+
+
+def medians(values: FloatArray) -> FloatArray:
+    """Medians along the last axis of values without NaN, (...), from (..., n): `np.median` with less overhead."""
+    middle = values.shape[-1] // 2
+    if values.shape[-1] % 2:
+        return np.asarray(np.partition(values, middle, axis=-1)[..., middle])
+    halves = np.partition(values, (middle - 1, middle), axis=-1)
+    return np.asarray((halves[..., middle - 1] + halves[..., middle]) / 2)
 
 
 def find_gaps(missing: BoolArray) -> list[Span]:

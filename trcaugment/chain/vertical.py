@@ -13,6 +13,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from trcaugment.chain.checks.findings import Finding
+from trcaugment.chain.signals import medians
 from trcaugment.errors import MarkersError
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray, Markers
@@ -76,13 +77,15 @@ def find_up(names: Sequence[str], positions: FloatArray) -> Up:
         return Up(None, 0.0, "there is no neck, or there are no heels and toes")
     heels, toes = (np.stack([foot[end] for foot in feet], axis=1) for end in range(2))
     body = heads[0] - (heels + toes).mean(axis=1) / 2
-    seen = np.isfinite(body).all(axis=1)
+    seen = np.isfinite(body.sum(axis=1))
     if not seen.any():
         return Up(None, 0.0, "no frame shows neck and feet")
-    body, heels, toes = body[seen], heels[seen], toes[seen]
-    rise_m = float(np.median(body[:, 1]))
+    if not seen.all():
+        body, heels, toes = body[seen], heels[seen], toes[seen]
+    rise_m = float(medians(body[:, 1]))
     along = body / np.maximum(np.linalg.norm(body, axis=1, keepdims=True), np.finfo(float).tiny)
-    upright = {axis: float(np.quantile(sign * along[:, k], _STRAIGHTEST)) for axis, (sign, k) in _DIRECTIONS.items()}
+    straightest = np.quantile(np.concatenate([along, -along], axis=1), _STRAIGHTEST, axis=0)
+    upright = {axis: float(straightest[k if sign > 0 else 3 + k]) for axis, (sign, k) in _DIRECTIONS.items()}
     axis = max(upright, key=lambda each: upright[each])
     if upright[axis] < LEAST_UPRIGHT:
         return Up(None, 0.0, "the body is along no axis", rise_m)

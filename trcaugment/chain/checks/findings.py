@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 import numpy as np
 
-from trcaugment.chain.signals import BoolArray, Span, find_gaps
+from trcaugment.chain.signals import BoolArray, Span, by_known, find_gaps, medians
 from trcaugment.markers import FloatArray
 
 Guard = Literal[
@@ -41,6 +41,8 @@ def frames_in(duration_s: float, time_s: FloatArray) -> int:
 
 def lasting(odd: BoolArray, n_least: int) -> BoolArray:
     """Keep only runs of at least `n_least` odd frames, (n_frames, ...)."""
+    if not odd.any():
+        return odd
     columns = odd.reshape(len(odd), -1).T
     edges = np.diff(np.pad(columns.astype(np.int8), ((0, 0), (1, 1))), axis=1)  # 1 at a run's start, -1 after its end
     starts, stops = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
@@ -67,7 +69,10 @@ def listed(things: Sequence[str]) -> str:
     return ", ".join(things[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
-def median_of(values: FloatArray) -> float:
-    """Median of the finite values, (n,); NaN if there are none."""
-    finite = values[np.isfinite(values)]
-    return float(np.median(finite)) if len(finite) else float("nan")
+def medians_of(values: FloatArray) -> FloatArray:
+    """Median of each column's values that are not NaN, (k,), from (n, k); NaN if there are none."""
+    found = np.full(values.shape[1], np.nan)
+    for columns, known, places in by_known(values.T[:, None]):
+        if len(places):
+            found[columns] = medians(known)[:, 0]
+    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from trcaugment.chain.checks.findings import Finding, frames_in, lasting, listed, spans_of
-from trcaugment.chain.signals import BoolArray, Span, find_gaps
+from trcaugment.chain.signals import BoolArray, Span, by_points, find_gaps
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import FloatArray
 
@@ -32,11 +32,13 @@ def watch_still(positions: FloatArray, time_s: FloatArray) -> list[Finding]:
     if len(positions) < 2:
         return []
     coarse, is_still = True, []
-    for point in positions.transpose(1, 0, 2):  # one by one, so that an hour of video needs little memory
-        step_m = np.abs(np.diff(point, axis=0))
+    for _, place in by_points(positions, range(positions.shape[1])):
+        step_m = np.abs(np.diff(place))
         coarse &= bool(step_m.min(where=step_m > _NO_STEP_M, initial=np.inf) > COARSE_M)
         is_still.append(step_m.max(axis=1) <= STILL_M)
-    still = lasting(np.stack(is_still, axis=1), frames_in(LEAST_S, time_s))
+    still = lasting(np.concatenate(is_still).T, frames_in(LEAST_S, time_s))
+    if not still.any():
+        return []
     odd: BoolArray = np.zeros(positions.shape[:2], dtype=np.bool_)
     for k in np.flatnonzero(still.any(axis=0)):
         for span in find_gaps(still[:, k]):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from trcaugment.chain.checks.findings import Finding, frames_in, lasting, listed, spans_of
-from trcaugment.chain.signals import BoolArray
+from trcaugment.chain.signals import BoolArray, by_points, lengths
 from trcaugment.marker_sets import KEYPOINTS, SIDES
 from trcaugment.markers import FloatArray
 
@@ -73,11 +73,11 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
     speed = speeds(positions, time_s) / height_m
     limits = np.array([SPEED_LIMITS.get(mark.part, np.inf) for mark in KEYPOINTS.landmarks])
     fast = lasting(speed > limits, SPEED_FRAMES)
+    if not fast.any():
+        return []
     worst = np.max(speed, axis=0, where=fast, initial=0.0)
     names, order = KEYPOINTS.names, np.argsort(limits - worst)
     parts = [f"{names[k]} {worst[k]:.1f} ({limits[k]:g})" for k in order if worst[k] > 0]
-    if not parts:
-        return []
     odd: BoolArray = np.zeros(len(positions), dtype=np.bool_)
     odd[SPEED_FRAMES // 2 : SPEED_FRAMES // 2 + len(speed)] = fast.any(axis=1)
     return [
@@ -92,12 +92,10 @@ def watch_speed(positions: FloatArray, time_s: FloatArray, height_m: float) -> l
 
 def speeds(positions: FloatArray, time_s: FloatArray) -> FloatArray:
     """Mean speed over three frames, relative to the midpoint of the hips, in m/s, (n_frames - 3, 15)."""
-    hips = positions[:, KEYPOINTS.both("Hip")].mean(axis=1)
+    (_, hips), *_ = by_points(positions[:, KEYPOINTS.both("Hip")].mean(axis=1, keepdims=True), [0])
     moved_s = time_s[SPEED_FRAMES:] - time_s[:-SPEED_FRAMES]
-    relative = (positions[:, k] - hips for k in range(positions.shape[1]))  # one by one: an hour needs little memory
-    return np.stack(
-        [np.linalg.norm(at[SPEED_FRAMES:] - at[:-SPEED_FRAMES], axis=1) / moved_s for at in relative], axis=1
-    )
+    relative = (place - hips for _, place in by_points(positions, range(positions.shape[1])))
+    return np.concatenate([lengths(at[..., SPEED_FRAMES:] - at[..., :-SPEED_FRAMES]) / moved_s for at in relative]).T
 
 
 def joint_angles_deg(positions: FloatArray) -> dict[str, FloatArray]:

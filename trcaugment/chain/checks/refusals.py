@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from trcaugment.chain.checks.findings import medians_of
 from trcaugment.chain.signals import BoolArray
 from trcaugment.errors import MarkersError
 from trcaugment.formats.units import PER_METER
@@ -48,7 +49,7 @@ def check_size(positions: FloatArray, subject: Subject, unit: str) -> None:
         MarkersError: the median distance from hips to neck does not fit the height, or all keypoints lie in one plane.
     """
     trunk_m = np.linalg.norm(_trunk(positions), axis=1)
-    seen_m = float(np.median(trunk_m[np.isfinite(trunk_m)])) if np.isfinite(trunk_m).any() else np.nan
+    seen_m = float(medians_of(trunk_m[:, None])[0])
     low_m, high_m = (share * subject.height_m for share in TRUNK_SHARE)
     if seen_m < low_m or seen_m > high_m:
         hints = [
@@ -70,9 +71,10 @@ def check_size(positions: FloatArray, subject: Subject, unit: str) -> None:
 
 def _thickness_m(positions: FloatArray) -> float:
     """RMS distance of the keypoints from their mean along the thinnest direction, over all complete frames, in m."""
-    whole = positions[np.isfinite(positions).all(axis=(1, 2))]
-    if not len(whole):
+    complete = np.isfinite(positions.sum(axis=(1, 2)))
+    if not complete.any():
         return np.inf
+    whole = positions if complete.all() else positions[complete]
     around = (whole - whole.mean(axis=1, keepdims=True)).reshape(-1, 3)
     return float(np.sqrt(max(np.linalg.eigvalsh(around.T @ around / len(around))[0], 0)))
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from trcaugment.chain.checks.findings import Finding, frames_in, lasting, listed, median_of, spans_of
-from trcaugment.chain.height import SEGMENTS, segment_lengths
+from trcaugment.chain.checks.findings import Finding, frames_in, lasting, listed, medians_of, spans_of
+from trcaugment.chain.height import SEGMENTS
 from trcaugment.chain.signals import BoolArray
 from trcaugment.markers import FloatArray
 
@@ -48,19 +48,16 @@ _KINDS = [name.split()[-1] for name in SEGMENTS]
 _PAIRS = [(k, k + 1) for k, name in enumerate(SEGMENTS) if name.startswith("right")]
 
 
-def watch_segments(positions: FloatArray, time_s: FloatArray, height_m: float) -> list[Finding]:
+def watch_segments(lengths: FloatArray, time_s: FloatArray, height_m: float) -> list[Finding]:
     """Find segments whose lengths do not fit the height, differ between sides, jump or drift.
 
     Args:
-        positions: keypoints in m, (n_frames, 15, 3), NaN where missing.
+        lengths: from `segment_lengths`, (n_frames, 9), NaN where an end is missing.
         time_s: time stamps in s, (n_frames,).
         height_m: the person's height.
     """
-    lengths = segment_lengths(positions)
     names = list(SEGMENTS)
-    seen = [k for k in range(len(names)) if np.isfinite(lengths[:, k]).any()]
-    median_m = np.full(len(names), np.nan)
-    median_m[seen] = [median_of(lengths[:, k]) for k in seen]
+    median_m = medians_of(lengths)
     always = [*_impossible(median_m / height_m, names), *_uneven(median_m, names), *_drifting(lengths, time_s, names)]
     ratio = lengths / median_m
     low, high = (np.array([LIMITS[kind].jump[end] for kind in _KINDS]) for end in range(2))
@@ -101,14 +98,12 @@ def _drifting(lengths: FloatArray, time_s: FloatArray, names: list[str]) -> list
     if time_s[-1] - time_s[0] < DRIFT_S:
         return []
     n_third = len(lengths) // 3
+    ratios = medians_of(lengths[-n_third:]) / medians_of(lengths[:n_third])  # a length may be zero
     parts = []
-    for k, kind in enumerate(_KINDS):
-        ratio = np.divide(median_of(lengths[-n_third:, k]), median_of(lengths[:n_third, k]))  # a length may be zero
+    for name, kind, ratio in zip(names, _KINDS, ratios, strict=True):
         most = LIMITS[kind].drift
         if ratio > most or ratio < 1 / most:
-            parts.append(
-                f"{names[k]} {ratio:.2f} times as long at the end as at the start ({1 / most:.2f} to {most:g})"
-            )
+            parts.append(f"{name} {ratio:.2f} times as long at the end as at the start ({1 / most:.2f} to {most:g})")
     return parts
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from trcaugment.chain.checks.findings import Finding, median_of, spans_of
+from trcaugment.chain.checks.findings import Finding, medians_of, spans_of
 from trcaugment.chain.checks.postures import dot, unit
 from trcaugment.chain.signals import BoolArray
 from trcaugment.marker_sets import KEYPOINTS, SIDES
@@ -115,6 +115,6 @@ def ankles_gain(positions: FloatArray) -> FloatArray:
     """
     knees, ankles = (positions[:, KEYPOINTS.both(joint)] for joint in ("Knee", "Ankle"))
     own, other = (np.linalg.norm(knees - ends, axis=2) for ends in (ankles, ankles[:, ::-1]))
-    usual_m = np.array([median_of(own[:, k]) for k in range(2)])
+    usual_m = medians_of(own)
     own_off, other_off = (np.abs(np.log(lengths / usual_m)) for lengths in (own, other))
-    return np.asarray(own_off.min(axis=1) - other_off.max(axis=1))
+    return np.asarray(np.minimum(*own_off.T) - np.maximum(*other_off.T))

@@ -10,7 +10,7 @@ from trcaugment.chain.checks.postures import watch_posture, watch_speed
 from trcaugment.chain.checks.refusals import outside_population
 from trcaugment.chain.checks.segments import watch_segments
 from trcaugment.chain.checks.swaps import watch_sides
-from trcaugment.chain.height import estimate_height
+from trcaugment.chain.height import height_of, segment_lengths
 from trcaugment.errors import MarkersError
 from trcaugment.markers import FloatArray
 from trcaugment.model.card import Card
@@ -31,7 +31,8 @@ def watch(positions: FloatArray, time_s: FloatArray, subject: Subject, card: Car
     """
     # Coinciding keypoints have no direction; the NaN that follow are not judged.
     with np.errstate(invalid="ignore", divide="ignore"):
-        height, height_m = _watch_height(positions, subject)
+        lengths = segment_lengths(positions)
+        height, height_m = _watch_height(lengths, subject)
         return [
             *height,
             *_watch_population(subject, card),
@@ -39,14 +40,14 @@ def watch(positions: FloatArray, time_s: FloatArray, subject: Subject, card: Car
             *watch_speed(positions, time_s, height_m),
             *watch_sides(positions, time_s, height_m),
             *watch_still(positions, time_s),
-            *watch_segments(positions, time_s, height_m),
+            *watch_segments(lengths, time_s, height_m),
         ]
 
 
-def _watch_height(positions: FloatArray, subject: Subject) -> tuple[list[Finding], float]:
+def _watch_height(lengths: FloatArray, subject: Subject) -> tuple[list[Finding], float]:
     """Compare the stated height with the estimated one; returns findings, and the height for the other guards in m."""
     try:
-        seen_m = estimate_height(positions).height_m
+        seen_m = height_of(lengths).height_m
     except MarkersError:  # nothing to compare with
         return [], subject.height_m
     if abs(subject.height_m - seen_m) <= HEIGHT_ERROR * seen_m:
