@@ -220,7 +220,9 @@ def _end_is_wrong(paths: _Paths, ends: Index) -> BoolArray:
     led = inner[:, :, None] + speed[:, :, None] * (time_s[:length] - time_s[length])
     away_m = lengths(place[:, :, :length] - led).min(axis=1)
     far = away_m > np.maximum(LEAST_M, 2 * length * _motion(paths.motion_m, np.array(paths.step_s)))
-    return far & (away_m > END_TIMES_USUAL * paths.usual_m[:, ends[length]]) if far.any() else far
+    if far.any():
+        far &= away_m > END_TIMES_USUAL * paths.usual_m[:, ends[length]]
+    return np.asarray(far)
 
 
 def _motion(motion_m: FloatArray, step_s: FloatArray) -> FloatArray:
