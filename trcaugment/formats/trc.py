@@ -241,10 +241,13 @@ def _head(markers: Markers, unit: str, file_name: str) -> str:
 def _values(positions: FloatArray, unit: str) -> FloatArray:
     """Positions in the file's unit, (n_frames, n_markers, 3); no valid sample is written as (0, 0, 0)."""
     values = positions * PER_METER[unit]
-    values[np.isnan(values).any(axis=2)] = np.nan
+    missing = np.isnan(values)
+    if missing.any():
+        values[missing.any(axis=2)] = np.nan
     smallest = 10.0 ** -DECIMALS[unit]
-    at_origin = (np.abs(values) < 0.6 * smallest).all(axis=2)  # would be written as three zeros
-    values[at_origin, 0] = smallest
+    small = np.abs(values) < 0.6 * smallest
+    if small.any():
+        values[small.all(axis=2), 0] = smallest  # would be written as three zeros
     return values
 
 
