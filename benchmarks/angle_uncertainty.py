@@ -6,8 +6,8 @@ ANGLES holds `PERSON/ours` and `PERSON/truth`, folders of `osim ik` with the pre
 in LAB (../shared/data/lab beside the repository). Printed: shares of optical angles within one and two stated
 deviations, constant part and moving part (of people who move) apart, people alike, also with figures in which their
 laboratory had no part; how many changes between two trials of a person, of the mean angle and of the largest one, are
-above the smallest detectable one, and how many of these are real; and the errors of angles of generated people for
-other weights of markers.
+above the smallest detectable one, and how many of these are real, with and without the person who has most trials; and
+the errors of angles of generated people for other weights of markers.
 """
 
 from __future__ import annotations
@@ -138,6 +138,9 @@ def main() -> None:
     print_shares("lab people, left out", people, stated, left_out(people, generated, said))
     print("\nbetween two trials of a person")
     print_changes(people, stated)
+    most = max(people, key=lambda person: len(person.trials))
+    print(f"\nthe same without {most.name}, of whom there are {len(most.trials)} trials")
+    print_changes([person for person in people if person is not most], stated)
 
 
 if __name__ == "__main__":

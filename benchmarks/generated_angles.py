@@ -53,7 +53,7 @@ class Response(NamedTuple):
         derivatives: of the markers' coordinates, (n_windows, n_frames, 3 n_markers, n_coordinates).
         error_m: true minus predicted in the lab, (n_windows, n_frames, 3 n_markers).
         columns: of `ANGLES` among the coordinates, (n_angles,).
-        constant_m2: stated variance of the constant part of markers, (n_markers,).
+        constant_m2: stated variance of the constant part of markers, (n_windows, 1, n_markers).
         moving_m2: stated variance of the moving part, (n_windows, n_frames, n_markers).
     """
 
@@ -69,7 +69,7 @@ class Response(NamedTuple):
 
     def by_uncertainty(self) -> FloatArray:
         """Weights by the usual uncertainty, (n_markers,)."""
-        return 1 / (self.constant_m2 + self.moving_m2.mean(axis=(0, 1)))
+        return 1 / (self.constant_m2 + self.moving_m2).mean(axis=(0, 1))
 
     def errors(self, weights: FloatArray) -> AngleErrors:
         """Errors of angles with these weights of markers, (n_markers,) or (n_windows, n_frames, n_markers)."""
@@ -102,12 +102,14 @@ def draw_response(model: Model, n_people: int = N_PEOPLE, seed: int = SEED) -> R
     )
     known = model.uncertainty
     n_markers = len(ANATOMICAL_MARKERS)
-    constant_m2, moving_m2 = np.ones(n_markers), np.ones((*derivatives.shape[:2], n_markers))
+    constant_m2, moving_m2 = (np.ones((*derivatives.shape[:2], n_markers)) for _ in range(2))
     if known is not None:
         features = make_features(keypoints, body_frame(keypoints, height_m), mass_kg)
         log_moving = known.log_moving(features, model.card.keypoints, model.card.markers)[:, FRAMES]
-        constant_m2 = (known.constant_m**2).sum(axis=-1)
-        moving_m2 = ((np.exp(log_moving) * height_m[:, None, None, None]) ** 2).sum(axis=-1)
+        each_m = height_m[:, None, None, None]
+        constant_m2, moving_m2 = (
+            ((of_height * each_m) ** 2).sum(axis=-1) for of_height in (known.constant, np.exp(log_moving))
+        )
     columns = [shown.index(name) for name in ANGLES]
     return Response(derivatives, error_m, columns, constant_m2, moving_m2)
 

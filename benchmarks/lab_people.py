@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,6 +51,7 @@ class LabPerson:
     """A person with trials."""
 
     name: str
+    height_m: float
     trials: tuple[LabTrial, ...]
 
     @property
@@ -61,7 +62,7 @@ class LabPerson:
     @property
     def constant_m(self) -> FloatArray:
         """Mean error in all trials, (n_markers, 3)."""
-        return _mean(np.concatenate([trial.error_m for trial in self.trials]))
+        return mean_seen(np.concatenate([trial.error_m for trial in self.trials]))
 
     @property
     def moves(self) -> bool:
@@ -94,43 +95,56 @@ def shares_within(ratios: Sequence[FloatArray], scale: float = 1.0) -> FloatArra
     return np.asarray(shares.mean(axis=0))
 
 
-def _mean(values: FloatArray) -> FloatArray:
+def mean_seen(values: FloatArray) -> FloatArray:
     """Mean over the first axis without NaN; NaN where there is nothing."""
     seen = np.isfinite(values)
     total, n = np.where(seen, values, 0).sum(axis=0), seen.sum(axis=0)
     return np.where(n > 0, total / np.maximum(n, 1), np.nan)
 
 
-def lab_people(folder: Path, model: Model, *, noise_m: float = 0.0, uncertainty: bool = False) -> list[LabPerson]:
+Disturb = Callable[[FloatArray, np.random.Generator], FloatArray]
+
+
+def white(deviation_m: float) -> Disturb:
+    """Adds white noise along every axis."""
+    return lambda positions, rng: positions + deviation_m * rng.standard_normal(positions.shape)
+
+
+def lab_people(
+    folder: Path, model: Model, *, disturb: Disturb | None = None, uncertainty: bool = False
+) -> list[LabPerson]:
     """Everybody in a folder of people, predicted by a model; nobody if there is no such folder.
 
     Args:
         folder: holds a folder a person, as docs/accuracy.md describes.
         model: from `load_model`.
-        noise_m: white noise that is added to the keypoints, along every axis.
+        disturb: what is done to the keypoints of every trial, (n_frames, n_keypoints, 3) in m; nothing by default.
         uncertainty: whether to ask for it.
     """
     people = []
     for about in sorted(folder.glob("*/subject.json")):
-        trials = tuple(_trials(about, model, noise_m, uncertainty))
+        known = json.loads(about.read_text(encoding="utf-8"))
+        subject = Subject(known["height_m"], known["mass_kg"])
+        files = [about.with_name(f"{name}_keypoints.trc") for name in known["trials"]]
+        trials = tuple(_trials(files, subject, model, disturb, uncertainty))
         if trials:
-            people.append(LabPerson(about.parent.name, trials))
+            people.append(LabPerson(about.parent.name, subject.height_m, trials))
     return people
 
 
-def _trials(about: Path, model: Model, noise_m: float, uncertainty: bool) -> Iterator[LabTrial]:
-    known = json.loads(about.read_text(encoding="utf-8"))
-    subject = Subject(known["height_m"], known["mass_kg"])
-    for k, name in enumerate(known["trials"]):
-        files = [about.with_name(f"{name}_{kind}.trc") for kind in ("keypoints", "optical")]
-        if not all(file.exists() for file in files):
+def _trials(
+    files: Sequence[Path], subject: Subject, model: Model, disturb: Disturb | None, uncertainty: bool
+) -> Iterator[LabTrial]:
+    for k, file in enumerate(files):
+        name = file.name.removesuffix("_keypoints.trc")
+        both = [file, file.with_name(f"{name}_optical.trc")]
+        if not all(each.exists() for each in both):
             continue
-        keypoints, optical = (_first_frames(read_trc(file)) for file in files)
-        noise = noise_m * np.random.default_rng(k).standard_normal(keypoints.positions.shape)
-        noisy = replace(keypoints, positions=keypoints.positions + noise)
-        result = (
-            augment(noisy, subject, model, uncertainty=uncertainty) if uncertainty else augment(noisy, subject, model)
-        )
+        keypoints, optical = (_first_frames(read_trc(each)) for each in both)
+        if disturb:
+            disturbed = disturb(keypoints.positions.copy(), np.random.default_rng(k))
+            keypoints = replace(keypoints, positions=disturbed)
+        result = augment(keypoints, subject, model, uncertainty=uncertainty)
         yield LabTrial(name, result, _errors(result.markers, optical))
 
 

@@ -22,7 +22,7 @@ import msgspec
 import numpy as np
 import torch
 from generated_angles import AngleErrors, draw_response, usual_weights
-from lab_people import LabPerson, lab_people, segment_errors, shares_within
+from lab_people import LabPerson, lab_people, segment_errors, shares_within, white
 from solved_people import PersonAngles, people_angles
 from torch import nn
 
@@ -39,6 +39,9 @@ from trcaugment.model.normalization import body_frame, make_features, mirror
 from trcaugment.model.uncertainty import ANGLES, Uncertainty, posture_and_shaking, write_uncertainty
 
 SEED, N_PEOPLE, N_WINDOWS = 15, 700, 6
+# People whose keypoints have a detector's offsets alone, so that errors of smooth keypoints are known to move less.
+N_STEADY = 200
+USUAL, STEADY = KeypointErrors(), KeypointErrors(drift_m=0, noise_m=0, accident_rate=0, misjudged_rate=0)
 AT_ONCE = 100  # people
 EVERY = 6  # neighbouring frames are nearly equal
 N_HIDDEN, N_STEPS, BATCH, RATE, DECAY = 64, 1500, 100, 3e-3, 0.05
@@ -65,20 +68,24 @@ class Sample(NamedTuple):
     height_m: FloatArray
 
     @property
-    def constant_m(self) -> FloatArray:
-        """Mean error of every person, (n_people, n_markers, 3)."""
-        return np.asarray(self.error_m.mean(axis=(1, 2)))
+    def constant(self) -> FloatArray:
+        """Mean error of every person in multiples of height, (n_people, n_markers, 3)."""
+        return np.asarray(self.error_m.mean(axis=(1, 2)) / self.height_m[:, None, None])
 
     @property
     def moving_m(self) -> FloatArray:
         """The rest, as `error_m`."""
-        return np.asarray(self.error_m - self.constant_m[:, None, None])
+        return np.asarray(self.error_m - self.error_m.mean(axis=(1, 2), keepdims=True))
+
+    def join(self, other: Sample) -> Sample:
+        """The people of both."""
+        return Sample(*(np.concatenate(each) for each in zip(self, other, strict=True)))
 
 
-def draw(model: Model, n_people: int, seed: int) -> Sample:
+def draw(model: Model, n_people: int, seed: int, errors: KeypointErrors = USUAL) -> Sample:
     """People with several windows each, predicted by a model."""
     generator = torch.Generator().manual_seed(seed)
-    drawn = WindowGenerator(make_library([], 240, seed), Population(), KeypointErrors())
+    drawn = WindowGenerator(make_library([], 240, seed), Population(), errors)
     parts = []
     for _ in range(0, n_people, AT_ONCE):
         people = repeated(drawn.draw_people(AT_ONCE, generator), N_WINDOWS)
@@ -105,7 +112,7 @@ def _predicted(model: Model, windows: Windows) -> Sample:
     return Sample(shaped[0], shaped[1], height_m[::N_WINDOWS])
 
 
-def fit(model: Model, sample: Sample, constant_m: FloatArray) -> Uncertainty:
+def fit(model: Model, sample: Sample, constant: FloatArray) -> Uncertainty:
     """The network for the moving part, by the likelihood of normally distributed errors."""
     torch.manual_seed(SEED)
     marks, moving = model.card.markers, torch.from_numpy(sample.moving_m).float()
@@ -134,25 +141,25 @@ def fit(model: Model, sample: Sample, constant_m: FloatArray) -> Uncertainty:
         optimizer.step()
         schedule.step()
     arrays = [each.detach().double().numpy() for each in net.parameters()]
-    unknown = np.zeros(constant_m.shape), np.zeros((len(ANGLES), 2))
-    return Uncertainty(constant_m, *unknown, mean, deviation, *arrays)
+    unknown = np.zeros(constant.shape), np.zeros((len(ANGLES), 2))
+    return Uncertainty(constant, *unknown, mean, deviation, *arrays)
 
 
-def constant_part(generated_m: FloatArray, lab: Sequence[LabPerson]) -> FloatArray:
-    """Standard deviation of the constant part in m, (n_markers, 3): both sides alike, lab people weighed in.
+def constant_part(generated: FloatArray, lab: Sequence[LabPerson]) -> FloatArray:
+    """Standard deviation of the constant part in multiples of height, (n_markers, 3): lab people weighed in.
 
     The variance of n lab people counts n / (n + 5), that of generated people the rest.
 
     Args:
-        generated_m: constant parts of generated people, (n_people, n_markers, 3).
+        generated: constant parts of generated people in multiples of height, (n_people, n_markers, 3).
         lab: people with optical markers; NaN for markers that they lack.
     """
-    drawn = (generated_m**2).mean(axis=0)
+    drawn = (generated**2).mean(axis=0)
     if not lab:
         return np.asarray(np.sqrt(drawn))
-    seen_m = np.stack([person.constant_m for person in lab])
-    n = np.isfinite(seen_m).sum(axis=0)
-    own = np.nansum(seen_m**2, axis=0) / np.maximum(n, 1)
+    seen = np.stack([person.constant_m / person.height_m for person in lab])
+    n = np.isfinite(seen).sum(axis=0)
+    own = np.nansum(seen**2, axis=0) / np.maximum(n, 1)
     return np.asarray(np.sqrt((WORTH_PEOPLE * drawn + n * own) / (WORTH_PEOPLE + n)))
 
 
@@ -224,12 +231,12 @@ def main() -> None:
     model = load_model(folder, device="cpu")
     sample = draw(model, N_PEOPLE, SEED)
     lab = lab_people(data, model)
-    constant_m = sides_alike(constant_part(sample.constant_m, lab), model.card.markers.mirror_order)
-    made = fit(model, sample, constant_m)
+    constant = sides_alike(constant_part(sample.constant, lab), model.card.markers.mirror_order)
+    made = fit(model, sample.join(draw(model, N_STEADY, SEED + 1, STEADY)), constant)
     knowing = dataclasses.replace(model, uncertainty=made)
-    seen = lab_people(data, knowing, noise_m=NOISE_M, uncertainty=True)
+    seen = lab_people(data, knowing, disturb=white(NOISE_M), uncertainty=True)
     scale = moving_scale(seen) if seen else np.ones(3)
-    made = dataclasses.replace(made, last_bias=made.last_bias + np.tile(np.log(scale), len(constant_m)))
+    made = dataclasses.replace(made, last_bias=made.last_bias + np.tile(np.log(scale), len(constant)))
     generated, solved = draw_response(model).errors(usual_weights()), people_angles(angles)
     made = dataclasses.replace(
         made,

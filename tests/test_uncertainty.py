@@ -44,9 +44,9 @@ def walk() -> Markers:
 def some_uncertainty(seed: int = 0) -> Uncertainty:
     rng = np.random.default_rng(seed)
     weights = [rng.normal(size=shape) for shape in ((N_HIDDEN, N_INPUTS), (N_HIDDEN,), (N_TARGETS, N_HIDDEN))]
-    constant_m, usual_m = rng.uniform(0.005, 0.02, (2, 35, 3))
+    constant, usual_m = rng.uniform(0.005, 0.02, (2, 35, 3))
     angles_deg, mean = rng.uniform(1, 9, (18, 2)), rng.normal(size=N_INPUTS)
-    return Uncertainty(constant_m, usual_m, angles_deg, mean, np.ones(N_INPUTS), *weights, np.zeros(N_TARGETS))
+    return Uncertainty(constant, usual_m, angles_deg, mean, np.ones(N_INPUTS), *weights, np.zeros(N_TARGETS))
 
 
 def features(n: int = 2, seed: int = 1) -> np.ndarray:
@@ -75,9 +75,9 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
-    other = replace(some_uncertainty(), constant_m=np.full((36, 3), 0.01))
+    other = replace(some_uncertainty(), constant=np.full((36, 3), 0.01))
     card = msgspec.structs.replace(CARD, uncertainty_sha256=write_uncertainty(tmp_path, other))
-    with pytest.raises(ModelError, match=r"expected constant_m with \(35, 3\) numbers"):
+    with pytest.raises(ModelError, match=r"expected constant with \(35, 3\) numbers"):
         read_uncertainty(tmp_path, card)
 
 
@@ -100,7 +100,7 @@ def test_markers_are_the_same_bits_with_it(model: Model, walk: Markers) -> None:
     assert np.array_equal(plain.markers.positions, known.markers.positions)
     assert plain.spread is None and known.spread is not None
     assert known.spread.moving_m.shape == (walk.n_frames, 35, 3)
-    assert known.spread.constant_m.shape == (35, 3)
+    np.testing.assert_array_equal(known.spread.constant_m, model.uncertainty.constant * SUBJECT.height_m)
     for deviations in (known.spread.moving_m, known.spread.constant_m):
         assert deviations.min() > 0.001 and deviations.max() < 0.06
 

@@ -191,7 +191,7 @@ def _spreads(trials: Sequence[PreparedTrial], model: Model) -> list[Spread]:
     for trial, log_moving in zip(trials, windowed, strict=True):
         added_m = added_errors_m(trial.missing, trial.never, model.card.outputs) / np.sqrt(N_AXES)  # along each axis
         moving_m = np.hypot(np.exp(log_moving) * trial.subject.height_m, added_m[:, :, None])
-        of_trials.append(Spread(known.constant_m, _without(moving_m, trial.lost)))
+        of_trials.append(Spread(known.constant * trial.subject.height_m, _without(moving_m, trial.lost)))
     return of_trials
 
 

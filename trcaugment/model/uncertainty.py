@@ -1,10 +1,10 @@
 """How far predicted markers, and joint angles from them, may be from the true ones: two standard deviations each.
 
 The constant part is the same in all trials of a person: anatomy and marker placement, which no keypoint shows. It is a
-table. The moving part changes from frame to frame with the posture and with how much the keypoints shake; a small
-network of its own maps these to a standard deviation. Both are along the axes of the marker's segment
-(`trcaugment.evaluation.budget`). Joint angles have a table of both parts. `benchmarks/make_uncertainty.py` makes the
-file of a model.
+table in multiples of the person's height. The moving part changes from frame to frame with the posture and with how
+much the keypoints shake; a small network of its own maps these to a standard deviation. Both are along the axes of the
+marker's segment (`trcaugment.evaluation.budget`). Joint angles have a table of both parts.
+`benchmarks/make_uncertainty.py` makes the file of a model.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Uncertainty:
     """Standard deviations of a model's errors.
 
     Attributes:
-        constant_m: of the part that is constant for a person, in m along `AXES`, (n_markers, 3).
+        constant: of the part that is constant for a person, along `AXES` in multiples of height, (n_markers, 3).
         usual_moving_m: root mean square of the moving part in generated people, (n_markers, 3).
         angles_deg: constant and moving part of each of `ANGLES`, the latter for the usual moving part of markers,
             (n_angles, 2).
@@ -57,7 +57,7 @@ class Uncertainty:
         last_bias: (3 n_markers,).
     """
 
-    constant_m: FloatArray
+    constant: FloatArray
     usual_moving_m: FloatArray
     angles_deg: FloatArray
     mean: FloatArray
@@ -133,7 +133,7 @@ def _checked(made: Uncertainty, card: Card) -> Uncertainty:
     """
     n_inputs, n_hidden = (N_AXES + 1) * len(card.inputs) + 2, len(made.first_bias)
     expected = {
-        "constant_m": (len(card.outputs), N_AXES),
+        "constant": (len(card.outputs), N_AXES),
         "usual_moving_m": (len(card.outputs), N_AXES),
         "angles_deg": (len(ANGLES), 2),
         "mean": (n_inputs,),
