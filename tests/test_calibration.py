@@ -282,3 +282,12 @@ def test_every_axis_of_an_arm_is_that_of_its_segment() -> None:
     np.testing.assert_allclose(wrist, [[0, 0, -1], [-1, 0, 0], [0, 1, 0]], atol=1e-12)
     assert np.isnan(axes[0]).all()  # the trunk's frame needs the hips
     assert len(ANATOMICAL_MARKERS) == 35
+
+
+def test_one_frame_is_counted_as_one_and_gives_numbers(tmp_path: Path) -> None:
+    write_trc(tmp_path / "walk.trc", short_walk(0, 1))
+    write_trc(tmp_path / "optical.trc", planted(predict(0, 1)))
+    done = run("calibrate", tmp_path / "walk.trc", tmp_path / "optical.trc", *ADULT, "-o", tmp_path / "anna.json")
+    assert done.exit_code == 0, done.output
+    assert "5 markers seen in 1 frame of 1 trial" in done.output
+    assert "null" not in (tmp_path / "anna.json").read_text()

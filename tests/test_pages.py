@@ -271,6 +271,15 @@ def test_how_unsure_a_marker_is_comes_with_it(tmp_path: Path) -> None:
     assert 'id="uncertainty"' in page.read_text(encoding="utf-8")
 
 
+def test_a_trial_that_is_seen_in_one_frame_has_its_pages(tmp_path: Path) -> None:
+    trial = short_walk(0, 40)
+    positions = np.full_like(trial.positions, np.nan)
+    positions[30] = trial.positions[30]
+    write_trc(tmp_path / "a.trc", replace(trial, positions=positions))
+    for command in ("view", "report"):
+        run(command, tmp_path / "a.trc", "-o", tmp_path / f"{command}.html")
+
+
 def test_inverse_kinematics_leaves_an_output_as_predict_turned_it(made: Path, tmp_path: Path) -> None:
     walk = read_trc(WALK.with_name("walk_markers.trc"))
     lab = replace(walk, positions=walk.positions @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]))  # z is up

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from trcaugment.cli.screen import Summary
+from trcaugment.cli.screen import Summary, counted
 from trcaugment.conversion.folder import CSV_FILE, FINDINGS_FILE, JSON_FILE
 from trcaugment.conversion.report import count
 
@@ -37,7 +37,9 @@ def show_plan(plan: Plan, summary: Summary) -> None:
     _show(summary, ("not converted", "why"), [(each.name, each.reason) for each in plan.left_out])
     n_failed = sum(each.failed for each in plan.left_out)
     others = len(plan.left_out) - n_failed
-    summary.say(f"{_trials(len(plan.trials))} to convert, {n_failed} that cannot be, {others} left out on purpose")
+    summary.say(
+        f"{counted(len(plan.trials), 'trial')} to convert, {n_failed} that cannot be, {others} left out on purpose"
+    )
 
 
 def show_result(rows: Sequence[Row], folder: Path, summary: Summary) -> None:
@@ -51,7 +53,7 @@ def show_result(rows: Sequence[Row], folder: Path, summary: Summary) -> None:
     over = [row.trial for row in rows if row.ik_over_limits]
     if over:
         listed = ", ".join(over)
-        summary.say(f"look twice at {_trials(len(over))}, whose marker errors are over the limits: {listed}")
+        summary.say(f"look twice at {counted(len(over), 'trial')}, whose marker errors are over the limits: {listed}")
     counts = ", ".join(f"{n} {result}" for result, n in sorted(count(rows).items()))
     summary.say(f"{counts or 'no trials'}; see {folder / CSV_FILE} and {JSON_FILE}")
 
@@ -70,7 +72,9 @@ def _show_findings(rows: Sequence[Row], summary: Summary) -> None:
     if n_of:
         n_trials = sum(bool(row.findings) for row in rows)
         guards = ", ".join(f"{guard} in {n}" for guard, n in n_of.most_common())
-        summary.say(f"look twice at {_trials(n_trials)}, where guards found something: {guards}; see {FINDINGS_FILE}")
+        summary.say(
+            f"look twice at {counted(n_trials, 'trial')}, where guards found something: {guards}; see {FINDINGS_FILE}"
+        )
 
 
 def _show(summary: Summary, heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
@@ -82,10 +86,6 @@ def _show(summary: Summary, heads: tuple[str, ...], rows: Sequence[tuple[str, ..
     for row in rows:
         table.add_row(*row)
     summary.show(table)
-
-
-def _trials(n: int) -> str:
-    return f"{n} trial{'s' if n != 1 else ''}"
 
 
 def _height(person: StatedSubject) -> str:

@@ -21,6 +21,7 @@ from trcaugment.cli.options import (
 )
 from trcaugment.cli.outputs import check_outputs, write_output
 from trcaugment.cli.preparing import preparation_options
+from trcaugment.cli.screen import counted
 from trcaugment.errors import ModelError, TrcAugmentError
 from trcaugment.formats.files import as_json
 
@@ -92,7 +93,7 @@ def _account(made: Calibration, ours: Sequence[str]) -> list[str]:
     n_frames = sum(trial.n_frames for trial in made.trials)
     unseen = [name for name in ours[:35] if name not in size]
     lines = [
-        f"{len(size)} markers seen in {n_frames} frames of {len(made.trials)} trial{'s' * (len(made.trials) > 1)}",
+        f"{counted(len(size), 'marker')} seen in {counted(n_frames, 'frame')} of {counted(len(made.trials), 'trial')}",
         f"moved by {np.mean([*size.values()]):.0f} mm on average, most "
         + ", ".join(f"{name} {size[name]:.0f} mm" for name in farthest),
     ]

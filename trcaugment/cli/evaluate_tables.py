@@ -7,7 +7,7 @@ import math
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from trcaugment.cli.screen import Summary
+from trcaugment.cli.screen import Summary, counted
 from trcaugment.evaluation.angles import ANGLE_RMSE, COORDINATE, OFFSET_FREE
 from trcaugment.evaluation.baselines import LINEAR_MAP, MEAN_OFFSETS
 from trcaugment.evaluation.budget import ALL_MARKERS, BIASES, BUDGET, COMMON, CONSTANT, MOVING
@@ -28,7 +28,7 @@ _MOST_ROWS = 40
 
 def show(summary: Summary, found: Evaluation) -> None:
     """Print all tables and notes."""
-    people = f"{found.n_people} subject{'s' if found.n_people != 1 else ''}"
+    people = counted(found.n_people, "subject")
     intervals = "; in brackets 95 % intervals by bootstrap over subjects" if found.n_people > 1 else ""
     summary.say(f"{found.n_pieces} {found.pieces[: -1 if found.n_pieces == 1 else None]} of {people}{intervals}")
     scores = {(score.model, score.group_kind, score.group, score.metric): score for score in found.scores}

@@ -11,7 +11,7 @@ import click
 
 from trcaugment.cli.options import Seconds, model_option, subject_options
 from trcaugment.cli.outputs import STANDARD, check_outputs, write_output
-from trcaugment.cli.screen import say
+from trcaugment.cli.screen import counted, say
 from trcaugment.errors import TrcAugmentError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _write(given: Sequence[Markers], keypoints: Path, output: Path) -> None:
         write_output(output, b"".join(format_trial(output, whole, unit=whole.unit)))
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
-    say(f"{keypoints} -> {output} ({whole.n_frames} frames)", err=output == STANDARD)
+    say(f"{keypoints} -> {output} ({counted(whole.n_frames, 'frame')})", err=output == STANDARD)
 
 
 def _shows_something(markers: Markers) -> bool:

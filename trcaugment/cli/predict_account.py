@@ -10,6 +10,7 @@ import click
 from trcaugment.chain.smoothing import describe
 from trcaugment.chain.time_range import WHOLE
 from trcaugment.cli.frame_ranges import by_ranges, common, listed, others
+from trcaugment.cli.screen import counted
 from trcaugment.marker_sets import KEYPOINTS
 
 if TYPE_CHECKING:
@@ -36,14 +37,14 @@ def account(sidecar: Sidecar) -> Iterator[str]:
     """What was done, and what was not known, line by line."""
     source, person = sidecar.input, sidecar.subject
     rate = f", {(source.n_frames - 1) / source.rate_hz:.1f} s at {source.rate_hz:.4g} Hz" if source.rate_hz else ""
-    yield f"{_frames(source.n_frames)}{rate}, {sidecar.output.n_markers} markers"
+    yield f"{counted(source.n_frames, 'frame')}{rate}, {sidecar.output.n_markers} markers"
     if source.time_range != WHOLE:
         last = source.first_frame + source.n_frames - 1
         yield f"cut: frames {source.first_frame} to {last} of the file; below, frames count from the first of these"
     if person.height_error_m is not None:
         yield f"height estimated: {person.height_m:.2f} m, within {person.height_error_m:.2f} m for 95 % of people"
     if sidecar.output.n_frames_predicted < source.n_frames:
-        yield f"predicted in {sidecar.output.n_frames_predicted} of {_frames(source.n_frames)}, NaN in the others"
+        yield f"predicted in {sidecar.output.n_frames_predicted} of {counted(source.n_frames, 'frame')}, NaN in the others"
     renamed = [f"{name} is {own}" for name, own in sidecar.sources.items() if name != own]
     for title, sentences in (("named", renamed), ("derived", sidecar.derived), ("noted", source.notes)):
         if sentences:
@@ -93,12 +94,8 @@ def _spread(known: UsedSpread) -> Iterator[str]:
             yield f"uncertainty, {what}: {middle:.0f} mm, one standard deviation in space ({ends})"
 
 
-def _frames(n: int) -> str:
-    return f"{n} frame{'s' if n != 1 else ''}"
-
-
 def _count(ranges: Sequence[FrameRange]) -> str:
-    return _frames(sum(last - first + 1 for first, last in ranges))
+    return counted(sum(last - first + 1 for first, last in ranges), "frame")
 
 
 def _list(ranges: Sequence[FrameRange]) -> str:

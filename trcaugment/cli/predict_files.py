@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from trcaugment.cli.outputs import STANDARD
+from trcaugment.cli.screen import counted
 from trcaugment.conversion.trials import Conversion
 from trcaugment.errors import OutputError, TrcError
 from trcaugment.formats.files import SIDECAR_END, sidecar_path
@@ -46,7 +47,7 @@ def find_inputs(inputs: Sequence[Path]) -> tuple[list[Path], list[str]]:
             )
         left_out = f"; left out as outputs of trcaugment: {len(found) - len(own)}" if len(own) < len(found) else ""
         kind = "TRC or C3D" if any(map(is_c3d, own)) else "TRC"
-        notes.append(f"{path}: {len(own)} {kind} file{'s' if len(own) > 1 else ''}{left_out}")
+        notes.append(f"{path}: {counted(len(own), f'{kind} file')}{left_out}")
         files += own
     return files, notes
 

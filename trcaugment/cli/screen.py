@@ -25,6 +25,11 @@ def say(text: str, err: bool = False) -> None:
         click.echo(text, err=err)
 
 
+def counted(n: int, noun: str) -> str:
+    """The number and the noun, in the plural where it is not one."""
+    return f"{n} {noun}{'s' * (n != 1)}"
+
+
 class Summary:
     """What a command says of its results: nothing if it shall be quiet; on standard error where data go to output."""
 

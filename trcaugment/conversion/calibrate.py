@@ -21,7 +21,7 @@ from trcaugment.formats.trc import read_trc_bytes
 from trcaugment.formats.trials import parse_trial
 from trcaugment.formats.units import check_unit
 from trcaugment.marker_sets import ANATOMICAL_MARKERS, ARM_MARKERS, LANDMARKS
-from trcaugment.markers import FloatArray, Markers
+from trcaugment.markers import RATE_HZ, FloatArray, Markers
 from trcaugment.model.folder import Model, load_arms
 from trcaugment.subject import Subject
 
@@ -156,6 +156,7 @@ def seen_markers(predicted: Markers, true: Markers) -> dict[str, SeenMarker]:
         true: optical markers under our names, at the same times.
     """
     axes, bends = (of(predicted.positions, predicted.names) for of in (segment_axes, knee_bends))
+    rate_hz = predicted.rate_hz if predicted.n_frames > 1 else RATE_HZ
     markers = {}
     for name in true.names:
         if name in predicted.names:
@@ -164,7 +165,7 @@ def seen_markers(predicted: Markers, true: Markers) -> dict[str, SeenMarker]:
             error_m = np.einsum("tij,tj->ti", axes[:, k], away)
             there = np.isfinite(error_m).all(axis=1) & np.isfinite(bends[:, k])
             if there.any():
-                markers[name] = SeenMarker(error_m[there], bends[there, k], predicted.rate_hz)
+                markers[name] = SeenMarker(error_m[there], bends[there, k], rate_hz)
     return markers
 
 

@@ -12,7 +12,6 @@ from trcaugment.marker_sets import LANDMARKS, name_key
 from trcaugment.markers import Markers
 
 _KNOWN = {name_key(alias) for mark in LANDMARKS.values() for alias in mark.aliases}
-_LONGEST_KEY = max(map(len, _KNOWN))
 # Fewer known names than this may share a prefix by chance, as vRHip and vLHip do.
 _FEWEST = 5
 _LONGEST_NAME = 80

@@ -235,10 +235,11 @@ def _heading(markers: Markers) -> float:
     """The direction in which the person looks: from X towards Z, in rad; median over the trial."""
     names = _own_names(markers.names)
     pairs = [(names.index(right), names.index(left)) for right, left in _WIDTHS if {right, left} <= set(names)]
-    if not pairs:
+    across = np.array([markers.positions[:, right] - markers.positions[:, left] for right, left in pairs])
+    seen = np.isfinite(across).all(axis=2).any(axis=0) if pairs else np.zeros(1, dtype=bool)
+    if not seen.any():
         return 0.0
-    across = np.nanmedian([markers.positions[:, right] - markers.positions[:, left] for right, left in pairs], axis=0)
-    right = np.nanmedian(across, axis=0)
+    right = np.median(np.nanmedian(across[:, seen], axis=0), axis=0)
     if not np.hypot(right[0], right[2]) > _LEAST_WIDTH_M:  # lying on the side, or unknown
         return 0.0
     return round(math.atan2(-right[0], right[2]), 3)  # forward is up × right
