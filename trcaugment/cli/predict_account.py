@@ -44,7 +44,8 @@ def account(sidecar: Sidecar) -> Iterator[str]:
     if person.height_error_m is not None:
         yield f"height estimated: {person.height_m:.2f} m, within {person.height_error_m:.2f} m for 95 % of people"
     if sidecar.output.n_frames_predicted < source.n_frames:
-        yield f"predicted in {sidecar.output.n_frames_predicted} of {counted(source.n_frames, 'frame')}, NaN in the others"
+        all_frames = counted(source.n_frames, "frame")
+        yield f"predicted in {sidecar.output.n_frames_predicted} of {all_frames}, NaN in the others"
     renamed = [f"{name} is {own}" for name, own in sidecar.sources.items() if name != own]
     for title, sentences in (("named", renamed), ("derived", sidecar.derived), ("noted", source.notes)):
         if sentences:
