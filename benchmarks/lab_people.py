@@ -159,7 +159,9 @@ def _errors(predicted: Markers, optical: Markers) -> FloatArray:
     return segment_errors(predicted.positions, true)
 
 
-def segment_errors(predicted: FloatArray, true: FloatArray) -> FloatArray:
-    """True minus predicted positions along the axes of the predicted segments, (..., 35, 3), NaN where one is."""
-    axes = segment_axes(predicted, ANATOMICAL_MARKERS.names)
+def segment_errors(
+    predicted: FloatArray, true: FloatArray, names: Sequence[str] = ANATOMICAL_MARKERS.names
+) -> FloatArray:
+    """True minus predicted positions along the axes of the predicted segments, (..., n_names, 3), NaN where one is."""
+    axes = segment_axes(predicted, names)
     return np.einsum("...ij,...j->...i", axes, true - predicted)

@@ -1,13 +1,15 @@
 """Make the uncertainty file of a model: how far its markers may be from the true ones.
 
     python benchmarks/make_uncertainty.py models/bilstm-attention-v3 [LAB [ANGLES]]
+    python benchmarks/make_uncertainty.py models/arms-v1
 
 Generated people (the package's own motions, bodies and detector errors) are predicted by the model. What their errors
 have in common in all windows of a person is the constant part, the rest is the moving part. A small network learns the
 size of the moving part from posture and shaking. LAB holds people with optical markers (../shared/data/lab beside the
 repository); their constant parts are weighed with the generated ones, and the moving part is scaled so that it holds
 for them. ANGLES holds `PERSON/ours` and `PERSON/truth`, folders of `osim ik` with their predicted and optical markers,
-for what is said of joint angles. Writes uncertainty.safetensors and names it in the card; two minutes of a core.
+for what is said of joint angles. For the arms, generated people are all there is, and nothing is said of joint angles.
+Writes uncertainty.safetensors and names it in the card; a minute of a core.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from trcaugment.body.population import Population
 from trcaugment.body.windows import WindowGenerator, Windows, make_library
 from trcaugment.chain.blending import predict_windows
 from trcaugment.formats.files import as_json, replace_file
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, ARM_MARKERS, MarkerSet
 from trcaugment.markers import FloatArray
 from trcaugment.model.card import CARD_FILE, read_card
 from trcaugment.model.folder import Model, load_model
@@ -41,6 +44,11 @@ from trcaugment.model.uncertainty import ANGLES, Uncertainty, posture_and_shakin
 SEED, N_PEOPLE, N_WINDOWS = 15, 700, 6
 # People whose keypoints have a detector's offsets alone, so that errors of smooth keypoints are known to move less.
 N_STEADY = 200
+# Shoulders define the upper arms' frames.
+ARMS_AND_SHOULDERS = MarkerSet(
+    "arms and shoulders",
+    (*ARM_MARKERS.landmarks, *(mark for mark in ANATOMICAL_MARKERS.landmarks if mark.part == "shoulder")),
+)
 USUAL, STEADY = KeypointErrors(), KeypointErrors(drift_m=0, noise_m=0, accident_rate=0, misjudged_rate=0)
 AT_ONCE = 100  # people
 EVERY = 6  # neighbouring frames are nearly equal
@@ -85,7 +93,10 @@ class Sample(NamedTuple):
 def draw(model: Model, n_people: int, seed: int, errors: KeypointErrors = USUAL) -> Sample:
     """People with several windows each, predicted by a model."""
     generator = torch.Generator().manual_seed(seed)
-    drawn = WindowGenerator(make_library([], 240, seed), Population(), errors)
+    carried = model.card.markers
+    if carried is ARM_MARKERS:
+        carried = ARMS_AND_SHOULDERS
+    drawn = WindowGenerator(make_library([], 240, seed), Population(), errors, carried, model.card.keypoints)
     parts = []
     for _ in range(0, n_people, AT_ONCE):
         people = repeated(drawn.draw_people(AT_ONCE, generator), N_WINDOWS)
@@ -106,7 +117,10 @@ def _predicted(model: Model, windows: Windows) -> Sample:
     )
     features = make_features(keypoints, body_frame(keypoints, height_m), mass_kg)
     predicted = predict_windows(keypoints, height_m, mass_kg, model)
-    error = segment_errors(predicted, windows.markers.double().numpy())
+    true = windows.markers.double().numpy()
+    others = true[:, :, len(model.card.outputs) :]
+    error = segment_errors(np.concatenate([predicted, others], axis=2), true, windows.marker_set.names)
+    error = error[:, :, : len(model.card.outputs)]
     by_person = (len(error) // N_WINDOWS, N_WINDOWS)
     shaped = [each.reshape(*by_person, *each.shape[1:]).astype(np.float32) for each in (features, error[:, ::EVERY])]
     return Sample(shaped[0], shaped[1], height_m[::N_WINDOWS])
@@ -141,7 +155,7 @@ def fit(model: Model, sample: Sample, constant: FloatArray) -> Uncertainty:
         optimizer.step()
         schedule.step()
     arrays = [each.detach().double().numpy() for each in net.parameters()]
-    unknown = np.zeros(constant.shape), np.zeros((len(ANGLES), 2))
+    unknown = np.zeros(constant.shape), np.zeros((0, 2))
     return Uncertainty(constant, *unknown, mean, deviation, *arrays)
 
 
@@ -230,19 +244,19 @@ def main() -> None:
     replace_file(folder / CARD_FILE, as_json(card))
     model = load_model(folder, device="cpu")
     sample = draw(model, N_PEOPLE, SEED)
-    lab = lab_people(data, model)
+    arms = model.card.markers is ARM_MARKERS
+    lab = [] if arms else lab_people(data, model)
     constant = sides_alike(constant_part(sample.constant, lab), model.card.markers.mirror_order)
     made = fit(model, sample.join(draw(model, N_STEADY, SEED + 1, STEADY)), constant)
     knowing = dataclasses.replace(model, uncertainty=made)
-    seen = lab_people(data, knowing, disturb=white(NOISE_M), uncertainty=True)
+    seen = [] if arms else lab_people(data, knowing, disturb=white(NOISE_M), uncertainty=True)
     scale = moving_scale(seen) if seen else np.ones(3)
     made = dataclasses.replace(made, last_bias=made.last_bias + np.tile(np.log(scale), len(constant)))
-    generated, solved = draw_response(model).errors(usual_weights()), people_angles(angles)
-    made = dataclasses.replace(
-        made,
-        usual_moving_m=usual_moving_m(made, model, sample),
-        angles_deg=said_of_angles(generated, solved),
-    )
+    made = dataclasses.replace(made, usual_moving_m=usual_moving_m(made, model, sample))
+    solved = [] if arms else people_angles(angles)
+    if not arms:
+        generated = draw_response(model).errors(usual_weights())
+        made = dataclasses.replace(made, angles_deg=said_of_angles(generated, solved))
     sha256 = write_uncertainty(folder, made)
     replace_file(folder / CARD_FILE, as_json(msgspec.structs.replace(card, uncertainty_sha256=sha256)))
     print(

@@ -155,10 +155,35 @@ def test_arms_have_the_names_of_other_pose_models() -> None:
         find_arms(twice)
 
 
-def test_what_is_unsure_of_an_arm_is_not_known() -> None:
-    spread = augment(person()[0], ADULT, load_model(), ARMS, uncertainty=True).spread
-    assert spread is not None and spread.moving_m.shape == (N_FRAMES, 43, 3)
-    assert np.isnan(spread.constant_m[35:]).all() and np.isfinite(spread.constant_m[:35]).all()
+def test_arm_markers_are_less_sure_the_more_elbows_shake() -> None:
+    keypoints = person()[0]
+    shaken = keypoints.positions.copy()
+    elbow = keypoints.names.index("RElbow")
+    shaken[:, elbow] += np.random.default_rng(0).normal(0, 0.02, (N_FRAMES, 3))
+    calm, shaky = (
+        augment(each, ADULT, load_model(), ARMS, uncertainty=True).spread
+        for each in (keypoints, replace(keypoints, positions=shaken))
+    )
+    assert calm is not None and shaky is not None and calm.moving_m.shape == (N_FRAMES, 43, 3)
+    assert (calm.constant_m[35:] > 0.003).all() and (calm.constant_m[35:] < 0.04).all()
+    right = [k for k, name in enumerate(ARM_MARKERS, start=35) if name.startswith("r_")]
+    assert np.median(shaky.moving_m[:, right] / calm.moving_m[:, right]) > 1.03
+    np.testing.assert_array_equal(shaky.moving_m[:, :35], calm.moving_m[:, :35])
+
+
+def test_what_a_filled_shoulder_adds_to_an_arm_is_not_known() -> None:
+    keypoints = person()[0]
+    positions = keypoints.positions.copy()
+    positions[10:20, keypoints.names.index("Neck")] = np.nan
+    made = augment(
+        replace(keypoints, positions=positions),
+        ADULT,
+        load_model(),
+        Preparation(arms=True, max_gap_s=0.05),
+        uncertainty=True,
+    )
+    assert made.spread is not None and made.missing["Neck"] == [(10, 20)]
+    assert np.isnan(made.spread.moving_m[10:20, 35:]).all() and np.isfinite(made.spread.moving_m[25:, 35:]).all()
 
 
 def test_the_model_of_the_arms_is_no_model_of_the_body() -> None:

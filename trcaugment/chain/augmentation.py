@@ -18,7 +18,7 @@ from trcaugment.chain.signals import BoolArray, Span, find_gaps
 from trcaugment.chain.smoothing import smooth_points
 from trcaugment.chain.vertical import Axis, turn_to_y_up
 from trcaugment.errors import ModelError
-from trcaugment.marker_sets import ARM_MARKERS, KEYPOINTS
+from trcaugment.marker_sets import ARM_MARKERS, KEYPOINTS, TRUNK
 from trcaugment.markers import SMALL_NOISE_M, FloatArray, Markers
 from trcaugment.model.card import N_AXES
 from trcaugment.model.folder import Model, load_arms
@@ -151,11 +151,12 @@ def _with_arms(made: Sequence[Augmentation], trials: Sequence[PreparedTrial]) ->
     model = load_arms()
     predicted = through_windows(armed, model, partial(predict_windows, model=model))
     positions = iter([_finished(each, trial) for each, trial in zip(predicted, armed, strict=True)])
+    spreads = iter(_spreads(armed, model) if any(each.spread for each in made) else [None] * len(armed))
     pairs = zip(made, trials, strict=True)
-    return [_joined(each, trial.arms, next(positions)) if trial.arms else each for each, trial in pairs]
+    return [_joined(each, trial.arms, next(positions), next(spreads)) if trial.arms else each for each, trial in pairs]
 
 
-def _joined(body: Augmentation, arms: PreparedArms, positions: FloatArray) -> Augmentation:
+def _joined(body: Augmentation, arms: PreparedArms, positions: FloatArray, spread: Spread | None) -> Augmentation:
     """A prediction and the arm markers in the lab, (n_frames, 8, 3)."""
     names, keypoints = ARM_MARKERS.names, ELBOWS_AND_WRISTS.names
     own = turn_to_y_up(replace(body.markers, names=names, positions=positions), body.up or "y")
@@ -170,16 +171,14 @@ def _joined(body: Augmentation, arms: PreparedArms, positions: FloatArray) -> Au
         filled=body.filled | _spans(arms.filled, keypoints),
         missing=body.missing | _spans(arms.missing, keypoints),
         lost=body.lost | _spans(arms.lost, names),
-        spread=None if body.spread is None else _without_arms(body.spread),
+        spread=body.spread and spread and _both(body.spread, spread),
     )
 
 
-def _without_arms(spread: Spread) -> Spread:
-    """The same for body and arms: how far arm markers may be off is not known."""
-    further = ((0, len(ARM_MARKERS)), (0, 0))
+def _both(body: Spread, arms: Spread) -> Spread:
+    """How far the markers of body and arms may be off."""
     return Spread(
-        np.pad(spread.constant_m, further, constant_values=np.nan),
-        np.pad(spread.moving_m, ((0, 0), *further), constant_values=np.nan),
+        np.concatenate([body.constant_m, arms.constant_m]), np.concatenate([body.moving_m, arms.moving_m], axis=1)
     )
 
 
@@ -189,10 +188,20 @@ def _spreads(trials: Sequence[PreparedTrial], model: Model) -> list[Spread]:
     of_trials = []
     windowed = through_windows(trials, model, partial(_log_moving_windows, model=model))
     for trial, log_moving in zip(trials, windowed, strict=True):
-        added_m = added_errors_m(trial.missing, trial.never, model.card.outputs) / np.sqrt(N_AXES)  # along each axis
-        moving_m = np.hypot(np.exp(log_moving) * trial.subject.height_m, added_m[:, :, None])
+        moving_m = np.hypot(np.exp(log_moving) * trial.subject.height_m, _added_m(trial, model)[:, :, None])
         of_trials.append(Spread(known.constant * trial.subject.height_m, _without(moving_m, trial.lost)))
     return of_trials
+
+
+def _added_m(trial: PreparedTrial, model: Model) -> FloatArray:
+    """Standard deviation along each axis that filled keypoints add, (n_frames, n_markers).
+
+    What those of the trunk add to the markers of the arms is not known, so NaN.
+    """
+    if model.card.markers is not ARM_MARKERS:
+        return added_errors_m(trial.missing, trial.never, model.card.outputs) / np.sqrt(N_AXES)
+    filled = trial.missing[:, [KEYPOINTS.index(name) for name in TRUNK]].any(axis=1)
+    return np.tile(np.where(filled, np.nan, 0.0)[:, None], len(ARM_MARKERS))
 
 
 def check_uncertainty(model: Model) -> Uncertainty:

@@ -19,7 +19,7 @@ from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from trcaugment.errors import ModelError
-from trcaugment.marker_sets import MarkerSet
+from trcaugment.marker_sets import ANATOMICAL_MARKERS, MarkerSet
 from trcaugment.markers import FloatArray
 from trcaugment.model.card import N_AXES, UNCERTAINTY_FILE, Card
 from trcaugment.model.normalization import mirror
@@ -48,7 +48,7 @@ class Uncertainty:
         constant: of the part that is constant for a person, along `AXES` in multiples of height, (n_markers, 3).
         usual_moving_m: root mean square of the moving part in generated people, (n_markers, 3).
         angles_deg: constant and moving part of each of `ANGLES`, the latter for the usual moving part of markers,
-            (n_angles, 2).
+            (n_angles, 2); no rows for a model of the arms.
         mean: mean of the inputs of the network for the moving part, (n_inputs,).
         deviation: their standard deviation, (n_inputs,).
         first_weight: first layer, (n_hidden, n_inputs).
@@ -131,11 +131,12 @@ def _checked(made: Uncertainty, card: Card) -> Uncertainty:
     Raises:
         ValueError: they do not, or a value is no number.
     """
+    n_angles = len(ANGLES) if card.markers is ANATOMICAL_MARKERS else 0
     n_inputs, n_hidden = (N_AXES + 1) * len(card.inputs) + 2, len(made.first_bias)
     expected = {
         "constant": (len(card.outputs), N_AXES),
         "usual_moving_m": (len(card.outputs), N_AXES),
-        "angles_deg": (len(ANGLES), 2),
+        "angles_deg": (n_angles, 2),
         "mean": (n_inputs,),
         "deviation": (n_inputs,),
         "first_weight": (n_hidden, n_inputs),
