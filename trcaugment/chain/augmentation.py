@@ -199,7 +199,7 @@ def _added_m(trial: PreparedTrial, model: Model) -> FloatArray:
     What those of the trunk add to the markers of the arms is not known, so NaN.
     """
     if model.card.markers is not ARM_MARKERS:
-        return added_errors_m(trial.missing, trial.never, model.card.outputs) / np.sqrt(N_AXES)
+        return np.asarray(added_errors_m(trial.missing, trial.never, model.card.outputs) / np.sqrt(N_AXES))
     filled = trial.missing[:, [KEYPOINTS.index(name) for name in TRUNK]].any(axis=1)
     return np.tile(np.where(filled, np.nan, 0.0)[:, None], len(ARM_MARKERS))
 
