@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from planted_people import NAMES, draw_factors, grown, move
 
-from trcaugment.body.skeleton import BODY_INDEX
+from trcaugment.body.skeleton import BODY_INDEX, POINT_INDEX
 from trcaugment.chain.time_range import WHOLE, TimeRange
 from trcaugment.errors import OsimError
 from trcaugment.markers import Markers
@@ -23,8 +23,12 @@ from trcaugment.subject import Subject
 STANDING = 12  # frames
 
 
+def stand_as(sizes, seed):
+    return move(sizes, "stand", np.random.default_rng(seed), STANDING)[1]
+
+
 def stand(factors, seed):
-    return move(grown(factors), "stand", np.random.default_rng(seed), STANDING)[1]
+    return stand_as(grown(factors), seed)
 
 
 @pytest.fixture
@@ -85,26 +89,50 @@ def _empty(trial, *names, frames=slice(None)):
     return replace(trial, positions=positions)
 
 
+def _without(trial, *names):
+    kept = [k for k, name in enumerate(NAMES) if name not in names]
+    return replace(trial, names=tuple(NAMES[k] for k in kept), positions=trial.positions[:, kept])
+
+
 def test_an_empty_column_is_an_absent_marker_and_what_nothing_measured_takes_the_bodys_other_factors(opensim, tmp_path):
     factors = np.full((len(BODY_INDEX), 3), 1.08)
-    for body in ("femur_l", "tibia_r"):
+    for body in ("tibia_l", "tibia_r"):
         factors[BODY_INDEX[body]] = 1.03
-    gone = "RHJC_study", "r.ASIS_study"
+    gone = "RHJC_study", "LHJC_study", "r_ankle_study", "r_mankle_study"
     trial = stand(factors, 5)
-    without = [k for k, name in enumerate(NAMES) if name not in gone]
-    absent = replace(trial, names=tuple(NAMES[k] for k in without), positions=trial.positions[:, without])
     found = {}
-    for kind, each in (("empty", _empty(trial, *gone)), ("absent", absent)):
+    for kind, each in (("empty", _empty(trial, *gone)), ("absent", _without(trial, *gone))):
         (tmp_path / kind).mkdir()
         found[kind] = scale_person({"standing": each}, None, Subject(1.83, 70), Kit(), tmp_path / kind).scaling
     assert found["empty"].by_body == found["absent"].by_body
     scaled = found["empty"]
     sources = {each.body: (each.axes, each.source) for each in scaled.unmeasured if "hand" not in each.body}
-    assert sources["pelvis"] == ("Z", "its other axes")
-    assert sources["femur_r"] == ("XYZ", "the other side")
+    assert sources["pelvis"] == ("YZ", "its other axes")
+    assert sources["tibia_r"] == ("XYZ", "the other side")
     assert scaled.by_body["pelvis"] == pytest.approx((1.08,) * 3, rel=0.01)
-    assert scaled.by_body["femur_r"] == pytest.approx((1.03,) * 3, rel=0.01)
+    assert scaled.by_body["tibia_r"] == pytest.approx((1.03,) * 3, rel=0.01)
     assert "not measured: its other axes,pelvis:Z,1.0" in (tmp_path / "empty" / "scale_factors.csv").read_text()
+
+
+def test_one_side_is_enough_where_the_person_is_wider_than_the_model(opensim, tmp_path):
+    """The ASIS of the person lie 20 % farther apart than the factors say, the PSIS nearer: no distance may show it."""
+    gone = "r.ASIS_study", "RHJC_study"
+    factors = np.full((len(BODY_INDEX), 3), 1.0)
+    factors[BODY_INDEX["pelvis"]] = 1.1, 0.95, 1.04
+    factors[BODY_INDEX["torso"]] = 1.08, 1.05, 1.11
+    sizes = grown(factors)
+    points = sizes.points.clone()
+    for part, wider in (("ASIS", 1.2), ("PSIS", 0.8)):
+        points[:, [POINT_INDEX[f"{side}.{part}_study"] for side in "rL"], 2] *= wider
+    trial = _without(stand_as(replace(sizes, points=points), 4), *gone, "L_shoulder_study")
+    scaled = scale_person({"standing": trial}, None, Subject(1.72, 70), Kit(), tmp_path).scaling
+    for body in ("pelvis", "torso", "femur_r", "femur_l"):
+        assert scaled.by_body[body] == pytest.approx(factors[BODY_INDEX[body]], rel=0.005), body
+    assert "mirrored for the distances that scale: r.ASIS_study from L.ASIS_study, RHJC_study from LHJC_study" in (
+        scaled.notes
+    )
+    # One shoulder tells no depth, which takes the mean of the torso's height and width.
+    assert [(each.axes, each.source) for each in scaled.unmeasured if each.body == "torso"] == [("X", "its other axes")]
 
 
 def test_distances_whose_markers_are_never_there_together_are_not_measured():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -68,19 +69,33 @@ def _arm(side: str, marker_side: Side) -> tuple[Measurement, ...]:
     )
 
 
+_C7 = (ANATOMICAL_MARKERS.named("C7", "middle"),)
+_TRUNK_DEPTH = Measurement("trunk depth", ((_C7, _SHOULDERS),), (("torso", "X"),))
+_SHOULDER_WIDTH = Measurement("shoulder width", ((_SHOULDERS[:1], _SHOULDERS[1:]),), (("torso", "Z"),))
+
 # Each distance is nearly parallel to the axis that it scales.
 MEASUREMENTS: tuple[Measurement, ...] = (
     Measurement("pelvis depth", ((_ASIS, _PSIS),), (("pelvis", "X"),)),
     Measurement("pelvis height", ((_HIPS, _ASIS + _PSIS),), (("pelvis", "Y"),)),
     Measurement("hip width", ((_HIPS[:1], _HIPS[1:]),), (("pelvis", "Z"),)),
-    Measurement("trunk depth", ((("C7_study",), _SHOULDERS),), (("torso", "X"),)),
-    Measurement("trunk height", ((_ASIS + _PSIS, ("C7_study", *_SHOULDERS)),), (("torso", "Y"),)),
-    Measurement("shoulder width", ((_SHOULDERS[:1], _SHOULDERS[1:]),), (("torso", "Z"),)),
+    _TRUNK_DEPTH,
+    Measurement("trunk height", ((_ASIS + _PSIS, _C7 + _SHOULDERS),), (("torso", "Y"),)),
+    _SHOULDER_WIDTH,
     *_leg("r", "right"),
     *_leg("l", "left"),
     *_arm("r", "right"),
     *_arm("l", "left"),
 )
+
+
+def for_shoulders(measurements: tuple[Measurement, ...], there: Collection[str]) -> tuple[Measurement, ...]:
+    """The same where there is one shoulder alone: its distance from C7 is nearly all width, and tells no depth."""
+    shoulders = tuple(name for name in _SHOULDERS if name in there)
+    if len(shoulders) != 1:
+        return measurements
+    width = _SHOULDER_WIDTH._replace(pairs=((_C7, shoulders),))
+    return tuple(width if each is _SHOULDER_WIDTH else each for each in measurements if each is not _TRUNK_DEPTH)
+
 
 _HIP_KEYPOINTS, _SHOULDER_KEYPOINTS = (
     tuple(KEYPOINTS.named(part, side) for side in SIDES) for part in ("Hip", "Shoulder")

@@ -74,7 +74,7 @@ class Kit:
             OsimError: the file is no scaling set-up, or would scale nothing.
         """
         if self.scale_setup is None:
-            return ScaleSetup(KEYPOINT_MEASUREMENTS if self.of_keypoints else MEASUREMENTS)
+            return ScaleSetup(KEYPOINT_MEASUREMENTS if self.of_keypoints else MEASUREMENTS, mirrors=True)
         return read_scale_setup(self.scale_setup, log)
 
 

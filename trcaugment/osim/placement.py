@@ -8,6 +8,7 @@ here it is the mean over frames of all trials, each in the posture that inverse 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,7 @@ from trcaugment.osim.tasks import Tasks
 _WORTH_M = 0.01  # predicted markers themselves are no better than that
 _FARTHEST_M = 0.06  # beyond this the marker is another one, or the model another person's
 _MOST_ROUNDS = 3  # postures improve as markers move
+_TRUST = 10  # joint centers' weights while markers are placed: they stay, so the others go where the joints are
 _JOINT_CENTERS = frozenset(
     name for mark in LANDMARKS.values() if mark.kind == "joint center" for name in mark.aliases
 )  # where the model has its joint
@@ -63,6 +65,8 @@ def place_markers(sample: Markers, tasks: Tasks, folder: Path, log: OpensimLog) 
         if name in sample.names and name not in _JOINT_CENTERS and not _marker(model, name).get_fixed()
     ]
     start = {name: _marker(model, name).get_location().to_numpy().copy() for name in movable}
+    weights = {name: weight * (_TRUST if name in _JOINT_CENTERS else 1) for name, weight in tasks.weights.items()}
+    tasks = replace(tasks, weights=weights)
     for _ in range(_MOST_ROUNDS):
         offsets = _offsets(model, movable, _solve(sample, tasks, folder, log), sample)
         off = [name for name in movable if np.linalg.norm(offsets[name]) > _WORTH_M]

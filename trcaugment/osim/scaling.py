@@ -20,7 +20,8 @@ from trcaugment.markers import FloatArray, Markers
 from trcaugment.osim.factors import Distance, Factor, Scaling, by_body, odd_factors
 from trcaugment.osim.ik import run_ik, usable_frames, write_ik_trial
 from trcaugment.osim.log import OpensimLog
-from trcaugment.osim.measurements import Measurement, distance_m
+from trcaugment.osim.measurements import Measurement, distance_m, for_shoulders
+from trcaugment.osim.mirroring import Mirror, find_mirror, mirrored
 from trcaugment.osim.package import load_opensim
 from trcaugment.osim.scale_tool import SCALED, UNSCALED, run_scale_tool
 from trcaugment.osim.setups import ScaleSetup
@@ -36,10 +37,12 @@ _FOLLOWED_FOR_SCALING = 0.1  # weight of markers that are measured but not follo
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What factors are found from: frames, the trial of each, measurements that they allow, standing distances."""
+    """What factors are found from: frames, the trial of each, markers that are mirrored from the other side for the
+    distances, measurements that all of these allow, standing distances."""
 
     sample: Markers
     trial_of: tuple[str, ...]
+    mirror: Mirror
     measurements: tuple[Measurement, ...]
     standing: Markers
     bodies: tuple[str, ...]
@@ -69,7 +72,10 @@ def scale(
     factors, unmeasured = by_body(found, evidence.bodies, setup)
     sized = {body for factor in found for body, _ in factor.measurement.sizes} if setup.manual_first else set()
     manual = tuple(body for body in setup.manual if body in factors and body not in sized)
-    return Scaling(tuple(found), factors, manual, unmeasured, (*odd_factors(found), *warnings), setup.notes)
+    pairs = [f"{name} from {other}" for name, other in evidence.mirror.other.items()]
+    said = [f"mirrored for the distances that scale: {', '.join(pairs)}"] if pairs else []
+    remarks = (*odd_factors(found), *warnings), (*setup.notes, *said)
+    return Scaling(tuple(found), factors, manual, unmeasured, *remarks)
 
 
 def _by_measurements(
@@ -114,14 +120,17 @@ def _gather(trials: Mapping[str, Markers], setup: ScaleSetup, tasks: Tasks, fold
     common = {name for trial in trials.values() for name in seen_names(trial)} & set(standing.names)
     names = tuple(dict.fromkeys([*tasks.followed, *(n for m in setup.measurements for n in m.among(common).markers())]))
     sample, trial_of = take_sample(trials, names, every_frame=setup.alone)
-    possible = tuple(m for m in (_measurable(each.among(common), sample) for each in setup.measurements) if m.pairs)
+    mirror = find_mirror(common) if setup.mirrors else Mirror({}, ())
+    known, seen = common | set(mirror.other), mirrored(sample, mirror)
+    wanted = for_shoulders(setup.measurements, known)
+    possible = tuple(m for m in (_measurable(each.among(known), seen) for each in wanted) if m.pairs)
     if setup.measurements and not possible:
         raise OsimError(
             "no measurement is possible for scaling: both the trials and the model need the markers of a distance, "
             f"such as {' and '.join(setup.measurements[0].markers()[:2])}; they share "
             f"{', '.join(sorted(common)) or 'none'}"
         )
-    return _Evidence(sample, trial_of, possible, standing, bodies)
+    return _Evidence(sample, trial_of, mirror, possible, standing, bodies)
 
 
 def _standing(path: Path, log: OpensimLog) -> tuple[Markers, tuple[str, ...]]:
@@ -206,7 +215,7 @@ def _compare(
         The factors, and of each the ratios, mean over its distances, NaN where a frame has none, (n_frames,).
     """
     improved, all_ratios = [], []
-    sample, standing = evidence.sample, evidence.standing
+    sample, standing, model = (mirrored(each, evidence.mirror) for each in (evidence.sample, evidence.standing, model))
     for measurement, value in zip(evidence.measurements, values, strict=True):
         distances, ratios = [], []
         for pair in measurement.pairs:

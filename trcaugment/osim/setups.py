@@ -32,6 +32,7 @@ class ScaleSetup:
         time_range: what of the trial that scales counts.
         notes: what counts in the file, and what is not read, one sentence each.
         alone: whether the measurements alone count, as in OpenSim's Scale tool, with the model in its default posture.
+        mirrors: whether a marker of the pelvis that only one side has is mirrored for the distances.
     """
 
     measurements: tuple[Measurement, ...] = MEASUREMENTS
@@ -41,6 +42,7 @@ class ScaleSetup:
     time_range: TimeRange = WHOLE
     notes: tuple[str, ...] = ()
     alone: bool = False
+    mirrors: bool = False
 
 
 def read_scale_setup(path: Path, log: OpensimLog) -> ScaleSetup:
