@@ -17,11 +17,12 @@ STEPS = {
     "guards": "import trcaugment.chain.checks.postures, trcaugment.chain.checks.refusals",
     "cards": "assert trcaugment.list_models()",
     "predict": "run('predict', 'study/walk.trc', '--height', '1.584', '--mass', '58.32', '-o', 'walk_aug.trc')",
+    "batch": "run('batch', 'study', '-o', 'out')",
     "models": "run('models')",
     "osim compare": "run('osim', 'compare', 'a.mot', 'b.mot')",
     "view": "run('view', 'study/walk.trc')",
     "osim check": "import trcaugment.osim.check",
-    "batch --dry-run": "run('batch', 'study', '-o', 'out', '--dry-run')",
+    "batch --dry-run": "run('batch', 'study', '-o', 'planned', '--dry-run')",
     "load_model and augment": "augment(read_trc('study/walk.trc'), Subject(1.584, 58.32), load_model())",
     "--help": "show_help(main, [])",
 }
@@ -79,6 +80,10 @@ def test_what_needs_no_torch_loads_none(loaded, step):
 
 def test_prediction_loads_few_packages(loaded):
     assert set(loaded["predict"]) <= NEEDED
+
+
+def test_a_batch_without_angles_and_pages_loads_no_scipy(loaded):
+    assert "scipy" not in loaded["batch"]
 
 
 def test_cards_are_read_without_onnx_runtime(loaded):

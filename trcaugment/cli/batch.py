@@ -154,13 +154,17 @@ def _work(asked: _Asked) -> Work:
 
 
 def _job(asked: _Asked) -> _Job:
-    from trcaugment.conversion.people import HowToSolve
+    how = _how_to_solve(asked) if asked.with_ik else None
+    return _Job(asked.output, asked.address or asked.jobs, how, asked.with_report)
+
+
+def _how_to_solve(asked: _Asked) -> HowToSolve:
+    from trcaugment.conversion.people import HowToSolve  # slow to import, as what makes pages is
     from trcaugment.osim.pipeline import Kit
 
     model, marker_set, scale_setup, ik_setup = (file and file.absolute() for file in asked.of_opensim)
     kit = Kit(model=model, marker_set=marker_set, scale_setup=scale_setup, ik_setup=ik_setup)
-    how = HowToSolve(asked.static, kit, asked.how.settings.preparation.max_gap_s) if asked.with_ik else None
-    return _Job(asked.output, asked.address or asked.jobs, how, asked.with_report)
+    return HowToSolve(asked.static, kit, asked.how.settings.preparation.max_gap_s)
 
 
 def _whole_path(model: str) -> str:
@@ -182,7 +186,6 @@ class _Job:
 
 def _run(plan: Plan, work: Work, job: _Job, summary: Summary) -> tuple[list[Row], bool]:
     """Does the work, as far as it gets, writes the report and shows it; also whether a page is lacking."""
-    from trcaugment.cli.batch_pages import write_cohort_page, write_trial_pages
     from trcaugment.cli.batch_tables import show_result
     from trcaugment.conversion.folder import claimed
     from trcaugment.conversion.report import make_rows, write_report
@@ -207,6 +210,8 @@ def _run(plan: Plan, work: Work, job: _Job, summary: Summary) -> tuple[list[Row]
                 everybody = _people(plan, job.how, outcomes, angles, summary)
                 _find_angles(everybody, job.where, angles, summary, overwrite=work.settings.overwrite)
             if job.with_report:
+                from trcaugment.cli.batch_pages import write_trial_pages
+
                 done = [target for target, each in outcomes.items() if each.sidecar is not None]
                 with _pool(job.where) as (pool, _):
                     pages = write_trial_pages(done, everybody, work, pool)
@@ -218,6 +223,8 @@ def _run(plan: Plan, work: Work, job: _Job, summary: Summary) -> tuple[list[Row]
         try:
             write_report(job.output, rows)
             if job.with_report:
+                from trcaugment.cli.batch_pages import write_cohort_page
+
                 write_cohort_page(job.output, rows, pages, summary)
         finally:  # on a full disk the screen is all there is
             show_result(rows, job.output, summary)
