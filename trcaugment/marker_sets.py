@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -135,6 +135,7 @@ class MarkerSet:
 _IGNORED = str.maketrans("", "", "_-. ")
 
 
+@lru_cache(1000)
 def name_key(name: str) -> str:
     """The name as it is compared: in lower case, without `_`, `-`, `.` and spaces."""
     return name.casefold().translate(_IGNORED)

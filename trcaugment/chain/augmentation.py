@@ -263,7 +263,8 @@ def _finished(positions: FloatArray, trial: PreparedTrial) -> FloatArray:
 
 def _without(values: FloatArray, lost: BoolArray) -> FloatArray:
     """Values, (n_frames, n_markers, 3), which become NaN for lost markers, (n_frames, n_markers), and read-only."""
-    values[lost] = np.nan
+    if lost.any():
+        values[lost] = np.nan
     values.setflags(write=False)  # so that `Markers` need not copy them
     return values
 
@@ -275,4 +276,6 @@ def _smoothed(noise_m: FloatArray, names: Sequence[str]) -> dict[str, float]:
 
 def _spans(marked: BoolArray, names: Sequence[str]) -> dict[str, list[Span]]:
     """Runs of marked frames by name, from (n_frames, n_names)."""
-    return {name: find_gaps(marked[:, k]) for k, name in enumerate(names) if marked[:, k].any()}
+    return (
+        {names[k]: find_gaps(marked[:, k]) for k in np.flatnonzero(marked.any(axis=0)).tolist()} if marked.any() else {}
+    )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from functools import cache
 from itertools import compress, product
 
 import numpy as np
@@ -178,9 +179,15 @@ def _own_names(names: Sequence[str]) -> dict[str, str]:
     }
 
 
+@cache
+def _keypoint_of(keypoints: MarkerSet) -> dict[str, str]:
+    """Names as they are compared -> keypoint."""
+    return {name_key(alias): mark.name for mark in keypoints.landmarks for alias in mark.aliases}
+
+
 def _matches(own: Mapping[str, str], keypoints: MarkerSet = KEYPOINTS) -> dict[str, list[str]]:
     """The columns that match each keypoint; only the one with its exact name, if there is one."""
-    keypoint_of = {name_key(alias): mark.name for mark in keypoints.landmarks for alias in mark.aliases}
+    keypoint_of = _keypoint_of(keypoints)
     on_skin = _skin_markers(own.values())
     found: dict[str, list[str]] = {keypoint: [] for keypoint in keypoints}
     for column, name in own.items():

@@ -65,12 +65,12 @@ def add_windows(joined: FloatArray, windows: FloatArray, starts: IntArray, weigh
         starts: start frames of these windows, (n_windows,).
         weights: the same windows' part of `blend_weights`, (n_windows, length).
     """
-    # Last frames of the windows first: each frame then adds its windows in their order wherever a block ends, and the
-    # sum has the same bits.
-    for k in reversed(range(windows.shape[1])):
-        inside = _inside(starts + k, len(joined))
-        weight = weights[inside, k].reshape(-1, *[1] * (windows.ndim - 2))
-        joined[starts[inside] + k] += weight * windows[inside, k]
+    # Window after window: each frame adds its windows in their order wherever a block ends, and the sum has the same
+    # bits.
+    weights = weights.reshape(*weights.shape, *[1] * (windows.ndim - 2))
+    for start, window, weight in zip(starts.tolist(), windows, weights, strict=True):
+        inside = slice(max(-start, 0), len(joined) - start)
+        joined[max(start, 0) : start + len(window)] += weight[inside] * window[inside]
 
 
 def blend_weights(starts: IntArray, length: int, n_frames: int) -> FloatArray:

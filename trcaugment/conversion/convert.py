@@ -247,12 +247,12 @@ def _used_subject(loaded: _Loaded) -> UsedSubject:
 
 def _output_file(written: Markers, predicted: Markers, settings: Settings) -> OutputFile:
     """The account of a file that is not yet written; its SHA-256 is empty."""
-    known = np.asarray(np.isfinite(predicted.positions).all(axis=2))
+    known = np.asarray(np.isfinite(predicted.positions))
     return OutputFile(
         sha256="",
         n_markers=len(written.names),
         with_keypoints=settings.with_keypoints,
-        n_frames_predicted=int(known.any(axis=1).sum()),
+        n_frames_predicted=len(known) if known.all() else int(np.asarray(known.all(axis=2)).any(axis=1).sum()),
     )
 
 

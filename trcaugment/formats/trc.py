@@ -30,7 +30,7 @@ from trcaugment.markers import FloatArray, Markers, usual_step_s
 
 PathLike = str | os.PathLike[str]
 
-_NUMBERS_AT_ONCE = 20_000  # that are formatted, so that the work stays in the processor's cache
+_NUMBERS_AT_ONCE = 6_000  # that are formatted, so that the work stays in the processor's cache
 
 
 def read_trc(path: PathLike) -> Markers:

@@ -93,12 +93,19 @@ def mirror(coordinates: Array, markers: MarkerSet) -> Array:
         coordinates: x, y, z of every point, then further features, which are kept, (n_windows, n_frames, n_features).
         markers: marker set of the points.
     """
-    n = 3 * len(markers)
-    mirrored = coordinates.copy()
-    points = coordinates[..., :n].reshape(*coordinates.shape[:-1], -1, 3)[..., markers.mirror_order, :]
-    mirrored[..., :n] = points.reshape(*coordinates.shape[:-1], n)
-    mirrored[..., 2:n:3] *= -1
+    order, signs = _mirror_image(markers, coordinates.shape[-1])
+    mirrored = coordinates.take(order, axis=-1)
+    mirrored *= signs
     return mirrored
+
+
+@cache
+def _mirror_image(markers: MarkerSet, n_features: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Which feature each one of the mirror image is, and its sign, both (n_features,)."""
+    order, signs, n = np.arange(n_features), np.ones(n_features, dtype=np.float32), 3 * len(markers)
+    order[:n] = order[:n].reshape(-1, 3)[markers.mirror_order].ravel()
+    signs[2:n:3] = -1
+    return order, signs
 
 
 def _times(points: Array, matrices: Array) -> Array:
