@@ -9,6 +9,7 @@ out in the end, from all rows at once.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,7 +81,8 @@ def _fill_cells(cells: NDArray[np.uint32], scaled: FloatArray, decimals: int) ->
     """
     distance = np.abs(scaled)
     kind = np.uint32 if distance.max() < 2**32 else np.uint64  # the former is twice as fast
-    one, size = kind(10**decimals), distance.astype(kind)
+    one = kind(10**decimals)
+    size: NDArray[Any] = distance.astype(kind)
     whole = size // one
     fraction = ((size - whole * one) * kind(10 ** (_MOST_DECIMALS - decimals))).astype(np.uint32)
     whole = whole.astype(np.uint32)
