@@ -83,12 +83,11 @@ def _fill_cells(cells: NDArray[np.uint32], scaled: FloatArray, decimals: int) ->
     kind = np.uint32 if distance.max() < 2**32 else np.uint64  # the former is twice as fast
     one = kind(10**decimals)
     size: NDArray[Any] = distance.astype(kind)
-    whole = size // one
+    whole = (size // one).astype(np.uint32)
     fraction = ((size - whole * one) * kind(10 ** (_MOST_DECIMALS - decimals))).astype(np.uint32)
-    whole = whole.astype(np.uint32)
-    sort = 2 + (scaled < 0).view(np.uint8)
+    sort = 2 + (scaled < 0).astype(np.uint8)
     for k in range(1, len(str(whole.max()))):
-        sort += 2 * (whole >= 10**k).view(np.uint8)
+        sort += 2 * (whole >= 10**k).astype(np.uint8)
     thousands, ten_thousandths = whole // np.uint32(10_000), fraction // np.uint32(10_000)
     cells[..., 0] = _FIRST_TWO.take(thousands)
     cells[..., 1] = _FOUR.take(whole - thousands * np.uint32(10_000))
