@@ -81,13 +81,14 @@ def people_angles(folder: Path) -> list[PersonAngles]:
     """Everybody in a folder with `PERSON/ours/TRIAL.mot` and `PERSON/truth/TRIAL.mot`, of `osim ik`."""
     people = []
     for truth in sorted(folder.glob("*/truth")):
-        trials = tuple(_trials(truth, truth.with_name("ours")))
+        trials = tuple(solved_trials(truth, truth.with_name("ours")))
         if trials:
             people.append(PersonAngles(truth.parent.name, trials))
     return people
 
 
-def _trials(truth: Path, ours: Path) -> Iterator[TrialAngles]:
+def solved_trials(truth: Path, ours: Path) -> Iterator[TrialAngles]:
+    """Trials of which both folders of `osim ik` have angles, in the frames that both have."""
     for file in sorted(truth.glob("*.mot")):
         if not (ours / file.name).exists():
             continue
