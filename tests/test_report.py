@@ -105,11 +105,15 @@ def test_steps_are_found_where_they_were_planted_and_nowhere_else() -> None:
     places[:, 0, 0] += 0.3 * np.cos(phase)
     places[:, 1, 0] -= 0.3 * np.cos(phase)
     places[:, 2, 2], places[:, 3, 2] = 0.1, -0.1
+    places[:, 2:, 1] = 0.9
     found = find_cycles(Markers(names, places, time_s))
     np.testing.assert_allclose(found["right"], [(0.3 + 1.2 * k, 1.5 + 1.2 * k) for k in range(4)], atol=0.011)
     np.testing.assert_allclose(found["left"], [(0.9 + 1.2 * k, 2.1 + 1.2 * k) for k in range(4)], atol=0.011)
     turned = places[:, :, [2, 1, 0]] * [1, 1, -1]
     assert find_cycles(Markers(names, turned, time_s)) == found
+    down = places.copy()
+    down[350:, 2:, 1] = 0.3
+    assert find_cycles(Markers(names, down, time_s))["right"] == found["right"][:2]
     together = places.copy()
     together[:, 1, 0] = together[:, 0, 0]
     assert find_cycles(Markers(names, together, time_s)) == {"right": [], "left": []}

@@ -1,7 +1,7 @@
 """Gait cycles from heel markers: Zeni, Richards and Higginson (2008), Gait & Posture 27, 710-714.
 
 A heel strikes where it is farthest before the pelvis. Cycles count only if the other heel strikes about halfway, as in
-walking and running; squats and jumps have none.
+walking and running, and the hips stay high; squats, jumps and lying down have none.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.signal import find_peaks
 
+from trcaugment.chain.signals import BoolArray
 from trcaugment.markers import FloatArray, Markers, usual_step_s
 
 N_POINTS = 101  # of a cycle: 0 to 100 %
@@ -20,6 +21,7 @@ _CYCLE_S = (0.5, 2.0)
 _LEAST_SWING_M = 0.15  # from behind to before the pelvis; a slow step is twice as long
 _HALFWAY = (0.35, 0.65)
 _LEAST_SEEN = 0.8  # share of frames
+_LEAST_HEIGHT = 0.7  # of the hips above the lower heel within a cycle, as a share of the greatest in the trial
 
 Cycle = tuple[float, float]  # from one strike of a heel to the next, in s
 
@@ -31,7 +33,11 @@ def find_cycles(markers: Markers) -> dict[str, list[Cycle]]:
         return {"right": [], "left": []}
     before = _before_pelvis(markers.select(heels), markers.select(hips))
     strikes = [_strikes(own, markers.time_s) for own in before.T]
-    return {"right": _cycles(*strikes), "left": _cycles(*strikes[::-1])}
+    low_s = markers.time_s[_are_low(markers.select(heels), markers.select(hips))]
+    return {
+        side: [(start, end) for start, end in _cycles(*each) if not ((low_s >= start) & (low_s <= end)).any()]
+        for side, each in (("right", strikes), ("left", strikes[::-1]))
+    }
 
 
 def over_cycles(values: FloatArray, time_s: FloatArray, cycles: Sequence[Cycle]) -> FloatArray:
@@ -56,6 +62,12 @@ def _before_pelvis(heels: FloatArray, hips: FloatArray) -> FloatArray:
     forward = np.stack([across[:, 2], np.zeros(len(across)), -across[:, 0]], axis=1)  # up × right
     forward /= np.maximum(np.linalg.norm(forward, axis=1, keepdims=True), 1e-9)
     return np.asarray(((heels - hips.mean(axis=1, keepdims=True)) * forward[:, None]).sum(axis=2))
+
+
+def _are_low(heels: FloatArray, hips: FloatArray) -> BoolArray:
+    """Frames in which the hips are not high above the lower heel, as in kneeling or lying, (n_frames,)."""
+    height_m = hips[:, :, 1].mean(axis=1) - heels[:, :, 1].min(axis=1)
+    return np.asarray(height_m < _LEAST_HEIGHT * np.nanmax(height_m, initial=0.0))
 
 
 def _strikes(before_m: FloatArray, time_s: FloatArray) -> FloatArray:
