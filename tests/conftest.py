@@ -15,13 +15,18 @@ from trcaugment.model.card import Card
 # Before torch is loaded: on a busy machine, several threads that wait for each other take minutes instead of seconds.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# What a shell says of colors and widths would change what commands print.
+for name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+    os.environ.pop(name, None)
+
 # A shell's background job ignores Ctrl-C, and so would all that tests start: they would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How long an example takes says something about the machine, not about the code.
-settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("any machine")
+# How long an example takes says something about the machine, not about the code. The same examples come each time, so
+# that a test fails by what was changed; --hypothesis-profile=default looks for new ones.
+settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("same")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

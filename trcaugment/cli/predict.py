@@ -150,7 +150,8 @@ def predict(**given: Any) -> None:
         outcomes = _convert(conversions, model, asked, summary)
     n_failed = sum(outcome.sidecar is None for outcome in outcomes)
     if n_failed and len(outcomes) > 1:
-        say(f"{n_failed} of {len(outcomes)} trials failed; the others are done.", err=True)
+        done = "; the others are done" if n_failed < len(outcomes) else ""
+        say(f"{n_failed} of {len(outcomes)} trials failed{done}.", err=True)
     solved = _find_angles(outcomes, asked, summary) if asked.with_ik else None
     no_report = asked.with_report and not _write_reports(outcomes, model, asked.uncertainty, summary)
     if asked.json_file:
