@@ -17,8 +17,8 @@ import numpy as np
 from lab_people import laboratory_of
 
 from trcaugment.chain.augmentation import augment
-from trcaugment.chain.offsets import Deviations, SeenMarker, kind_of, learn_offset
-from trcaugment.conversion.calibrate import exchanged, seen_markers
+from trcaugment.chain.offsets import Deviations, SeenMarker, exchanged, kind_of, learn_offset
+from trcaugment.conversion.calibrate import seen_markers
 from trcaugment.formats.trc import read_trc
 from trcaugment.marker_sets import LANDMARKS
 from trcaugment.markers import FloatArray
@@ -60,7 +60,9 @@ def _trials(person: Path) -> dict[str, Trial]:
         truth = path.with_name(path.name.replace("_keypoints", "_optical"))
         if truth.exists():
             predicted, true = augment(read_trc(path), subject, load_model()).markers, read_trc(truth)
-            wrong = {name for pair in exchanged(predicted, true) for name in pair}
+            names = [name for name in true.names if name in predicted.names]
+            pairs = exchanged(names, predicted.select(names), true.select(names))
+            wrong = {name for pair in pairs for name in pair}
             if wrong:
                 print(f"{truth.name} of {person.parent.name}: exchanged, left out: {', '.join(sorted(wrong))}")
             seen = seen_markers(predicted, true)

@@ -86,6 +86,14 @@ def test_the_share_is_that_of_a_normal_mean_with_a_normal_prior(seen_s: float) -
         assert learnt.offset_mm == pytest.approx([12 * learnt.share, 2 * learnt.share, 0], abs=0.02)
 
 
+def test_the_usual_deviations_are_those_that_the_benchmark_printed() -> None:
+    record = (Path(__file__).parents[1] / "docs" / "numbers" / "calibration.txt").read_text(encoding="utf-8")
+    for kind, usual in USUAL.items():
+        (row,) = (line for line in record.splitlines() if line.startswith(f"| {kind} |") and " to " not in line)
+        printed = [float(cell) for cell in row.split("|")[2:-1] if cell.strip()]
+        assert printed == [each for each in vars(usual).values() if each]
+
+
 def test_what_changes_with_the_knee_is_learnt_and_not_carried_further() -> None:
     bend_deg = np.linspace(10, 60, 600)
     planted_mm = np.outer(bend_deg - 35, [0.2, 0.0, -0.3]) + np.array([4.0, 0.0, 8.0])

@@ -273,6 +273,18 @@ def test_truth_at_another_rate_is_compared_at_its_own_times(walk, predicted_walk
     assert "both clocks" in found.notes[0]
 
 
+def test_true_markers_with_each_others_names_are_noticed(walk, predicted_walk, model):
+    names = list(predicted_walk.names)
+    j, k = names.index("L_toe_study"), names.index("L_5meta_study")
+    names[j], names[k] = names[k], names[j]
+    swapped = replace(predicted_walk, names=tuple(names))
+    found = evaluate_trials(
+        [trial(walk, swapped), trial(walk, predicted_walk, "good")], {"m": model}, ANATOMICAL_MARKERS
+    )
+    (note,) = (note for note in found.notes if "exchanged" in note)
+    assert "(walk1: L_toe_study and L_5meta_study)" in note
+
+
 def test_a_truth_in_another_coordinate_system_is_noticed(walk, predicted_walk, model):
     turned = replace(predicted_walk, positions=predicted_walk.positions[..., [2, 0, 1]])
     found = evaluate_trials(

@@ -11,16 +11,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
 from trcaugment.chain.calibration import FARTHEST_MM, MarkerOffset
+from trcaugment.chain.checks.findings import medians_of
 from trcaugment.chain.segment_frames import SEGMENTS
 from trcaugment.errors import CalibrationError
 from trcaugment.markers import FloatArray
 
 _CHANGES_S = 0.5
+_FRAMES_ENOUGH = 300  # to see that two markers are exchanged
 
 
 class SeenMarker(NamedTuple):
@@ -127,3 +130,21 @@ def _slope(trials: Sequence[SeenMarker], deviations: Deviations) -> FloatArray:
 def _rounded(values: FloatArray | Sequence[float], digits: int) -> tuple[float, float, float]:
     first, second, third = (round(float(each), digits) for each in values)
     return first, second, third
+
+
+def exchanged(names: Sequence[str], predicted: FloatArray, true: FloatArray) -> list[tuple[str, str]]:
+    """Pairs of markers whose true places would be less than half as far from the predicted ones the other way round.
+
+    Args:
+        names: of the markers.
+        predicted: their predicted places in m, (n_frames, n_names, 3).
+        true: their measured places in m, NaN in gaps, (n_frames, n_names, 3).
+    """
+    every = max(1, len(true) // _FRAMES_ENOUGH)
+    here, there = predicted[::every], true[::every]
+    away_m = np.array([medians_of(np.linalg.norm(there - here[:, [k]], axis=2)) for k in range(len(names))])
+    return [
+        (names[j], names[k])
+        for j, k in combinations(range(len(names)), 2)
+        if away_m[j, k] + away_m[k, j] < (away_m[j, j] + away_m[k, k]) / 2  # never of NaN, a marker not seen
+    ]

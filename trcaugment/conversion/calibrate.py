@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from trcaugment.chain.augmentation import augment
 from trcaugment.chain.calibration import FORMAT_VERSION, Calibration, SeenTrial
-from trcaugment.chain.offsets import SeenMarker, learn_offset
+from trcaugment.chain.offsets import SeenMarker, exchanged, learn_offset
 from trcaugment.chain.preparation import AS_USUAL, Preparation
 from trcaugment.chain.segment_frames import knee_bends, segment_axes
 from trcaugment.conversion.sidecar import sha256_of, this_tool
@@ -194,26 +193,9 @@ def _check_exchanged(predicted: Markers, true: Markers) -> None:
     Raises:
         CalibrationError: two do.
     """
-    for first, second in exchanged(predicted, true):
+    names = [name for name in true.names if name in predicted.names]
+    for first, second in exchanged(names, predicted.select(names), true.select(names)):
         raise CalibrationError(
             f"{first} and {second} look exchanged: each lies where the other is expected; correct the file, or give "
             f"their names with --names {first}=... --names {second}=..."
         )
-
-
-def exchanged(predicted: Markers, true: Markers) -> list[tuple[str, str]]:
-    """Pairs of optical markers that would be less than half as far from their predicted places the other way round."""
-    names = [name for name in true.names if name in predicted.names]
-    there, here = true.select(names), predicted.select(names)
-    away_m = np.array([_median_m(np.linalg.norm(there - here[:, [k]], axis=2)) for k in range(len(names))])
-    return [
-        (names[j], names[k])
-        for j, k in combinations(range(len(names)), 2)
-        if away_m[j, k] + away_m[k, j] < (away_m[j, j] + away_m[k, k]) / 2
-    ]
-
-
-def _median_m(distance_m: FloatArray) -> FloatArray:
-    """Median over the frames that have a number; infinite where none has."""
-    missing = np.isnan(distance_m).all(axis=0)
-    return np.asarray(np.where(missing, np.inf, np.nanmedian(np.where(missing, 0.0, distance_m), axis=0)))

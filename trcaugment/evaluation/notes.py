@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -35,6 +35,14 @@ def on_clocks(trials: Sequence[Pair]) -> Iterator[str]:
             f"in {len(differ)} of {len(trials)} trials input and truth have different time stamps ({differ[0]}); "
             "predictions were interpolated to the truth's, which is right only if both clocks started together"
         )
+
+
+def on_exchanged(found: Mapping[str, Sequence[tuple[str, str]]]) -> Iterator[str]:
+    """Note on true markers that seem to have each other's name, by trial."""
+    wrong = [f"{trial}: {first} and {second}" for trial, pairs in found.items() for first, second in pairs]
+    if wrong:
+        more = f", and {len(wrong) - 1} pairs more" if len(wrong) > 1 else ""
+        yield f"true markers lie in each other's place, as if their names were exchanged ({wrong[0]}{more})"
 
 
 def on_distance(trials: Sequence[str], sums: Sequence[Sequence[Sums]]) -> Iterator[str]:

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from trcaugment.body.windows import Windows
 from trcaugment.chain.blending import predict_windows
+from trcaugment.chain.offsets import exchanged
 from trcaugment.chain.signals import JITTER_S, BoolArray, has_rate
 from trcaugment.datasets.dataset import Dataset
 from trcaugment.datasets.paired import Pair
 from trcaugment.errors import TrcAugmentError
 from trcaugment.evaluation.budget import SegmentSums, error_budget, sum_segment_errors
-from trcaugment.evaluation.notes import on_clocks, on_distance, on_intervals, on_truth
+from trcaugment.evaluation.notes import on_clocks, on_distance, on_exchanged, on_intervals, on_truth
 from trcaugment.evaluation.predicted import Predictor, predicted_markers
 from trcaugment.evaluation.scores import Score, score
 from trcaugment.evaluation.sums import MPME, NOT_PREDICTED, RMSE, Sums, join, sum_errors
@@ -104,6 +105,7 @@ def evaluate_trials(
     segments: dict[str, list[SegmentSums]] = {name: [] for name in models}
     done: list[Pair] = []
     failed: dict[str, str] = {}
+    swapped: dict[str, list[tuple[str, str]]] = {}
     for k in track(range(len(trials))):
         trial = trials[k]
         try:
@@ -112,12 +114,21 @@ def evaluate_trials(
             failed[trial.name] = str(error)
             continue
         step_s, even = _steps(trial.markers.time_s)
-        _add(sums, predicted, (as_piece(trial.markers, marker_set), marker_set), step_s, even)
-        _add_segments(segments, predicted, (as_piece(trial.markers, marker_set), marker_set))
+        truth = as_piece(trial.markers, marker_set)
+        _add(sums, predicted, (truth, marker_set), step_s, even)
+        _add_segments(segments, predicted, (truth, marker_set))
+        first = next(iter(predicted.values()))
+        swapped[trial.name] = exchanged(marker_set.names, first[0].numpy(), truth[0].numpy())
         done.append(trial)
     people = [trial.subject_name for trial in done]
     far = on_distance([trial.name for trial in done], [sums[name] for name in models])
-    notes = (*on_truth(done, marker_set), *on_clocks(done), *far, *on_intervals(len(set(people))))
+    notes = (
+        *on_truth(done, marker_set),
+        *on_clocks(done),
+        *on_exchanged(swapped),
+        *far,
+        *on_intervals(len(set(people))),
+    )
     labels = {"activity": [trial.activity for trial in done]}
     scores = _score(sums, marker_set, people, labels) + _budget(segments, people) if done else []
     return Evaluation(scores, tuple(models), "trials", len(done), len(set(people)), failed, notes)
