@@ -13,11 +13,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from trcaugment.chain.augmentation import augment_prepared
+from trcaugment.chain.blending import predict_windows
 from trcaugment.chain.checks import check_rate, check_size
 from trcaugment.chain.keypoints import Keypoints, find_keypoints
 from trcaugment.chain.preparation import AS_USUAL, Preparation, PreparedTrial, Segment, prepare
-from trcaugment.chain.signals import Span, has_rate
+from trcaugment.chain.signals import has_rate
+from trcaugment.chain.windows import cut
 from trcaugment.errors import MarkersError
+from trcaugment.live.remembering import RememberingEngine
 from trcaugment.marker_sets import KEYPOINTS
 from trcaugment.markers import RATE_HZ, SHORTEST_STEP_S, WINDOW_FRAMES, FloatArray, Markers
 from trcaugment.model.folder import Model
@@ -31,19 +34,19 @@ _BESIDE = 12  # model frames beside those asked for; farther ones do not change 
 _LEAD = 3  # frames before its answer is due, at which the work for it begins
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Piece:
     """The last seconds, prepared, and the frames in it that are asked for.
 
     Attributes:
-        trial: the prepared trial; None if nothing can be predicted.
-        first: the piece's first frame in the stream's memory.
-        wanted: first frame asked for and the frame after the last, in the stream's memory.
+        trial: the prepared trial, with the windows that these frames need; None if nothing can be predicted.
+        own: the frames in the piece.
+        begun: whether the network knows half of the windows.
     """
 
     trial: PreparedTrial | None
-    first: int
-    wanted: Span
+    own: slice
+    begun: bool = False
 
 
 class Stream:
@@ -80,7 +83,8 @@ class Stream:
         self._found = find_keypoints(seen)
         self._columns = [tuple(names).index(name) for name in self._found.sources.values()]
         self._places = [KEYPOINTS.index(keypoint) for keypoint in self._found.sources]
-        self.model, self.subject, self.delay_s, self.how = model, subject, delay_s, how
+        self.model = replace(model, engine=RememberingEngine(model.engine))
+        self.subject, self.delay_s, self.how = subject, delay_s, how
         self._time_s: list[float] = []
         self._seen: list[FloatArray] = []
         self._start_s = 0.0
@@ -109,8 +113,10 @@ class Stream:
         self._remember(time_s, np.asarray(positions, dtype=np.float64))
         oldest_s = self._time_s[self._next]
         lead_s = _LEAD * (self._time_s[-1] - self._time_s[-2]) if self._in_parts and len(self._time_s) > 1 else 0.0
-        if self._piece is not None:
+        if self._piece is not None and self._piece.begun:
             self._predict()
+        elif self._piece is not None:
+            self._begin(self._piece)
         elif self._time_s[-1] >= oldest_s + self.delay_s - lead_s - SHORTEST_STEP_S:
             self._prepare(self._due())
         return self._give(time_s - self.delay_s + SHORTEST_STEP_S)
@@ -162,7 +168,16 @@ class Stream:
             trial = prepare(markers, keypoints, subject=self.subject, card=self.model.card, how=self.how, guarded=False)
         except MarkersError:  # no body in any of these frames
             trial = None
-        self._piece = _Piece(trial, first, (self._next, stop))
+        own = slice(self._next - first, stop - first)
+        self._piece = _Piece(trial and _only(trial, own), own)
+
+    def _begin(self, piece: _Piece) -> None:
+        """Show the network half of a piece's windows: it remembers them, and `_predict` takes half the time."""
+        for segment in piece.trial.segments if piece.trial else ():
+            windows = cut(segment.keypoints, segment.starts[: (1 + len(segment.starts)) // 2], WINDOW_FRAMES)
+            height_m, mass_kg = (np.full(len(windows), of) for of in (self.subject.height_m, self.subject.mass_kg))
+            predict_windows(windows, height_m, mass_kg, self.model)
+        piece.begun = True
 
     def _first_of_piece(self) -> int:
         """First frame of the next piece: where a window of the whole trial starts, or as near to that as there is."""
@@ -178,14 +193,12 @@ class Stream:
     def _predict(self) -> None:
         piece, self._piece = self._piece, None
         assert piece is not None
-        (start, stop), n_markers = piece.wanted, len(self.model.card.outputs)
-        own = slice(start - piece.first, stop - piece.first)
-        trial = piece.trial and _only(piece.trial, own)
-        if trial is None or not trial.segments:
-            self._known += [np.full((n_markers, 3), np.nan)] * (stop - start)
+        n, n_markers = piece.own.stop - piece.own.start, len(self.model.card.outputs)
+        if piece.trial is None or not piece.trial.segments:
+            self._known += [np.full((n_markers, 3), np.nan)] * n
         else:
-            self._known += list(augment_prepared([trial], self.model)[0].markers.positions[own])
-        self._next = stop
+            self._known += list(augment_prepared([piece.trial], self.model)[0].markers.positions[piece.own])
+        self._next += n
 
     def _give(self, until_s: float) -> Markers | None:
         """Markers of all frames up to a time; what is not predicted by then is predicted now."""
