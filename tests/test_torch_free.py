@@ -18,6 +18,7 @@ STEPS = {
     "cards": "assert trcaugment.list_models()",
     "predict": "run('predict', 'study/walk.trc', '--height', '1.584', '--mass', '58.32', '-o', 'walk_aug.trc')",
     "batch": "run('batch', 'study', '-o', 'out')",
+    "another rate and a gap": "augment(faster(read_trc('study/walk.trc')), Subject(1.584, 58.32), load_model())",
     "models": "run('models')",
     "osim compare": "run('osim', 'compare', 'a.mot', 'b.mot')",
     "view": "run('view', 'study/walk.trc')",
@@ -46,6 +47,11 @@ def show_help(command, names):
         context = click.Context(command)
         for name in command.list_commands(context):
             show_help(command.get_command(context, name), [*names, name])
+
+def faster(trial):
+    positions = trial.positions.copy()
+    positions[50:55, 2] = float("nan")
+    return trcaugment.Markers(trial.names, positions, trial.time_s / 2)
 
 loaded = {}
 for name, code in json.loads(sys.argv[1]).items():
@@ -82,8 +88,9 @@ def test_prediction_loads_few_packages(loaded):
     assert set(loaded["predict"]) <= NEEDED
 
 
-def test_a_batch_without_angles_and_pages_loads_no_scipy(loaded):
-    assert "scipy" not in loaded["batch"]
+@pytest.mark.parametrize("step", ["batch", "another rate and a gap"])
+def test_prediction_without_angles_and_pages_loads_no_scipy(loaded, step):
+    assert "scipy" not in loaded[step]
 
 
 def test_cards_are_read_without_onnx_runtime(loaded):

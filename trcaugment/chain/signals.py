@@ -13,6 +13,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from trcaugment.chain.splines import cubic_spline, pchip
 from trcaugment.markers import MAX_GAP_S, FloatArray
 
 BoolArray = NDArray[np.bool_]
@@ -119,10 +120,7 @@ def fill_gaps(positions: FloatArray, time_s: FloatArray, max_gap_s: float = MAX_
         for start, stop in find_short_gaps(~seen, time_s, max_gap_s):
             new[start:stop] = True
         if new.any():
-            from scipy.interpolate import PchipInterpolator  # slow to import
-
-            with np.errstate(over="ignore"):  # 1 / slope may overflow, and the harmonic mean is then rightly zero
-                filled[new, point] = PchipInterpolator(time_s[seen], positions[seen, point])(time_s[new])
+            filled[new, point] = pchip(time_s[seen], positions[seen, point], time_s[new])
     return filled, is_filled
 
 
@@ -262,10 +260,7 @@ def resample(values: FloatArray, positions: FloatArray, new_positions: FloatArra
         return values
     if len(values) == 1:
         return np.repeat(values, len(new_positions), axis=0)
-    from scipy.interpolate import make_interp_spline  # slow to import
-
-    spline = make_interp_spline(positions, values, k=min(3, len(values) - 1))
-    return np.asarray(spline(new_positions), dtype=np.float64)
+    return cubic_spline(positions, values, new_positions)
 
 
 def _typical_step_s(time_s: FloatArray) -> float:
