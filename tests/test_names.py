@@ -193,6 +193,9 @@ def test_a_map_that_is_no_text_is_refused(tmp_path):
     (tmp_path / "map.csv").write_bytes(b"PK\0\0")
     with pytest.raises(MarkersError, match="expected a CSV file of names, found a binary file"):
         read_name_map([str(tmp_path / "map.csv")])
+    (tmp_path / "map.csv").write_text("ours,theirs\n")
+    with pytest.raises(MarkersError, match="expected rows of two names"):
+        read_name_map([str(tmp_path / "map.csv")])
 
 
 @pytest.mark.parametrize(

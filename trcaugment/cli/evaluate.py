@@ -6,13 +6,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
 
 from trcaugment.cli.evaluate_beside import check_beside, read_others, with_angles
-from trcaugment.cli.options import jobs_option, make_summary, report_options
+from trcaugment.cli.options import jobs_option, make_summary, overwrite_option, report_options
 from trcaugment.cli.outputs import check_figure, check_outputs, write_output
 from trcaugment.cli.screen import track
 from trcaugment.errors import MarkersError, ModelError, OsimError, SubjectError, TrcAugmentError
@@ -43,6 +43,27 @@ class _Question:
     marker_set: MarkerSet
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What the command line asks for, by the options' names."""
+
+    path: Path
+    model_names: tuple[str, ...]
+    truth: Path | None
+    height: float | None
+    mass: float | None
+    names: tuple[str, ...]
+    predicted: tuple[str, ...]
+    angles: bool
+    jobs: int
+    test_of: Path | None
+    csv_file: Path | None
+    figure_file: Path | None
+    overwrite: bool
+    quiet: bool
+    json_file: Path | None
+
+
 @click.command(short_help="Measure models on people whose markers are known.")
 @click.argument("path", metavar="PATH", type=_FOUND)
 @click.option(
@@ -69,76 +90,77 @@ class _Question:
 @click.option(
     "--figure", "figure_file", type=_FILE, metavar="FILE", help="Draw the errors by marker (.png, .pdf, .svg)."
 )
-@click.option("--overwrite", is_flag=True, help="Replace output files that exist.")
+@overwrite_option
 @report_options
-def evaluate(
-    path: Path,
-    model_names: tuple[str, ...],
-    truth: Path | None,
-    height: float | None,
-    mass: float | None,
-    names: tuple[str, ...],
-    predicted: tuple[str, ...],
-    angles: bool,
-    jobs: int,
-    test_of: Path | None,
-    csv_file: Path | None,
-    figure_file: Path | None,
-    overwrite: bool,
-    quiet: bool,
-    json_file: Path | None,
-) -> None:
+def evaluate(**given: Any) -> None:
     """Measure models on people whose anatomical markers are known, beside two simple baselines.
 
     PATH is a data set of any layout, or, with --truth, a TRC or C3D file of keypoints, or a folder of them. Prints
     MPME, coordinate RMSE, steadiness of rigid distances and jitter, overall and by marker, activity and subject. With
     --angles predicted and true markers, and the keypoints alone, go through the same scaling and inverse kinematics.
     """
-    targets = [target for target in (json_file, csv_file, figure_file) if target]
-    others = read_others(predicted)
-    check_outputs(targets, [path, *([truth] if truth else []), *(each.place for each in others.values())], overwrite)
-    figure_kind = check_figure(figure_file) if figure_file else ""
-    summary = make_summary(quiet, json_file)
-    console = Console(stderr=True)
+    asked = _Asked(**given)
+    others = read_others(asked.predicted)
+    _check_files(asked, others)
+    summary = make_summary(asked.quiet, asked.json_file)
     try:
-        subject = _person(path, truth, (height, mass))
-        models = _load_models(model_names)
-        check_beside(path, truth, models, others, angles=angles)
-        question = _ask(path, truth, subject, names, models)
+        subject = _person(asked.path, asked.truth, (asked.height, asked.mass))
+        models = _load_models(asked.model_names)
+        check_beside(asked.path, asked.truth, models, others, angles=asked.angles)
+        question = _ask(asked.path, asked.truth, subject, asked.names, models)
     except (SubjectError, ModelError, MarkersError, OsimError) as error:
         raise click.UsageError(str(error)) from error
     try:
-        with console.status("Reading"):
-            data = _read(question)
-            if test_of:
-                data = _only_test(data, test_of)
-        with console.status("Fitting the baselines"):
-            from trcaugment.evaluation.baselines import make_baselines
-
-            baselines = {model.card.name: model for model in make_baselines(question.marker_set)}
-        found = _evaluate(data, models, others, baselines)
-        if angles:
-            found = with_angles(found, data, {**models, **others}, jobs)
+        found = _answer(question, asked, models, others)
     except TrcAugmentError as error:
         raise click.ClickException(str(error)) from error
     if found.scores:
         from trcaugment.cli.evaluate_tables import show
-        from trcaugment.figures.errors import draw_errors
-        from trcaugment.figures.figures import as_file
 
-        # First the files, as the screen may be a pipe that somebody closes.
-        if json_file:
-            write_output(json_file, _as_json(found, models))
-        if csv_file:
-            write_output(csv_file, _as_csv(found))
-        if figure_file:
-            write_output(figure_file, as_file(draw_errors(found), figure_kind))
+        _write_files(asked, found, models)  # first the files, as the screen may be a pipe that somebody closes
         show(summary, found)
     for name, reason in found.failed.items():
         click.echo(f"{click.style('failed', fg='red')}  {name}: {reason}", err=True)
     if found.failed:
         click.echo(f"{len(found.failed)} of {len(found.failed) + found.n_pieces} trials are left out.", err=True)
         sys.exit(1)
+
+
+def _check_files(asked: _Asked, others: Mapping[str, PredictedFiles]) -> None:
+    targets = [target for target in (asked.json_file, asked.csv_file, asked.figure_file) if target]
+    read = [each for each in (asked.path, asked.truth, asked.test_of) if each]
+    read += [each.place for each in others.values()] + [Path(each) for each in asked.names]
+    check_outputs(targets, read, asked.overwrite)
+    if asked.figure_file:
+        check_figure(asked.figure_file)
+
+
+def _answer(
+    question: _Question, asked: _Asked, models: dict[str, Model], others: dict[str, PredictedFiles]
+) -> Evaluation:
+    console = Console(stderr=True)
+    with console.status("Reading"):
+        data = _read(question)
+        if asked.test_of:
+            data = _only_test(data, asked.test_of)
+    with console.status("Fitting the baselines"):
+        from trcaugment.evaluation.baselines import make_baselines
+
+        baselines = {model.card.name: model for model in make_baselines(question.marker_set)}
+    found = _evaluate(data, models, others, baselines)
+    return with_angles(found, data, {**models, **others}, asked.jobs) if asked.angles else found
+
+
+def _write_files(asked: _Asked, found: Evaluation, models: dict[str, Model]) -> None:
+    from trcaugment.figures.errors import draw_errors
+    from trcaugment.figures.figures import as_file
+
+    if asked.json_file:
+        write_output(asked.json_file, _as_json(found, models))
+    if asked.csv_file:
+        write_output(asked.csv_file, _as_csv(found))
+    if asked.figure_file:
+        write_output(asked.figure_file, as_file(draw_errors(found), check_figure(asked.figure_file)))
 
 
 def _ask(

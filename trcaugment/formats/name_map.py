@@ -111,7 +111,7 @@ def _split(value: str) -> tuple[str, str, str]:
     ours, _, theirs = (part.strip() for part in value.partition("="))
     if not ours or not theirs:
         raise MarkersError(f"expected names as OURS=THEIRS or the path of a .csv file, found '{value[:80]}'")
-    return "names", ours, theirs
+    return value[:80], ours, theirs
 
 
 def _read_file(path: Path) -> Iterator[tuple[str, str, str]]:
@@ -124,6 +124,7 @@ def _read_file(path: Path) -> Iterator[tuple[str, str, str]]:
         raise MarkersError(f"{path}: expected a CSV file of names, found a binary file")
     delimiter = max(",;\t", key=text.count)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
+    is_empty = True
     try:
         for row in reader:
             where, cells = f"{path}, line {reader.line_num}", [cell.strip() for cell in row]
@@ -132,6 +133,9 @@ def _read_file(path: Path) -> Iterator[tuple[str, str, str]]:
             if len(cells) != 2 or not all(cells):
                 found = str(row)[:80]
                 raise MarkersError(f"{where}: expected two names with a comma (ours, theirs), found {found}")
+            is_empty = False
             yield where, cells[0], cells[1]
     except csv.Error as error:
         raise MarkersError(f"{path}: expected rows of a CSV file ({error})") from error
+    if is_empty:
+        raise MarkersError(f"{path}: expected rows of two names (ours, theirs), found none")
