@@ -241,6 +241,8 @@ def test_report_says_all_there_is_in_one_page(made: Path) -> None:
     assert "add --overwrite" in run("report", made, code=2).output
     motion.write_text("nonsense")
     assert "expected a line 'endheader'" in run("report", made, "--overwrite", code=1).output
+    write_motion(motion, 100.0)
+    assert "expected joint angles of the trial's time, 0 to 0.98" in run("report", made, "--overwrite", code=1).output
     assert page.read_text(encoding="utf-8") == text
     motion.unlink()
 

@@ -41,8 +41,15 @@ class Pair:
 
 
 def is_paired(path: Path) -> bool:
-    """Whether the folder or a subfolder has keypoint files of this layout."""
-    return path.is_dir() and any(True for _ in path.rglob(f"*{KEYPOINTS_SUFFIX}"))
+    """Whether the folder or a subfolder has keypoint files of this layout.
+
+    Raises:
+        DatasetError: a folder in it cannot be read.
+    """
+    try:
+        return path.is_dir() and any(True for _ in path.rglob(f"*{KEYPOINTS_SUFFIX}"))
+    except OSError as error:
+        raise DatasetError(f"{error.filename or path}: cannot be read ({error.strerror})") from error
 
 
 def read_pairs(folder: Path) -> list[Pair]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trcaugment.errors import ModelError, TrcAugmentError
+from trcaugment.errors import ModelError, MotionError, TrcAugmentError
 from trcaugment.markers import FloatArray
-from trcaugment.pages.angles import read_solved
+from trcaugment.pages.angles import Solved, read_solved
 from trcaugment.pages.report import Extras, make_report
 from trcaugment.pages.spread import read_spread
 from trcaugment.pages.trial import Trial, open_trial
@@ -29,16 +29,30 @@ def report_of(
         model: the model that predicted it; None for the shipped one of the name in the sidecar.
 
     Raises:
-        TrcAugmentError: a file cannot be read, or the table is another trial's.
+        TrcAugmentError: a file cannot be read, or the table or the joint angles are another trial's.
     """
     trial = open_trial(path)
-    solved = read_solved(motion) if motion is not None else None
+    solved = _read_solved(motion, trial) if motion is not None else None
     spread_mm = read_spread(uncertainty, trial) if uncertainty is not None else None
     try:
         extras = Extras(solved, _attention(trial, model), spread_mm)
     except TrcAugmentError as error:
         extras = Extras(solved, None, spread_mm, (f"Attention is not shown: {error}.",))
     return make_report(trial, extras)
+
+
+def _read_solved(motion: Path, trial: Trial) -> Solved:
+    """The joint angles.
+
+    Raises:
+        MotionError: they cannot be read, or are of another time than the trial.
+    """
+    solved = read_solved(motion)
+    ranges = [(time_s[0], time_s[-1]) for time_s in (trial.markers.time_s, solved.motion.time_s)]
+    if max(first for first, _ in ranges) > min(last for _, last in ranges):
+        wanted, found = (f"{first:.4g} to {last:.4g} s" for first, last in ranges)
+        raise MotionError(f"{motion}: expected joint angles of the trial's time, {wanted}, found {found}")
+    return solved
 
 
 def _attention(trial: Trial, model: Model | None) -> FloatArray | None:
