@@ -11,6 +11,7 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from trcaugment.subject import Subject
 Trial = Mapping[str, SeenMarker]
 Scores = dict[tuple[str, str], dict[str, float]]  # learnt from, scored on -> marker -> mean error in mm
 _ALL = "all"
+_KINDS = ((False, False), (False, True), (True, False))  # learnt from and scored on a trial in which people stand
 LEAST_BEND_DEG = 8.0  # standard deviation of the bend in a trial that shows how errors change with it
 
 
@@ -50,6 +52,7 @@ def main(lab: Path) -> None:
     ratios = np.array(rows)[:, 1:] / np.array(rows)[:, :1]
     print("| share of the uncalibrated | | | " + " | ".join(f"{v:.2f}" for v in np.nanmean(ratios, axis=0)) + " |")
     _print_parts([*scored.values()])
+    _print_remaining(people)
 
 
 def _trials(person: Path) -> dict[str, Trial]:
@@ -173,11 +176,33 @@ def _print_parts(people: Iterable[Scores]) -> None:
     print("| --- | --- | --- | --- | --- |")
     for part in ("trunk", "pelvis", "leg", "every"):
         cells = []
-        for wanted in ((False, False), (False, True), (True, False), None):
+        for wanted in (*_KINDS, None):
             pairs = [_before_and_after(each, part, wanted) for each in people]
             before, after = np.array([pair for pair in pairs if pair]).T
             cells.append(f"{np.mean(before):.1f} to {np.mean(after):.1f}, {np.mean(after / before):.2f}")
         print(f"| {part} | " + " | ".join(cells) + " |")
+
+
+def _print_remaining(people: Mapping[str, Mapping[str, Trial]]) -> None:
+    """How often mean errors of other trials are within one and two of the `remaining_mm` that a file states."""
+    shares: dict[tuple[str, tuple[bool, bool]], list[FloatArray]] = defaultdict(list)
+    for person, trials in people.items():
+        usual = _deviations(each for key, each in people.items() if laboratory_of(key) != laboratory_of(person))
+        ratios: dict[tuple[str, tuple[bool, bool]], list[FloatArray]] = defaultdict(list)
+        for (learnt_from, first), (scored_on, second) in permutations(trials.items(), 2):
+            for name in first.keys() & second.keys():
+                part, seen = LANDMARKS[name].part, second[name]
+                learnt = learn_offset(part, [first[name]], usual)
+                left_mm = 1000 * (seen.error_m - learnt.at(seen.bend_deg)).mean(axis=0)
+                ratios[kind_of(part), (stands(learnt_from), stands(scored_on))].append(left_mm / learnt.remaining_mm)
+        for key, each in ratios.items():
+            shares[key].append(np.array([np.mean(np.abs(each) < n) for n in (1, 2)]))
+    print()
+    print("| mean errors, % within 1 and 2 | moving, on moving | moving, on standing | standing, on moving |")
+    print("| --- | --- | --- | --- |")
+    for part in ("trunk", "pelvis", "leg"):
+        cells = [100 * np.mean(shares[part, kind], axis=0) for kind in _KINDS]
+        print(f"| {part} markers | " + " | ".join(f"{one:.0f} {two:.0f}" for one, two in cells) + " |")
 
 
 def _before_and_after(scores: Scores, part: str, wanted: tuple[bool, bool] | None) -> tuple[float, float] | None:
