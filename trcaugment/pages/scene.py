@@ -94,6 +94,7 @@ class Scene(msgspec.Struct, frozen=True):
         heading_rad: where the person looks, from X to Z; 0 if it is not known.
         path: the body's middle in every frame, smoothed, in axes with Y up, (n_frames, 3).
         radius_m: of a ball around the middle that holds the body.
+        width_m: the same of an upright cylinder.
         floor_m: height of the lowest points.
         bands: frames to mark on the time line: kind, title and spans.
     """
@@ -107,6 +108,7 @@ class Scene(msgspec.Struct, frozen=True):
     heading_rad: float
     path: list[list[float]]
     radius_m: float
+    width_m: float
     floor_m: float
     bands: list[tuple[str, str, list[Span]]]
 
@@ -129,7 +131,7 @@ def make_scene(layers: Sequence[Layer], up: Axis | None, bands: list[tuple[str, 
     placed = [at_times(each.markers, first.time_s, each.label) for each in layers]
     every = _every(placed)
     turned = [turn_to_y_up(each, known_up or "y") for each in placed]
-    path, radius_m = _path_and_radius(turned[0])
+    path, radius_m, width_m = _path_and_size(turned[0])
     points = np.concatenate([each.positions[:, :, 1] for each in turned], axis=1)
     axes = Markers(("x", "y", "z"), np.eye(3)[None], np.zeros(1))
     turn = turn_to_y_up(axes, known_up or "y").positions[0].T
@@ -143,6 +145,7 @@ def make_scene(layers: Sequence[Layer], up: Axis | None, bands: list[tuple[str, 
         heading_rad=_heading(turned[0]),
         path=[[round(x, 3) for x in place] for place in path[::every].tolist()],
         radius_m=round(radius_m, 3),
+        width_m=round(width_m, 3),
         floor_m=round(_lowest(points), 3),
         bands=[(kind, title, _every_frame(spans, every)) for kind, title, spans in bands],
     )
@@ -220,15 +223,18 @@ def _every(placed: Sequence[Markers]) -> int:
     return max(1, math.ceil(n_bytes / _MOST_BYTES))
 
 
-def _path_and_radius(markers: Markers) -> tuple[FloatArray, float]:
-    """The smoothed way of the body's middle, (n_frames, 3), and how far its markers are from it, but for outliers."""
+def _path_and_size(markers: Markers) -> tuple[FloatArray, float, float]:
+    """The smoothed way of the middle, (n_frames, 3), how far its markers are from it, and how far to the side."""
     seen = np.asarray(np.isfinite(markers.positions).all(axis=2)).any(axis=1)
     middle = np.nanmedian(markers.positions[seen], axis=1)
-    far = np.linalg.norm(markers.positions[seen] - middle[:, None], axis=2)
+    away = markers.positions[seen] - middle[:, None]
+    far, aside = np.linalg.norm(away, axis=2), np.hypot(away[:, :, 0], away[:, :, 2])
     frames = np.arange(markers.n_frames)
     path = np.stack([np.interp(frames, frames[seen], axis) for axis in middle.T], axis=1)
     size = max(1, round(_PATH_S * markers.rate_hz)) if markers.n_frames > 1 else 1
-    return uniform_filter1d(path, size, axis=0, mode="nearest"), max(0.1, float(np.nanquantile(far, 0.98)))
+    smoothed = uniform_filter1d(path, size, axis=0, mode="nearest")
+    radius_m, width_m = (max(0.1, float(np.nanquantile(each, 0.98))) for each in (far, aside))  # but for outliers
+    return smoothed, radius_m, width_m
 
 
 def _heading(markers: Markers) -> float:

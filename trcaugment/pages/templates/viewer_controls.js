@@ -20,8 +20,7 @@ function hover(event) {
   tip.style.top = `${Math.max(0, y - 30)}px`;
 }
 function move(dx, dy) {
-  const { right, up } = axesOfView(), extent = scene.radius_m + (camera.follow ? 0 : travel / 2);
-  const metres = extent / (camera.zoom * FILL * Math.min(width, height));
+  const { right, up } = axesOfView(), metres = 1 / pixelsPerMetre();
   camera.shift = camera.shift.map((value, axis) => value - metres * (dx * right[axis] - dy * up[axis]));
 }
 function turn(dx, dy) {

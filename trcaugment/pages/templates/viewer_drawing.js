@@ -29,12 +29,14 @@ function axesOfView() {
 }
 const dot = (a, b) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 
+function pixelsPerMetre() { // so that the body fits whichever way it is turned
+  const columns = camera.beside ? 2 : 1, way = camera.follow ? 0 : travel / 2;
+  return camera.zoom * FILL * Math.min(width / columns / (scene.width_m + way), height / (scene.radius_m + way));
+}
 function makeProjection() {
   const axes = axesOfView(), at = camera.follow ? scene.path[frame] : middle;
   const target = at.map((value, axis) => value + camera.shift[axis]);
-  const extent = scene.radius_m + (camera.follow ? 0 : travel / 2);
-  const columns = camera.beside ? 2 : 1;
-  const scale = (camera.zoom * FILL * Math.min(width / columns, height)) / extent, far = 6 * extent;
+  const scale = pixelsPerMetre(), far = 6 * (scene.radius_m + (camera.follow ? 0 : travel / 2));
   return (x, y, z, panel = 0) => {
     const from = [x - target[0], y - target[1], z - target[2]];
     const near = far / Math.max(0.1 * far, far - dot(from, axes.toward));
