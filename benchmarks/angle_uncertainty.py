@@ -132,6 +132,8 @@ def main() -> None:
         both = errors.constant_deg[:, None] + errors.moving_deg
         print(f"{title:30s}{np.sqrt((both**2).mean(axis=(0, 1))).mean():8.2f}{sizes[0]:10.2f}{sizes[1]:8.2f}")
     people, stated = people_angles(angles), stated_by_trial(model, data)
+    if not people:
+        sys.exit(f"{angles}: expected PERSON/ours and PERSON/truth with .mot files, found none")
     print(f"\n{'% within 1 and 2 deviations':24s}")
     print_shares("lab people", people, stated, {})
     generated = response.errors(usual_weights())
