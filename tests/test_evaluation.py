@@ -45,7 +45,7 @@ def scored(sums, subjects, labels):
     return score("m", OURS.names, sums, subjects, labels)
 
 
-TOE, CALC = ANATOMICAL_MARKERS.index("r_toe_study"), ANATOMICAL_MARKERS.index("r_calc_study")
+TOE = ANATOMICAL_MARKERS.index("r_toe_study")
 
 
 def truth(n_pieces=3, n_frames=30, seed=0):

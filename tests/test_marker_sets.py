@@ -31,7 +31,6 @@ HALPE_26 = (*KEYPOINTS, *ARMS, "Hip", "Head", "Nose")
 COCO_133 = (*KEYPOINTS, *ARMS, "Hip", "Nose", "REye", "LEye", "RThumb", "RIndex", "LPinky", "Jaw1", "EyebrowR1")
 BODY_25 = (*KEYPOINTS, *ARMS, "CHip", "Nose", "REye", "LEye", "REar", "LEar")
 OPENCAP = (*KEYPOINTS, *ARMS, "midHip", *ANATOMICAL_MARKERS)
-FEET = KEYPOINTS.names[9:]
 COCO_17 = (*KEYPOINTS.names[1:9], *ARMS, "Hip", "Neck", "Nose")
 MMPOSE = tuple(
     {"r": "right_", "l": "left_"}[name[0].lower()] + part

@@ -8,7 +8,6 @@ import msgspec
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from tiny_models import CARD, random_network
 
@@ -256,10 +255,6 @@ def test_truncated_weights_are_refused_even_if_the_card_vouches_for_them(folder)
     for kept in (0, 4, 200, len(weights) - 4):
         replace_weights(folder, weights[:kept])
         refused(folder, "not the weights of the network")
-
-
-def tensors_of(folder):
-    return load_tensors((folder / WEIGHTS_FILE).read_bytes())
 
 
 def test_weights_of_other_shapes_names_or_values_are_refused(folder):

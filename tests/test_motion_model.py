@@ -12,9 +12,8 @@ from trcaugment.body.procedural import ACTIVITIES, make_motion
 from trcaugment.body.skeleton import COORDINATE_INDEX, COORDINATES
 from trcaugment.errors import MotionError
 
-TILT, LUMBAR, HIP, KNEE, ANKLE = (
-    COORDINATE_INDEX[name]
-    for name in ("pelvis_tilt", "lumbar_extension", "hip_flexion_r", "knee_angle_r", "ankle_angle_r")
+TILT, LUMBAR, HIP, KNEE = (
+    COORDINATE_INDEX[name] for name in ("pelvis_tilt", "lumbar_extension", "hip_flexion_r", "knee_angle_r")
 )
 SQUAT = Activity(("knee_angle_r",), (0.15, 0.85), ("pelvis_tilt", "hip_flexion_r", "knee_angle_r"), "knee_angle")
 

@@ -22,8 +22,6 @@ from trcaugment.formats.trc import read_trc, write_trc
 from trcaugment.formats.trc_writing import format_rows
 from trcaugment.markers import FloatArray, Markers
 
-DATA_LINE = 7  # of the first row
-
 
 def changed(line: int, old: str, new: str) -> list[str]:
     """The ordinary file with one line changed."""

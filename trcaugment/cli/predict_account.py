@@ -35,6 +35,16 @@ def as_data(outcomes: Sequence[Outcome]) -> list[dict[str, object]]:
 
 def account(sidecar: Sidecar) -> Iterator[str]:
     """What was done, and what was not known, line by line."""
+    yield from _of_trial(sidecar)
+    yield from _of_gaps(sidecar)
+    yield from _of_markers(sidecar)
+    yield from _of_keypoints(sidecar)
+    for finding in sidecar.findings:
+        where = f" ({_list(finding.frames)})" if finding.frames else ""
+        yield f"{click.style('look twice', fg='yellow')}, {finding.guard}: {finding.message}{where}"
+
+
+def _of_trial(sidecar: Sidecar) -> Iterator[str]:
     source, person = sidecar.input, sidecar.subject
     rate = f", {(source.n_frames - 1) / source.rate_hz:.1f} s at {source.rate_hz:.4g} Hz" if source.rate_hz else ""
     yield f"{counted(source.n_frames, 'frame')}{rate}, {sidecar.output.n_markers} markers"
@@ -50,9 +60,13 @@ def account(sidecar: Sidecar) -> Iterator[str]:
     for title, sentences in (("named", renamed), ("derived", sidecar.derived), ("noted", source.notes)):
         if sentences:
             yield f"{title}: {'; '.join(sentence.rstrip('.') for sentence in sentences)}"
+
+
+def _of_gaps(sidecar: Sidecar) -> Iterator[str]:
+    """Keypoints that are missing, and what that means."""
     missing, lost = sidecar.missing, sidecar.lost
     if nobody := common(missing, KEYPOINTS):
-        yield f"no keypoint, left as NaN: {_count(nobody)} ({_list(nobody)})"
+        yield f"no keypoint, left as NaN: {_frames(nobody)}"
         missing, lost = ({name: others(own, nobody) for name, own in gaps.items()} for gaps in (missing, lost))
     for title, gaps in (
         ("filled", sidecar.filled),
@@ -60,28 +74,33 @@ def account(sidecar: Sidecar) -> Iterator[str]:
         ("cannot be known without them, left as NaN", lost),
     ):
         for names, ranges in by_ranges(gaps):
-            yield f"{title}: {listed(names)} in {_count(ranges)} ({_list(ranges)})"
+            yield f"{title}: {listed(names)} in {_frames(ranges)}"
+
+
+def _of_markers(sidecar: Sidecar) -> Iterator[str]:
+    """What was done to the predicted markers, and how sure they are."""
     if sidecar.calibration:
         own = sidecar.calibration
         yield f"calibrated: {own.n_markers} of {sidecar.output.n_markers} markers, by {own.file}"
         for names, ranges in by_ranges(own.unmoved):
-            yield f"not calibrated, their segment is not known: {listed(names)} in {_count(ranges)} ({_list(ranges)})"
+            yield f"not calibrated, their segment is not known: {listed(names)} in {_frames(ranges)}"
     if sidecar.preparation.lowpass_hz is not None:
         yield f"markers smoothed: {describe(sidecar.preparation.lowpass_hz)}"
     if sidecar.uncertainty:
         yield from _spread(sidecar.uncertainty)
+
+
+def _of_keypoints(sidecar: Sidecar) -> Iterator[str]:
+    """What was done to the keypoints."""
     if sidecar.smoothed:
         most_mm = 1000 * max(sidecar.smoothed.values())
         yield f"smoothed, since they shake (SD up to {most_mm:.0f} mm): {listed(list(sidecar.smoothed))}"
     for part, ranges in sidecar.repaired.items():
-        yield f"left and right exchanged back: {part} in {_count(ranges)} ({_list(ranges)})"
+        yield f"left and right exchanged back: {part} in {_frames(ranges)}"
     if sidecar.up not in (None, "y"):
         yield f"turned: {sidecar.up} of the input points up, Y of the output does"
     if sidecar.without_body:
-        yield f"no body in the keypoints, left as NaN: {_count(sidecar.without_body)} ({_list(sidecar.without_body)})"
-    for finding in sidecar.findings:
-        where = f" ({_list(finding.frames)})" if finding.frames else ""
-        yield f"{click.style('look twice', fg='yellow')}, {finding.guard}: {finding.message}{where}"
+        yield f"no body in the keypoints, left as NaN: {_frames(sidecar.without_body)}"
 
 
 def _spread(known: UsedSpread) -> Iterator[str]:
@@ -95,8 +114,10 @@ def _spread(known: UsedSpread) -> Iterator[str]:
             yield f"uncertainty, {what}: {middle:.0f} mm, one standard deviation in space ({ends})"
 
 
-def _count(ranges: Sequence[FrameRange]) -> str:
-    return counted(sum(last - first + 1 for first, last in ranges), "frame")
+def _frames(ranges: Sequence[FrameRange]) -> str:
+    """How many and which."""
+    n = sum(last - first + 1 for first, last in ranges)
+    return f"{counted(n, 'frame')} ({_list(ranges)})"
 
 
 def _list(ranges: Sequence[FrameRange]) -> str:
