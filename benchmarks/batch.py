@@ -15,6 +15,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,11 +33,12 @@ from trcaugment.marker_sets import KEYPOINTS
 N_FRAMES, RATE_HZ = 600, 60.0
 TRIALS_OF_ONE = 10
 N_IN_LOOP = 20
-# Prints the largest memory of any of its processes.
+# Prints the processor time of its processes, and the largest memory of any.
 COMMAND = """
 import resource, subprocess, sys
 done = subprocess.run([sys.executable, "-m", "trcaugment", *sys.argv[1:]], stdout=subprocess.DEVNULL)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(used.ru_utime + used.ru_stime, used.ru_maxrss)
 sys.exit(done.returncode)
 """
 
@@ -71,12 +73,20 @@ def stretched(motion: np.ndarray) -> np.ndarray:
     return make_interp_spline(np.linspace(0, 1, len(motion)), motion)(np.linspace(0, 1, N_FRAMES))
 
 
-def run(*arguments: object) -> tuple[float, float]:
-    """Seconds that a command took, and the largest memory of one of its processes in MiB."""
+class Used(NamedTuple):
+    """What a command used: seconds, processor time in s, and the largest memory of one of its processes in MiB."""
+
+    passed_s: float
+    processor_s: float
+    memory: float
+
+
+def run(*arguments: object) -> Used:
+    """Run a command."""
     begun_s = time.perf_counter()
     command = [sys.executable, "-c", COMMAND, *map(str, arguments)]
-    kibibytes = int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
-    return time.perf_counter() - begun_s, kibibytes / 1024
+    used_s, kibibytes = map(float, subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout.split())
+    return Used(time.perf_counter() - begun_s, used_s, kibibytes / 1024)
 
 
 def main() -> None:
@@ -90,26 +100,26 @@ def main() -> None:
         sizes = {"a quarter": arguments.trials // 4, "all": arguments.trials}
         for cohort, n_trials in sizes.items():
             write_cohort(work / cohort, n_trials)
-        print("| what | trials | frames | time (s) | frames/s | largest process (MiB) |")
-        print("| --- | --- | --- | --- | --- | --- |")
+        print("| what | trials | frames | time (s) | frames/s | processor s | frames per processor s | memory (MiB) |")
+        print("| --- | --- | --- | --- | --- | --- | --- | --- |")
         for cohort, n_trials in sizes.items():
-            passed_s, memory = run("batch", work / cohort, "-o", work / f"{cohort} out", "--jobs", arguments.jobs)
-            tell(f"batch, --jobs {arguments.jobs}", n_trials, passed_s, memory)
-        passed_s, memory = run("batch", work / "all", "-o", work / "all out", "--jobs", arguments.jobs)
-        tell("the same again: all kept", arguments.trials, passed_s, memory)
+            used = run("batch", work / cohort, "-o", work / f"{cohort} out", "--jobs", arguments.jobs)
+            tell(f"batch, --jobs {arguments.jobs}", n_trials, used)
+        used = run("batch", work / "all", "-o", work / "all out", "--jobs", arguments.jobs)
+        tell("the same again: all kept", arguments.trials, used)
         files = sorted((work / "all").rglob("*.trc"))[:N_IN_LOOP]
         each = [
             run("predict", file, "--height", 1.7, "--mass", 70, "-o", work / f"{k}.trc") for k, file in enumerate(files)
         ]
-        tell("a loop of predict", len(files), sum(passed_s for passed_s, _ in each), max(memory for _, memory in each))
+        passed_s, processor_s, memory = zip(*each, strict=True)
+        tell("a loop of predict", len(files), Used(sum(passed_s), sum(processor_s), max(memory)))
 
 
-def tell(what: str, n_trials: int, passed_s: float, memory: float) -> None:
+def tell(what: str, n_trials: int, used: Used) -> None:
     """A row."""
-    n_frames = n_trials * N_FRAMES
-    print(
-        f"| {what} | {n_trials} | {n_frames} | {passed_s:.1f} | {n_frames / passed_s:,.0f} | {memory:.0f} |", flush=True
-    )
+    n = n_trials * N_FRAMES
+    times = " | ".join(f"{s:.1f} | {n / s:,.0f}" for s in (used.passed_s, used.processor_s))
+    print(f"| {what} | {n_trials} | {n} | {times} | {used.memory:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 Run from anywhere:
 
-    python benchmarks/speed.py [ROWS ...] [--pose2sim PYTHON] [--turns 3]
+    python benchmarks/speed.py [ROWS ...] [--pose2sim PYTHON] [--turns 3] [--picture docs/images/speed.png]
 
 ROWS are imports, files, chain, predict, lengths, batch, training and ik; without any, all are run. Processor time
 counts (user and system, children included), because other work on the machine lengthens it least; ratios are medians.
 --pose2sim names the Python of an environment with Pose2Sim; pandas, polars and opensim are compared where installed.
+--picture draws the tables of lengths and batch.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from pathlib import Path
 
 import numpy as np
 from batch import write_cohort
+from readers import readers
 
 from trcaugment import Markers, Subject, load_model, read_trc, write_trc
 from trcaugment.chain.augmentation import augment_prepared
@@ -38,7 +40,7 @@ SUBJECT = Subject(1.584, 58.32)
 PERSON = ("--height", "1.584", "--mass", "58.32")
 SHORT, MIDDLE, LONG = 600, 1609, 16_090
 LENGTHS = {"1 s": 60, "10 s": 600, "1 min": 3600, "10 min": 36_000, "1 h": 216_000}
-N_TRIALS = 60
+N_TRIALS, JOBS = (1, 10, 100, 300), 2
 POSE2SIM = """
 import sys
 from Pose2Sim.markerAugmentation import augment_markers_all
@@ -52,6 +54,7 @@ used = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(used.ru_utime + used.ru_stime, used.ru_maxrss)
 """
 Timed = Callable[[], float]  # does the work and returns its processor time in s
+Curve = list[tuple[int, float]]  # of some quantity: processor time in s
 
 
 def here(work: Callable[[], object]) -> Timed:
@@ -122,21 +125,7 @@ def files(turns: int, folder: Path) -> None:
     markers = trial(LONG)
     path, rows = folder / "long.trc", slice(0, LONG // 8)
     write_trc(path, markers)
-    readers: dict[str, Callable[[], object]] = {}
-    if find_spec("pandas"):
-        import pandas
-
-        readers["pandas.read_csv"] = lambda: pandas.read_csv(path, sep="\t", skiprows=5, header=None)
-    if find_spec("polars"):
-        import polars
-
-        readers["polars.read_csv"] = lambda: polars.read_csv(path, separator="\t", skip_rows=5, has_header=False)
-    if find_spec("opensim"):
-        import opensim
-
-        opensim.Logger.setLevelString("off")
-        readers["opensim.TimeSeriesTableVec3"] = lambda: opensim.TimeSeriesTableVec3(str(path))
-    for name, read in readers.items():
+    for name, read in readers(path).items():
         tell(f"read_trc, {LONG} frames", here(lambda: read_trc(path)), name, here(read), turns)
     part = replace(markers, positions=markers.positions[rows], time_s=markers.time_s[rows])
     table = part.positions.reshape(len(part.positions), -1)
@@ -201,8 +190,9 @@ def predicting(turns: int, folder: Path, pose2sim: str | None) -> None:
         tell(f"predict, {n_frames} frames", predict(path, folder), "Pose2Sim", other, turns)
 
 
-def lengths(folder: Path) -> None:
-    """Processor time and memory against the length of a trial."""
+def lengths(folder: Path) -> Curve:
+    """Processor time and memory against the length of a trial; gives frames and seconds."""
+    curve: Curve = []
     print("\n| trial | frames | s | µs a frame | largest memory (MiB) |\n| --- | --- | --- | --- | --- |")
     for name, n_frames in LENGTHS.items():
         path = folder / f"{n_frames}.trc"
@@ -214,21 +204,39 @@ def lengths(folder: Path) -> None:
             f"| {name} | {n_frames} | {used_s:.2f} | {1e6 * used_s / n_frames:.0f} | {used_kib / 1024:.0f} |",
             flush=True,
         )
+        curve.append((n_frames, used_s))
+    return curve
 
 
-def batch(folder: Path) -> None:
-    """Frames per second of processor time of a cohort, one process and two."""
-    cohort = folder / "cohort"
-    write_cohort(cohort, N_TRIALS)
-    print("\n| batch | trials | frames | s | frames per processor s |\n| --- | --- | --- | --- | --- |")
-    for n_trials in (N_TRIALS // 4, N_TRIALS):
-        some = cohort if n_trials == N_TRIALS else folder / "some"
-        if some != cohort:
-            write_cohort(some, n_trials)
-        command = ("batch", some, "-o", folder / f"out{n_trials}", "--jobs", 1)
+def batch(folder: Path) -> Curve:
+    """Processor time of a cohort against the number of its trials, which it gives with the seconds."""
+    curve: Curve = []
+    print("\n| trials of 10 s | frames | processor s | ms a trial | frames per processor s |")
+    print("| --- | --- | --- | --- | --- |")
+    for n_trials in N_TRIALS:
+        cohort = folder / f"cohort{n_trials}"
+        write_cohort(cohort, n_trials)
+        command = ("batch", cohort, "-o", folder / f"out{n_trials}", "--jobs", JOBS)
         used_s = process(sys.executable, "-m", "trcaugment", *command)()
         frames = n_trials * SHORT
-        print(f"| --jobs 1 | {n_trials} | {frames} | {used_s:.2f} | {frames / used_s:,.0f} |", flush=True)
+        row = f"| {n_trials} | {frames} | {used_s:.2f} | {1000 * used_s / n_trials:.0f} | {frames / used_s:,.0f} |"
+        print(row, flush=True)
+        curve.append((n_trials, used_s))
+    return curve
+
+
+def draw(path: Path, curves: dict[str, Curve]) -> None:
+    """Processor time against each quantity, on logarithmic axes."""
+    from matplotlib.figure import Figure
+
+    from trcaugment.figures.figures import as_file
+
+    figure = Figure(figsize=(7, 3.2), layout="constrained")
+    for axes, (name, curve) in zip(figure.subplots(1, len(curves), squeeze=False)[0], curves.items(), strict=True):
+        axes.loglog(*zip(*curve, strict=True), "o-")
+        axes.set(xlabel=name, ylabel="Processor time (s)")
+        axes.grid(alpha=0.3)
+    path.write_bytes(as_file(figure, "png"))
 
 
 def training(turns: int) -> None:
@@ -286,11 +294,12 @@ def main() -> None:
     parser.add_argument("rows", nargs="*")
     parser.add_argument("--pose2sim")
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--picture", type=Path)
     given = parser.parse_args()
     rows = rows_of(given.rows)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        works: dict[str, Callable[[], None]] = {
+        works: dict[str, Callable[[], Curve | None]] = {
             "imports": lambda: imports(given.turns),
             "files": lambda: files(given.turns, folder),
             "chain": lambda: chain(given.turns),
@@ -300,9 +309,11 @@ def main() -> None:
             "training": lambda: training(given.turns),
             "ik": lambda: ik(given.turns, folder),
         }
-        for row, work in works.items():
-            if row in rows:
-                work()
+        curves = {row: work() for row, work in works.items() if row in rows}
+    if given.picture:
+        titles = {"lengths": "Frames of a trial (predict)", "batch": "Trials of 10 s (batch)"}
+        drawn = {title: curve for row, title in titles.items() if (curve := curves.get(row))}
+        draw(given.picture, drawn)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,27 @@ def test_gaps_and_outliers(toe, tolerance_m):
     assert farthest_m(given, augment(trial, PERSON, MODEL).markers, trial.time_s[-1] - END_S) < tolerance_m
 
 
+class Recording:
+    """An engine that notes every window that it is given."""
+
+    def __init__(self):
+        self.seen = []
+
+    def run(self, features, output):
+        self.seen += [window.tobytes() for window in features]
+        return MODEL.engine.run(features, output)
+
+
+def test_no_window_goes_through_the_network_twice():
+    trial, engine = part(180), Recording()
+    made = Stream(replace(MODEL, engine=engine), PERSON, trial.names)
+    given = [made.push(time_s, frame) for time_s, frame in zip(trial.time_s, trial.positions, strict=True)]
+    given = [*filter(None, given), made.finish()]
+    assert len(engine.seen) == len(set(engine.seen)) >= 2 * (180 - 30) // MODEL.card.hop_frames
+    expected, _ = stream(trial)
+    np.testing.assert_array_equal(np.concatenate([each.positions for each in given]), expected.positions)
+
+
 def test_without_delay_every_frame_is_answered_at_once_and_nearly_right():
     trial = part(45)
     given, counts = stream(trial, delay_s=0.0)

@@ -2,7 +2,7 @@
 
 Why not a library: of 16,000 rows of 62 columns this takes 0.12 s, `np.loadtxt` 0.36 s, `np.fromstring` 0.52 s, float()
 in a loop 0.59 s and `opensim.TimeSeriesTableVec3` 1.32 s (one core, November 2026). Only this keeps `read_trc` near ten
-times as fast as OpenSim (`python benchmarks/read_trc.py`).
+times as fast as OpenSim (`python benchmarks/speed.py files`).
 
 Nearly every program writes coordinates as -12.345678, all with the same number of decimals. Such a table is
 parsed here by whole columns: eight characters at a time are taken as one 64-bit word, checked to be digits and
