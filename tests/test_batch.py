@@ -265,12 +265,16 @@ def scheduler() -> Iterator[str]:
 @pytest.fixture
 def workers(tmp_path: Path, scheduler: str) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Two, which run in a folder of their own."""
+    from distributed import Client
+
     (tmp_path / "workers").mkdir()
     options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory", tmp_path / "workers"]
     command = [sys.executable, "-m", "distributed.cli.dask_worker", scheduler, *options]
     env = {**os.environ, "PYTHONPATH": PATHS}
     with (tmp_path / "workers" / "log").open("wb") as log:
         both = [subprocess.Popen(command, env=env, cwd=tmp_path / "workers", stderr=log) for _ in range(2)]
+        with Client(scheduler, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=600)  # on a busy machine, longer than a batch waits
         yield both
         for worker in both:
             worker.terminate()
