@@ -6,6 +6,7 @@ import csv
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import psutil
 import pytest
 from click.testing import CliRunner, Result
 from short_trials import contents, conversions_of, freeze, short_walk, write_cohort, write_tiny_model
+from tiny_models import CARD, random_network
 
 import trcaugment.conversion.angles
 import trcaugment.conversion.pools
@@ -34,11 +36,12 @@ from trcaugment.conversion.ik import Person
 from trcaugment.conversion.people import PlannedPerson
 from trcaugment.conversion.pools import _check_workers, local_pool
 from trcaugment.conversion.report import Angles
-from trcaugment.conversion.run import Work, run
+from trcaugment.conversion.run import Work, loaded_model, run
 from trcaugment.conversion.sidecar import this_tool
 from trcaugment.conversion.trials import Conversion, Outcome, Settings
 from trcaugment.errors import ClusterError
 from trcaugment.formats.trc import write_trc
+from trcaugment.model.folder import save_model
 from trcaugment.subject import Subject
 
 TESTS = Path(__file__).parent
@@ -206,6 +209,17 @@ def wait_for(path: Path) -> int:
     while not path.exists() and time.monotonic() < until_s:
         time.sleep(0.02)
     return int(path.read_text())
+
+
+def test_a_model_that_was_replaced_is_loaded_again(tmp_path: Path) -> None:
+    folder = write_tiny_model(tmp_path)
+    first = loaded_model(str(folder), "cpu")
+    assert loaded_model(str(folder), "cpu") is first
+    shutil.rmtree(folder)
+    network = random_network()
+    network.deviation.mul_(2)
+    save_model(folder, CARD, network)
+    assert loaded_model(str(folder), "cpu").card.sha256 != first.card.sha256
 
 
 def test_processes_end_when_their_parent_is_killed(tmp_path: Path) -> None:

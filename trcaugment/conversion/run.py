@@ -12,6 +12,7 @@ from trcaugment.conversion.convert import convert
 from trcaugment.conversion.pools import Pool
 from trcaugment.conversion.trials import Conversion, Outcome, Settings
 from trcaugment.errors import TrcAugmentError
+from trcaugment.model.card import find_folder, read_card
 from trcaugment.model.folder import Model, load_model
 
 # Trials per task: enough that reading and writing overlap with the network, few enough that all workers end together.
@@ -80,11 +81,15 @@ def _do(task: Sequence[Conversion], work: Work) -> list[Outcome]:
     return list(convert(task, loaded_model(work.model, work.device), work.settings))
 
 
-@cache
 def loaded_model(name_or_folder: str, device: str) -> Model:
-    """Load a model, once per process.
+    """Load a model, once per process; again if its folder holds another by now, since workers of a cluster live long.
 
     Raises:
         ModelError: as `load_model` does.
     """
+    return _load(name_or_folder, device, read_card(find_folder(name_or_folder)).sha256)
+
+
+@cache
+def _load(name_or_folder: str, device: str, _sha256: str) -> Model:
     return load_model(name_or_folder, device)
