@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -35,6 +38,19 @@ def test_bars_hand_on_what_they_get_and_show_nothing_without_a_terminal(capsys: 
     with progress("Counting", 2) as step:
         step()
     assert capsys.readouterr() == ("", "")
+
+
+def test_every_option_says_what_it_is_for() -> None:
+    def options(command: click.Command, context: click.Context) -> Iterator[click.Option]:
+        if isinstance(command, click.Group):
+            for name in command.list_commands(context):
+                below = command.get_command(context, name)
+                assert below is not None
+                yield from options(below, click.Context(below, context, name))
+        yield from (each for each in command.params if isinstance(each, click.Option))
+
+    without = [each.opts for each in options(main, click.Context(main)) if not each.help]
+    assert without == []
 
 
 def test_completion_knows_the_commands() -> None:

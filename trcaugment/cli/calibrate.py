@@ -36,7 +36,14 @@ _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
 @click.command(cls=GroupedCommand, short_help="Learn a person's marker places from optical markers.")
 @click.argument("files", metavar="KEYPOINTS.trc MARKERS.trc [...]", nargs=-1, required=True, type=_FOUND)
 @subject_options
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE.json")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE.json",
+    help="The person's calibration.",
+)
 @model_option
 @click.option(
     "--names", multiple=True, metavar="CSV|OURS=THEIRS", help="An optical marker's name, or a CSV file; repeat."
