@@ -49,7 +49,7 @@ def test_every_option_says_what_it_is_for() -> None:
                 yield from options(below, click.Context(below, context, name))
         yield from (each for each in command.params if isinstance(each, click.Option))
 
-    without = [each.opts for each in options(main, click.Context(main)) if not each.help]
+    without = [each.opts for each in options(main, click.Context(main, **main.context_settings)) if not each.help]
     assert without == []
 
 
