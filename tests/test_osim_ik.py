@@ -207,6 +207,10 @@ def test_usage_errors_come_before_any_work(planted, tmp_path):
     unscaled = run(squat, "--no-scaling", "-o", tmp_path / "out")
     assert unscaled.exit_code == 2 and "--no-scaling needs your own --model" in unscaled.stderr
     model = folder / "out" / "scaled.osim"
+    placed = run(squat, "--model", model, "--place-markers", "-o", tmp_path / "out")
+    assert placed.exit_code == 2 and "--place-markers is for the shipped model" in placed.stderr
+    static = run(squat, "--model", model, "--no-scaling", "--static", squat, "-o", tmp_path / "out")
+    assert static.exit_code == 2 and "--no-scaling and --static do not go together" in static.stderr
     own = run(squat, "--model", model, "-o", folder / "out", "--overwrite")
     assert own.exit_code == 2 and f"the output {model} is an input" in own.stderr
 

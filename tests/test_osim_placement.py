@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from planted_people import NAMES, grown, move
 
-from trcaugment.body.skeleton import BODY_INDEX
+from trcaugment.body.skeleton import BODY_INDEX, POINT_INDEX
 from trcaugment.osim.model import write_shipped_model
 from trcaugment.osim.pipeline import Kit, scale_person, solve
 from trcaugment.subject import Subject
@@ -56,6 +56,22 @@ def test_markers_go_where_the_person_has_them_and_are_named(opensim, own_model, 
     assert max(rms_m["r.ASIS_study"], rms_m["L.ASIS_study"]) < 0.004
     assert rms_m["r_sh2_study"] > 0.025
     assert max(rms_m["RHJC_study"], rms_m["LHJC_study"]) < 0.0015
+
+
+def test_markers_of_the_shipped_model_are_moved_on_request(opensim, tmp_path):
+    sizes = grown(np.full((len(BODY_INDEX), 3), 1.05))
+    points = sizes.points.clone()
+    for name in ("r.ASIS_study", "L.ASIS_study"):
+        points[:, POINT_INDEX[name], 2] *= 1.25
+    trial = move(replace(sizes, points=points), "squat", np.random.default_rng(2), N_FRAMES)[1]
+    far = {}
+    for placing in (False, True):
+        (folder := tmp_path / str(placing)).mkdir()
+        scaled = scale_person({"squat": trial}, None, Subject(1.785, 70), Kit(placing=placing), folder)
+        assert any("moved on the model: r.ASIS_study" in note for note in scaled.scaling.notes) == placing
+        errors = solve("squat", trial, scaled.tasks, folder)
+        far[placing] = dict(zip(errors.names, errors.marker_rms_m, strict=True))["r.ASIS_study"]
+    assert far[True] < 0.002 < 0.02 < far[False]
 
 
 def test_a_model_that_is_scaled_already_stays_as_it_is(opensim, own_model, trial, tmp_path):

@@ -39,6 +39,7 @@ _GROUPS = {
         "scale_setup",
         "no_scaling",
         "measurements_only",
+        "place_markers",
         "ik_setup",
         "bridged_s",
     ),

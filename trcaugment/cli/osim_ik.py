@@ -20,6 +20,7 @@ from trcaugment.cli.options import (
     subject_options,
     time_options,
 )
+from trcaugment.cli.osim_kit import kit_options
 from trcaugment.cli.outputs import STANDARD, write_output
 from trcaugment.cli.outputs import check_outputs as check_other_outputs
 from trcaugment.cli.preparing import lowpass_option
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from trcaugment.conversion.ik import Person
     from trcaugment.osim.factors import Scaling
     from trcaugment.osim.ik import MarkerErrors
+    from trcaugment.osim.pipeline import Kit
     from trcaugment.subject import Subject
 
 _FOUND = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -49,16 +51,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--static", type=_FOUND, metavar="TRC", help="Static trial: scale by its distances.")
 @click.option("--neutral", type=_FOUND, metavar="TRC", help="Standing trial: give angles relative to it, too.")
 @click.option("--calibration", type=_FOUND, metavar="JSON", help="For trials predicted without it: the person's own.")
-@click.option("--model", type=_FOUND, metavar="OSIM", help="Your own model; else the shipped full-body model.")
-@click.option("--marker-set", type=_FOUND, metavar="XML", help="Markers for your model, where it has none.")
-@click.option("--scale-setup", type=_FOUND, metavar="XML", help="Scale Tool set-up with your measurements.")
-@click.option(
-    "--measurements-only",
-    is_flag=True,
-    help="End scaling with what the measurements give, as OpenSim's tool; no posture, no placing.",
-)
-@click.option("--no-scaling", is_flag=True, help="Your model is the person's already: it stays as it is.")
-@click.option("--ik-setup", type=_FOUND, metavar="XML", help="Inverse kinematics set-up with your weights.")
+@kit_options
 @names_option
 @click.option(
     "--max-gap",
@@ -81,12 +74,7 @@ def ik(
     static: Path | None,
     neutral: Path | None,
     calibration: Path | None,
-    model: Path | None,
-    marker_set: Path | None,
-    scale_setup: Path | None,
-    measurements_only: bool,
-    no_scaling: bool,
-    ik_setup: Path | None,
+    kit: Kit,
     names: tuple[str, ...],
     bridged_s: float,
     lowpass_hz: float | None,
@@ -102,17 +90,13 @@ def ik(
     made, angle_uncertainty.csv says how far the angles may be off.
     """
     from trcaugment.conversion.ik import Person
-    from trcaugment.osim.pipeline import Kit
 
     summary = make_summary(quiet, json_file)
     if json_file:
         check_other_outputs([json_file], inputs, overwrite)
-    if no_scaling and (model is None or static or scale_setup or measurements_only):
-        raise click.UsageError(
-            "--no-scaling needs your own --model, and no --static, --scale-setup or --measurements-only."
-        )
-    kit = Kit(model, marker_set, scale_setup, ik_setup, no_scaling, by_measurements=measurements_only)
-    own_files = [file for file in (static, calibration, model, marker_set, scale_setup, ik_setup) if file]
+    if kit.is_scaled and static:
+        raise click.UsageError("--no-scaling and --static do not go together.")
+    own_files = [file for file in (static, calibration, *kit.files) if file]
     if neutral and not any(neutral.resolve() == each.resolve() for each in inputs):
         inputs = (*inputs, neutral)
     paths = prepare(inputs, output, overwrite, own_files, relative=neutral is not None)

@@ -205,12 +205,12 @@ def _scale(person: Person) -> _Scaled:
 def _write_spreads(person: Person, names: Collection[str]) -> dict[str, dict[str, AngleSpread]]:
     """How far the angles of trials may be off, which the folder gets as a table.
 
-    Nothing is known with the user's own model, or of calibrated markers.
+    Nothing is known with the user's own model, of calibrated markers, or where markers were moved on the model.
 
     Raises:
         OsimError: the folder cannot be written.
     """
-    as_measured = person.kit.model is None and person.calibration is None
+    as_measured = person.kit.model is None and person.calibration is None and not person.kit.placing
     found = {name: angle_spreads(person.trials[name]) for name in names} if as_measured else {}
     known = {name: spreads for name, spreads in found.items() if spreads}
     path = person.folder / ANGLE_UNCERTAINTY

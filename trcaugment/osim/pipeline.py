@@ -57,6 +57,7 @@ class Kit:
         is_scaled: whether the model is the person's already and stays as it is.
         of_keypoints: whether the shipped model carries the keypoints of video instead of anatomical markers.
         by_measurements: whether scaling ends with what the measurements alone give, as in OpenSim's Scale tool.
+        placing: whether markers of the shipped model, too, are moved to where the trials have them.
     """
 
     model: Path | None = None
@@ -66,6 +67,12 @@ class Kit:
     is_scaled: bool = False
     of_keypoints: bool = False
     by_measurements: bool = False
+    placing: bool = False
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The user's files among these."""
+        return tuple(file for file in (self.model, self.marker_set, self.scale_setup, self.ik_setup) if file)
 
     def read_scale_setup(self, log: OpensimLog) -> ScaleSetup:
         """What the user's set-up says, or our measurements.
@@ -130,7 +137,7 @@ def scale_person(
                 scaling = replace(scaling, warnings=(*scaling.warnings, *_odd_height(scaling, subject.height_m)))
             if kit.by_measurements:
                 notes.append("scaled by the measurements alone, in the default posture; markers stay where they are")
-            elif kit.model is not None:
+            elif kit.model is not None or kit.placing:
                 notes += _place({**trials, **used}, tasks, work, log)
             scaling = replace(scaling, notes=(*scaling.notes, *notes))
         remarks = (*ik_setup.notes, *_pulls(ik_setup, tasks)) if ik_setup else ()
