@@ -55,12 +55,13 @@ def _only(trial: Markers, *, study: bool) -> Markers:
 
 def _opencap(folder: Path, made: Path) -> Kit:
     """OpenCap's model and set-ups, without their time ranges, which are of another trial."""
-    setups = {}
+    setups = []
     for name in ("Setup_scaling_LaiUhlrich2022.xml", "Setup_IK.xml"):
         text = (folder / name).read_text(encoding="utf-8")
-        setups[name] = made / name
-        setups[name].write_text(re.sub(r"<time_range>[^<]*</time_range>", "", text), encoding="utf-8")
-    return Kit(folder / "LaiUhlrich2022.osim", folder / "LaiUhlrich2022_markers_augmenter.xml", *setups.values())
+        setups.append(made / name)
+        setups[-1].write_text(re.sub(r"<time_range>[^<]*</time_range>", "", text), encoding="utf-8")
+    scaling, ik = setups
+    return Kit(folder / "LaiUhlrich2022.osim", folder / "LaiUhlrich2022_markers_augmenter.xml", scaling, ik)
 
 
 def _errors(trials: dict[str, Markers], kit: Kit, session: Path) -> dict[str, dict[str, float]]:
