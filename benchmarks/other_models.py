@@ -55,7 +55,8 @@ PEOPLE = {
     "bending": Person("keypoints", ("bending",), *MAN),
     "lying": Person("keypoints", ("lying",), *MAN),
 }
-SHIPPED, LAI, POSE2SIM, PULLED = "shipped", "LaiUhlrich2022", "Pose2Sim", "Pose2Sim, its IK set-up"
+SHIPPED, MOVED = "shipped", "shipped, `--place-markers`"
+LAI, POSE2SIM, PULLED = "LaiUhlrich2022", "Pose2Sim", "Pose2Sim, its IK set-up"
 
 
 def main() -> None:
@@ -63,7 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("--people", help="some of: " + "; ".join(PEOPLE))
-    parser.add_argument("--models", help="some of: " + "; ".join((SHIPPED, LAI, POSE2SIM, PULLED)))
+    parser.add_argument("--models", help="some of: " + "; ".join((SHIPPED, MOVED, LAI, POSE2SIM, PULLED)))
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--percentile", type=float, default=50, help="of ratios that becomes a factor; else the median")
     given = parser.parse_args()
@@ -101,7 +102,8 @@ def _kits(folder: Path, made: Path) -> dict[str, Kit]:
         whole(pose2sim / "Scaling_Setup_Pose2Sim_LSTM.xml"),
         whole(pose2sim / "IK_Setup_Pose2Sim_withoutHands_LSTM.xml"),
     )
-    return {SHIPPED: Kit(), LAI: lai, POSE2SIM: replace(pulled, ik_setup=lai.ik_setup), PULLED: pulled}
+    unpulled = replace(pulled, ik_setup=lai.ik_setup)
+    return {SHIPPED: Kit(), MOVED: Kit(placing=True), LAI: lai, POSE2SIM: unpulled, PULLED: pulled}
 
 
 def _read(data: Path, person: Person, trial: str) -> Markers:
