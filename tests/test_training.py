@@ -558,6 +558,24 @@ def test_ctrl_c_and_the_end_of_a_batch_job_say_how_to_go_on(tmp_path, sent):
     assert not (folder / "model").exists()
 
 
+class _Finalized:
+    """An object in whose end Ctrl-C is pressed: Python drops what is raised there, and tells `sys.unraisablehook`."""
+
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_is_not_lost_where_python_drops_exceptions(tmp_path, monkeypatch):
+    dropped = []
+    monkeypatch.setattr(sys, "unraisablehook", dropped.append)
+    handler = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        train(write_recipe(tmp_path, LONG), tmp_path / "run", callbacks=[Stop(_Finalized)])
+    assert [each.exc_type for each in dropped] == [KeyboardInterrupt]
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert (tmp_path / "run" / "last.ckpt").exists()
+
+
 def test_ctrl_c_before_the_first_epoch_is_over_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(trcaugment.training.sources, "make_library", raising(KeyboardInterrupt()))
     result = CliRunner().invoke(main, ["train", str(write_recipe(tmp_path)), "-o", str(tmp_path / "run")])

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import re
-import signal
-import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,6 +24,7 @@ from trcaugment.model.card import ALIGNMENT, FORMAT_VERSION, HOP_FRAMES, ORIGIN,
 from trcaugment.model.folder import save_model
 from trcaugment.model.network import MarkerNetwork
 from trcaugment.training.data import DrawnData
+from trcaugment.training.interrupts import interruptible
 from trcaugment.training.log import RunLog
 from trcaugment.training.module import MarkerRegression
 from trcaugment.training.processes import start_others
@@ -147,8 +146,8 @@ def fit(job: Job, network: MarkerNetwork, data: LightningDataModule, callbacks: 
         save_on_train_epoch_end=True,  # after the log
         enable_version_counter=False,
     )
-    with _quiet_lightning(), _interruptible_lightning():
-        trainer = _trainer(job, [_SigtermAsCtrlC(), RunLog(folder / LOG), *callbacks, checkpoints])
+    with _quiet_lightning(), interruptible() as interrupts:
+        trainer = _trainer(job, [interrupts, RunLog(folder / LOG), *callbacks, checkpoints])
         module = MarkerRegression(network, recipe)
         try:
             trainer.fit(module, data, ckpt_path=str(folder / LAST) if job.resume else None, weights_only=True)
@@ -232,31 +231,6 @@ def _quiet_lightning() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
-
-
-@contextmanager
-def _interruptible_lightning() -> Iterator[None]:
-    """Restore Python's Ctrl-C: Lightning 2.6 turns it into SystemExit and ignores every later Ctrl-C."""
-    handler = signal.getsignal(signal.SIGINT)
-    try:
-        yield
-    except SystemExit as error:
-        if not isinstance(error.__context__, KeyboardInterrupt):
-            raise
-        signal.signal(signal.SIGINT, handler or signal.default_int_handler)
-        raise KeyboardInterrupt from error
-
-
-class _SigtermAsCtrlC(Callback):
-    """SIGTERM, as batch systems send it, ends the first process like Ctrl-C; that process ends the others.
-
-    By itself, Lightning 2.6 would end with exit code 0, and with several processes wait for the others inside the
-    signal handler.
-    """
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, signal.default_int_handler if trainer.is_global_zero else signal.SIG_IGN)
 
 
 def _card(recipe: Recipe, sources: Sources, validation_mse: float) -> Card:
