@@ -1,4 +1,4 @@
-"""Frames per second of inverse kinematics with the shipped model and with another, in one run: docs/howto/osim.md.
+"""Frames per second of inverse kinematics with the shipped model and with another: docs/explanation/angles.md.
 
 Run from anywhere, with opensim installed:
 
