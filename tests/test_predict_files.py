@@ -60,6 +60,7 @@ def test_what_comes_from_standard_input_fails_by_that_name(place: Path) -> None:
     (["walk.trc"], ["-o", "out.csv"], "out.csv: only TRC and C3D files are written; name it out.trc."),
     (["walk.trc"], ["-o", "out.NPY"], "only TRC and C3D files are written; name it out.trc."),
     (["walk.trc"], ["-o", "missing/out.trc"], "there is no folder missing; create it first."),
+    (["walk.trc"], ["-o", "walk.trc/out.trc"], "walk.trc is a file, not a folder; choose another place."),
     (["walk.trc"], ["-o", "out.trc", "--json", "missing/x"], "there is no folder missing; create it first."),
     (["walk.trc"], ["-o", "out.trc", "--json", "out.json"], "several outputs would become the one file out.json"),
     (["empty"], ["-o", "out/"], "empty: expected TRC or C3D files in the folder, found none"),

@@ -70,6 +70,8 @@ def check_folder_of(target: Path) -> None:
     """
     place = Path(os.path.realpath(target)).parent
     try:
+        if place.exists() and not place.is_dir():
+            raise OutputError(f"{target.parent} is a file, not a folder; choose another place.")
         if not place.is_dir():
             raise OutputError(f"there is no folder {target.parent}; create it first.")
         _check_writable(place)
