@@ -277,7 +277,9 @@ def test_a_trial_that_is_seen_in_one_frame_has_its_pages(tmp_path: Path) -> None
     positions[30] = trial.positions[30]
     write_trc(tmp_path / "a.trc", replace(trial, positions=positions))
     for command in ("view", "report"):
-        run(command, tmp_path / "a.trc", "-o", tmp_path / f"{command}.html")
+        page = tmp_path / f"{command}.html"
+        run(command, tmp_path / "a.trc", "-o", page)
+        assert "</html>" in page.read_text(encoding="utf-8")
 
 
 def test_inverse_kinematics_leaves_an_output_as_predict_turned_it(made: Path, tmp_path: Path) -> None:
